@@ -1,0 +1,1 @@
+"""The mathematics of preference: plain data in, plain data out, numpy and scipy only."""
