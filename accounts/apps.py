@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Who people are: users, roles, skills, tokens, audit."""
+
+    name = "accounts"

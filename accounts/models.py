@@ -1,0 +1,83 @@
+"""People, what they are good at, their API tokens, and the audit log."""
+
+import secrets
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.db import models
+
+
+def new_pseudonym() -> str:
+    """Make the name under which a person appears in datasets: it says nothing about them."""
+    return "rater-" + secrets.token_hex(6)
+
+
+class Role(models.TextChoices):
+    RATER = "rater", "Rater"
+    MANAGER = "manager", "Manager"
+    RESEARCHER = "researcher", "Researcher"
+
+
+class Skill(models.Model):
+    """Something a task may ask of its rater, such as a language or a field."""
+
+    name = models.SlugField(unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(AbstractUser):
+    """A person who rates, manages or researches; `pseudonym` stands for them in every export."""
+
+    role = models.CharField(max_length=12, choices=Role.choices, default=Role.RATER)
+    pseudonym = models.CharField(max_length=32, unique=True, default=new_pseudonym)
+    # Came with an import of past judgments: cannot sign in, and is not invited.
+    imported = models.BooleanField(default=False)
+    # Rates by program in a rehearsal; never mixed up with people.
+    simulated = models.BooleanField(default=False)
+    skills = models.ManyToManyField(Skill, blank=True)
+
+    objects: ClassVar[DjangoUserManager["User"]] = DjangoUserManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known"),
+        ]
+
+
+class ApiToken(models.Model):
+    """A revocable key to the API; only its SHA-256 is kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=80)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"
+
+
+class AuditEvent(models.Model):
+    """Who changed what, when and from where; rows are only ever added."""
+
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="audit_events"
+    )
+    action = models.CharField(max_length=60)
+    target = models.CharField(max_length=120)
+    detail = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            # the audit page: newest first, of one target
+            models.Index(fields=["target", "-created_at"], name="audit_of_target_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target}"

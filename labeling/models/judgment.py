@@ -1,0 +1,136 @@
+"""What raters said: judgments, edits, skips, and drafts of either.
+
+Judgments and edits are append-only, and the database refuses to change one. A correction is a new row whose
+`supersedes` names the old one; an undo is such a row with `withdrawn`. A row counts when it is neither extra
+nor withdrawn and nothing supersedes it.
+"""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+
+class Submission(models.Model):
+    """What a judgment and an edit have in common."""
+
+    task = models.ForeignKey("labeling.Task", on_delete=models.PROTECT, related_name="%(class)ss")
+    # The slot it fills; null when extra or withdrawn.
+    slot = models.ForeignKey(
+        "labeling.Slot", null=True, blank=True, on_delete=models.PROTECT, related_name="%(class)ss"
+    )
+    rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="%(class)ss")
+    guideline = models.ForeignKey(
+        "labeling.Guideline", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    idempotency_key = models.UUIDField()
+    active_ms = models.PositiveIntegerField(null=True, blank=True)
+    # Came after its lease was gone and its slot refilled: kept, never counted.
+    extra = models.BooleanField(default=False)
+    withdrawn = models.BooleanField(default=False)
+    supersedes = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="superseded_by"
+    )
+    imported = models.BooleanField(default=False)
+    meta = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(fields=["rater", "idempotency_key"], name="%(class)s_submitted_once"),
+            models.UniqueConstraint(
+                fields=["slot"], condition=Q(extra=False, withdrawn=False), name="%(class)s_one_per_slot"
+            ),
+            models.UniqueConstraint(
+                fields=["task", "rater"],
+                condition=Q(supersedes__isnull=True),
+                name="%(class)s_one_chain_per_rater_and_task",
+            ),
+            models.CheckConstraint(
+                condition=Q(extra=True) | Q(withdrawn=True) | Q(slot__isnull=False),
+                name="%(class)s_counted_has_slot",
+            ),
+        ]
+
+
+class Judgment(Submission):
+    """One rater's verdict on a comparison, −3 (left much better) … +3 (right much better), 0 a tie.
+
+    Left and right are the sides as displayed: `order_shown[0]` is the task position that stood left.
+    """
+
+    verdict = models.SmallIntegerField()
+    both_bad = models.BooleanField(default=False)
+    criteria = models.JSONField(default=dict, blank=True)  # {key: [grade of position 0, of position 1]}
+    reasons = models.JSONField(default=list, blank=True)
+    comment = models.TextField(blank=True)
+    order_shown = ArrayField(models.PositiveSmallIntegerField())
+
+    class Meta(Submission.Meta):
+        abstract = False
+        constraints = [
+            *Submission.Meta.constraints,
+            models.CheckConstraint(condition=Q(verdict__gte=-3, verdict__lte=3), name="judgment_verdict_in_range"),
+            models.CheckConstraint(
+                condition=Q(both_bad=False) | Q(verdict=0), name="judgment_both_bad_prefers_neither"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict:+d} on {self.task}"
+
+
+class Edit(Submission):
+    """One rater's rewrite of a response: a demonstration, and the preference edited > original."""
+
+    original = models.ForeignKey("labeling.Response", on_delete=models.PROTECT, related_name="edits")
+    # null when the rater says that the original is already good
+    edited = models.OneToOneField(
+        "labeling.Response", null=True, blank=True, on_delete=models.PROTECT, related_name="edit"
+    )
+    instruction = models.TextField(blank=True)  # what was wrong with the original
+    distance = models.PositiveIntegerField(default=0)  # words inserted, deleted or replaced
+
+    class Meta(Submission.Meta):
+        abstract = False
+
+    def __str__(self) -> str:
+        return f"edit of {self.task}"
+
+
+class Skip(models.Model):
+    """A rater passed a task over, or cannot judge it; it never comes back to them."""
+
+    class Kind(models.TextChoices):
+        SKIP = "skip", "Skipped"
+        CANNOT_JUDGE = "cannot_judge", "Cannot judge"
+
+    task = models.ForeignKey("labeling.Task", on_delete=models.CASCADE, related_name="skips")
+    rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="skips")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.SKIP)
+    reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "rater"], name="skip_once")]
+
+    def __str__(self) -> str:
+        return f"{self.task} skipped"
+
+
+class Draft(models.Model):
+    """What a rater has typed so far on a task; gone with the submit."""
+
+    task = models.ForeignKey("labeling.Task", on_delete=models.CASCADE, related_name="drafts")
+    rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
+    data = models.JSONField(default=dict)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "rater"], name="draft_once")]
+
+    def __str__(self) -> str:
+        return f"draft of {self.task}"
+
+

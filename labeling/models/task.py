@@ -1,0 +1,134 @@
+"""Tasks, the answers they ask about, and the slots through which raters get them."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Task(models.Model):
+    """One question to raters: a comparison of answers, or an edit of one."""
+
+    class Kind(models.TextChoices):
+        COMPARE = "compare", "Comparison"
+        EDIT = "edit", "Edit"
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Selection(models.TextChoices):
+        RANDOM = "random", "Uniformly at random"
+        ACTIVE = "active", "Chosen for what it teaches"
+        IMPORTED = "imported", "Imported"
+
+    campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="tasks")
+    round = models.ForeignKey("labeling.Round", on_delete=models.CASCADE, related_name="tasks")
+    prompt = models.ForeignKey("labeling.Prompt", on_delete=models.PROTECT, related_name="tasks")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    overlap = models.PositiveSmallIntegerField(default=1)
+    # Counted judgments or edits so far; changes in the transaction that stores one.
+    counted = models.PositiveSmallIntegerField(default=0)
+    selection = models.CharField(max_length=8, choices=Selection.choices, default=Selection.RANDOM)
+    # With which probability this pair was chosen among the round's possible pairs; null if imported.
+    probability = models.FloatField(null=True, blank=True)
+    external_id = models.CharField(max_length=200, blank=True)
+    responses = models.ManyToManyField("labeling.Response", through="labeling.TaskResponse", related_name="tasks")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "external_id"],
+                condition=~models.Q(external_id=""),
+                name="task_imported_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(counted__lte=models.F("overlap")), name="task_counted_within_overlap"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(probability__isnull=True)
+                | models.Q(probability__gt=0, probability__lte=1),
+                name="task_probability_is_probability",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"task {self.pk}"
+
+
+class TaskResponse(models.Model):
+    """An answer at its place in a task; raters see places shuffled, this order is never shown."""
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="task_responses")
+    response = models.ForeignKey("labeling.Response", on_delete=models.PROTECT, related_name="task_responses")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "position"], name="task_position_once"),
+            models.UniqueConstraint(fields=["task", "response"], name="task_response_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} [{self.position}]"
+
+
+class Slot(models.Model):
+    """One required judgment of a task; claimed by at most one rater under a lease.
+
+    Slots come into being when their round opens. `campaign` is the task's, copied (it never changes) so that
+    a claim reads one index.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        CLAIMED = "claimed", "Claimed"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+
+    campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="slots")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="slots")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    order_key = models.FloatField()
+    rater = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="slots"
+    )
+    lease = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    # Which position of the task stands at each displayed side, e.g. [1, 0]; drawn at the claim.
+    order_shown = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task", "rater"],
+                condition=models.Q(status__in=["claimed", "done"]),
+                name="slot_one_per_rater_and_task",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status="claimed")
+                | models.Q(rater__isnull=False, lease__isnull=False, lease_until__isnull=False),
+                name="slot_claimed_has_lease",
+            ),
+        ]
+        indexes = [
+            # assignment.claim: the next open slot of a campaign in random order
+            models.Index(
+                fields=["campaign", "order_key"], condition=models.Q(status="open"), name="slot_next_open"
+            ),
+            # assignment.expire_leases and the claim of an expired slot
+            models.Index(
+                fields=["lease_until"], condition=models.Q(status="claimed"), name="slot_lease_running_out"
+            ),
+            # assignment.current: the slot a rater holds
+            models.Index(
+                fields=["rater", "campaign"], condition=models.Q(status="claimed"), name="slot_held_by_rater"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"slot {self.pk}"

@@ -1,0 +1,30 @@
+"""What makes two prompts or two answers the same, and which split a prompt belongs to."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from labeling.models import Prompt
+
+# Shares of train, validation and test. Test is the larger of the held-out two because every round's
+# reward model is reported on it, from the first few hundred labels on.
+TRAIN, VALIDATION = 0.80, 0.05
+
+
+def content_hash(messages: Sequence[dict[str, str]]) -> str:
+    """Return the SHA-256 of a conversation's roles and texts, as hex."""
+    canonical = [[m["role"], m["content"]] for m in messages]
+    return hashlib.sha256(json.dumps(canonical, ensure_ascii=False).encode()).hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """Return the SHA-256 of an answer's text, as hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def split_of(hash_: str) -> str:
+    """Return the split of a prompt by its content hash: the same in every campaign, round and snapshot."""
+    share = int(hash_[:8], 16) / 16**8
+    if share < TRAIN:
+        return Prompt.Split.TRAIN.value
+    return (Prompt.Split.VALIDATION if share < TRAIN + VALIDATION else Prompt.Split.TEST).value
