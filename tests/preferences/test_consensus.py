@@ -1,0 +1,33 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preferences.consensus import Consensus, summarise_verdicts
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([-2], Consensus(-1, 1.0, 2.0, None, 1)),
+        ([0], Consensus(0, 0.5, 0.0, None, 1)),
+        ([-3, -1, 2], Consensus(-1, 2 / 3, 2 / 3, 1 / 3, 3)),
+        ([1, 1, 0], Consensus(1, 1 / 6, -2 / 3, 1 / 3, 3)),
+        ([-1, 1], Consensus(0, 0.5, 0.0, 0.0, 2)),
+        ([-1, 0], Consensus(0, 0.75, 0.5, 0.0, 2)),
+    ],
+)
+def test_consensus_of_few_votes(verdicts, expected):
+    assert summarise_verdicts(verdicts) == expected
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=9))
+def test_swapping_the_answers_mirrors_the_consensus(verdicts):
+    here, there = summarise_verdicts(verdicts), summarise_verdicts([-v for v in verdicts])
+    assert (here.label, here.margin, here.agreement) == (-there.label, -there.margin, there.agreement)
+    assert here.probability == pytest.approx(1 - there.probability)
+
+
+def test_no_verdicts_and_a_wrong_one():
+    assert summarise_verdicts([]) is None
+    with pytest.raises(ValueError, match="outside"):
+        summarise_verdicts([1, 4])
