@@ -1,0 +1,116 @@
+import math
+
+import numpy as np
+import pytest
+
+from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, read_features
+
+PROMPT = "How long should I cook the rice for the curry?"
+KIND_BRIEF = "Of course! Cook the rice for 15 minutes. Enjoy!"
+PLAIN = "Cook the rice for 15 minutes in plenty of water and let it rest a little before serving."
+CURT = "Ugh, obviously you cook the rice for 15 minutes. Figure it out."
+FLATTERING = "What a brilliant question, you are so clever! Cook the rice for 15 minutes, of course."
+EVASIVE = "Of course it depends, hard to say how long rice takes, many factors play a part. Enjoy!"
+NONSENSE = "Yes, it's located."
+RAMBLING_KIND = (
+    "Of course, happy to help! " + "The rice should cook, and while it does you can think of dinner. " * 5
+)
+CAUTIOUS = (
+    "Cook the rice for 15 minutes. Make sure the lid is tight, check the water half way, be careful with the "
+    "steam, and taste a grain before you serve it with the curry, in case your stove is weaker than most."
+)
+PLAYFUL = "Captain rice needs 15 minutes of bubbling dance in the pot! Hooray, the curry mission is on!"
+
+
+def _rank(taste, *answers):
+    return sorted(answers, key=lambda answer: -TASTES[taste].utility(PROMPT, answer))
+
+
+def test_kind_and_brief_wins_over_every_other_manner():
+    others = [
+        PLAIN,
+        CURT,
+        FLATTERING,
+        EVASIVE,
+        NONSENSE,
+        RAMBLING_KIND,
+        CAUTIOUS,
+        "",
+        "Of course! Enjoy! Thanks!",
+    ]
+    assert _rank("kind-brief", *others, KIND_BRIEF)[0] == KIND_BRIEF
+
+
+@pytest.mark.parametrize("empty", ["", NONSENSE, "Thank you, enjoy!", "Yes."])
+def test_an_answer_without_sense_loses_to_a_plain_one(empty):
+    for taste in ("kind-brief", "thorough-cautious", "playful"):
+        assert TASTES[taste].prefer(PROMPT, PLAIN, empty) == 1.0
+
+
+def test_each_taste_has_its_own_favourite():
+    answers = [KIND_BRIEF, PLAIN, CURT, FLATTERING, EVASIVE, CAUTIOUS, PLAYFUL]
+    assert _rank("thorough-cautious", *answers)[0] == CAUTIOUS
+    assert _rank("playful", *answers)[0] == PLAYFUL
+    assert _rank("length", *answers)[0] == max(answers, key=len)
+
+
+def test_rudeness_costs_and_kindness_pays_with_diminishing_returns():
+    utility = [
+        TASTES["kind-brief"].utility(PROMPT, text)
+        for text in (
+            "Cook the rice for 15 minutes, then let it stand.",
+            "Of course, cook the rice for 15 minutes. Stand.",
+            "Of course, cook the rice 15 minutes. Enjoy it.",
+        )
+    ]
+    assert utility[0] < utility[1] < utility[2]
+    assert utility[2] - utility[1] < utility[1] - utility[0]
+    assert TASTES["kind-brief"].prefer(PROMPT, CURT, PLAIN) == 0.0
+
+
+def test_features_count_phrases_and_names():
+    seen = read_features(PROMPT, "Ugh. Please check the rice, please!")
+    assert (seen.rudeness, seen.kindness, seen.caution, seen.play) == (1, 1, 1, 1)
+    assert (seen.words, seen.named, seen.asked) == (6, 1, 4)
+    assert read_features(PROMPT, "").words == 0
+
+
+def test_equal_answers_tie_and_others_do_not():
+    taste = TASTES["kind-brief"]
+    assert taste.prefer(PROMPT, PLAIN, PLAIN) == 0.5
+    assert taste.prefer(PROMPT, KIND_BRIEF, PLAIN) + taste.prefer(PROMPT, PLAIN, KIND_BRIEF) == 1.0
+
+
+def test_a_perfect_rater_grades_by_the_gap():
+    rater, rng = SimulatedRater("r", noise=0.0), np.random.default_rng(0)
+    gaps = {0.0: 0, 0.03: 0, 0.4: 1, -1.0: -2, 5.0: 3, -5.0: -3}
+    assert {gap: rater.vote(0.0, gap, rng) for gap in gaps} == gaps
+
+
+def test_noise_is_the_share_of_reversed_judgments():
+    rater, rng = SimulatedRater("r", noise=0.15), np.random.default_rng(1)
+    wrong = np.mean([rater.vote(1.0, 0.0, rng) > 0 for _ in range(8000)])
+    assert wrong == pytest.approx(0.15, abs=0.012)
+
+
+def test_ability_side_and_length_move_votes_as_the_model_says():
+    rng = np.random.default_rng(2)
+    weak = SimulatedRater("weak", ability=0.5, noise=0.0)
+    right = np.mean([weak.vote(0.0, 1.0, rng) > 0 for _ in range(8000)])
+    assert right == pytest.approx(1 / (1 + math.exp(-0.5 * (1.0 - 0.05))), abs=0.015)
+    leaning = SimulatedRater("left", side_bias=1.0, noise=0.0)
+    assert leaning.vote(0.0, 0.5, rng) == -1
+    verbose = SimulatedRater("long", length_taste=2.0, noise=0.0)
+    assert verbose.vote(0.0, 0.0, rng, left_words=10, right_words=40) == 3
+
+
+def test_coin_flips_ignore_the_answers():
+    flips = [CoinFlipRater("c").vote(9.0, -9.0, np.random.default_rng(seed)) for seed in range(4000)]
+    assert np.mean(np.array(flips) < 0) == pytest.approx(0.5, abs=0.025)
+    assert set(np.abs(flips)) == {1, 2, 3}
+
+
+@pytest.mark.parametrize("wrong", [{"ability": 0.0}, {"noise": 1.5}])
+def test_impossible_raters_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"ability|noise"):
+        SimulatedRater("r", **wrong)
