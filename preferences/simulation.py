@@ -25,7 +25,8 @@ KIND = (
 RUDE = (
     "ugh", "obviously", "whatever", "figure it out", "not again", "stupid", "silly question",
     "how should i know", "leave me alone", "do it yourself", "look it up", "seriously", "lazy", "stop asking",
-    "you again", "waste of", "wasting my", "duh", "bother", "annoying", "don't ask me", "use your head", "everyone knows",
+    "you again", "waste of", "wasting my", "duh", "bother", "annoying", "don't ask me", "use your head",
+    "everyone knows",
 )  # fmt: skip
 FLATTERY = (
     "brilliant", "clever", "genius", "so wise", "what a great question", "amazing question", "smartest",
