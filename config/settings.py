@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config import local_services
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(os.environ.get("TOUCHSTONE_VAR", BASE_DIR / "var")).resolve()
+VAR_DIR = local_services.var_dir()
 TESTING = "pytest" in sys.modules
 
 
@@ -181,7 +181,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = local_services.broker_url(REDIS_URL)
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "models_app.tasks.*": {"queue": "sample"},

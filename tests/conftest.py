@@ -1,0 +1,52 @@
+"""Real services for the tests: PostgreSQL and Redis of their own, Celery workers and a browser on request."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before Django reads its settings (so pyproject.toml must not name them to pytest-django, which would read
+# them first): apart from a running installation's data, but kept between test runs.
+_VAR = Path(os.environ.get("TOUCHSTONE_VAR") or Path(__file__).resolve().parent.parent / "var") / "tests"
+os.environ["TOUCHSTONE_VAR"] = str(_VAR)
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's own event loop runs in our thread
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from config import local_services  # noqa: E402
+
+local_services.ensure()
+
+import django  # noqa: E402
+import pytest  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+
+
+def pytest_configure() -> None:
+    """Set Django up now that its services run."""
+    django.setup()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give a headless Chromium: the system's, or else Playwright's own."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            args=[
+                "--no-sandbox",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Give a fresh browser page that shares nothing with the other tests."""
+    with browser.new_context() as context:
+        yield context.new_page()
