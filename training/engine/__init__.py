@@ -1,0 +1,1 @@
+"""The training engine: `python -m training.engine RUN_DIR` (files in, files out, no Django)."""

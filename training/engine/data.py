@@ -1,0 +1,212 @@
+"""What a run learns from: Parquet rows, their tokens, and batches of similar lengths."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models_app.backends import Conversation
+from training.engine.config import EngineError
+
+Indices = npt.NDArray[np.intp]
+
+SPLITS = ("train", "validation", "test")
+BUCKET = 32  # batches that are sorted by length together
+
+_NUMBERS = {"probability", "weight"}
+_VOTE = ("chosen", "rejected", "probability", "rater", "round")
+_COLUMNS = {
+    "pairs.parquet": ["prompt_id", "prompt", *_VOTE, "weight", "split"],
+    "demonstrations.parquet": ["prompt_id", "prompt", "completion", "weight", "split"],
+    "prompts.parquet": ["prompt_id", "prompt", "split"],
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Hold one vote: `probability` that `chosen` is the preferred answer (0.5 a tie)."""
+
+    prompt_id: str
+    messages: Conversation
+    chosen: str
+    rejected: str
+    probability: float
+    weight: float
+    rater: str
+    round: int
+    split: str
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """Hold an answer worth imitating."""
+
+    prompt_id: str
+    messages: Conversation
+    completion: str
+    weight: float
+    split: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Hold a conversation that awaits an answer."""
+
+    prompt_id: str
+    messages: Conversation
+    split: str
+
+
+def read_pairs(run_dir: Path) -> list[Pair]:
+    """Read pairs.parquet; raises EngineError naming the column or row at fault."""
+    rows = _read(run_dir / "pairs.parquet")
+    for number, row in enumerate(rows):
+        if not 0 <= row["probability"] <= 1:
+            raise EngineError(f"pairs.parquet row {number}: probability {row['probability']} is outside 0…1.")
+    return [Pair(**row) for row in rows]
+
+
+def read_demonstrations(run_dir: Path) -> list[Demonstration]:
+    """Read demonstrations.parquet; raises EngineError naming the column or row at fault."""
+    return [Demonstration(**row) for row in _read(run_dir / "demonstrations.parquet")]
+
+
+def read_prompts(run_dir: Path) -> list[Prompt]:
+    """Read prompts.parquet; raises EngineError naming the column or row at fault."""
+    return [Prompt(**row) for row in _read(run_dir / "prompts.parquet")]
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of one file, the prompt's JSON turned into `messages`."""
+    columns = _COLUMNS[path.name]
+    try:
+        names = pq.read_schema(path).names
+        for column in columns:
+            if column not in names:
+                raise EngineError(f"{path.name} has no column {column!r}.")
+        rows: list[dict[str, Any]] = pq.read_table(path, columns=columns).to_pylist()
+    except FileNotFoundError:
+        raise EngineError(f"The run directory has no {path.name}.") from None
+    except pa.ArrowInvalid as error:
+        raise EngineError(f"{path.name} is not a readable Parquet file: {error}.") from None
+    for number, row in enumerate(rows):
+        _check_row(f"{path.name} row {number}", row)
+        row["messages"] = _messages(f"{path.name} row {number}", row.pop("prompt"))
+    return rows
+
+
+def _check_row(where: str, row: dict[str, Any]) -> None:
+    for name, value in row.items():
+        kind: tuple[type, ...] = (str,)
+        if name in _NUMBERS:
+            kind = (float, int)
+        elif name == "round":
+            kind = (int,)
+        if not isinstance(value, kind) or (name in _NUMBERS and not math.isfinite(row[name])):
+            raise EngineError(f"{where}: {name} cannot be {value!r}.")
+    if row.get("weight", 0) < 0:
+        raise EngineError(f"{where}: weight {row['weight']} is negative.")
+    if row["split"] not in SPLITS:
+        raise EngineError(f"{where}: split must be one of {', '.join(SPLITS)}, not {row['split']!r}.")
+
+
+def _messages(where: str, text: str) -> Conversation:
+    try:
+        messages = json.loads(text)
+    except ValueError:
+        raise EngineError(f"{where}: prompt is not the JSON of a conversation.") from None
+    good = isinstance(messages, list) and messages
+    if not good or not all(
+        isinstance(m, dict) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str)
+        for m in messages
+    ):
+        raise EngineError(f"{where}: prompt must be a list of messages with role and content.")
+    return [{"role": m["role"], "content": m["content"]} for m in messages]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Hold the tokens of a prompt and of the answer to learn."""
+
+    prompt: list[int]
+    reply: list[int]
+
+
+class Encoder:
+    """Turn conversations into tokens of at most `max_length`, counting those that had to be cut.
+
+    Prompts are cut from the left; a reply is cut at its end only where it fills the whole length alone.
+    """
+
+    def __init__(self, tokenizer: Any, max_length: int) -> None:
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self.truncated = 0
+
+    def conversation(self, messages: Conversation, answer: str) -> list[int]:
+        """Encode a conversation with its answer, as reward models read it."""
+        text = self._text([*messages, {"role": "assistant", "content": answer}])
+        ids = self._ids(text)
+        if len(ids) > self.max_length:
+            self.truncated += 1
+            # the first token may be the one that an encoder's head reads
+            ids = ids[:1] + ids[len(ids) - self.max_length + 1 :]
+        return ids
+
+    def reply(self, messages: Conversation, answer: str) -> Reply:
+        """Encode a prompt as it looks when an answer is sampled, and the answer up to its end token."""
+        opening = self._text(messages, add_generation_prompt=True)
+        whole = self._text([*messages, {"role": "assistant", "content": answer}])
+        rest = whole[len(opening) :] if whole.startswith(opening) else answer
+        prompt, reply = self._ids(opening), self._ids(rest)
+        if self.tokenizer.eos_token_id not in reply:
+            reply.append(self.tokenizer.eos_token_id)
+        if len(prompt) + len(reply) > self.max_length:
+            self.truncated += 1
+            reply = reply[: self.max_length - 1]
+            prompt = prompt[len(prompt) + len(reply) - self.max_length :]
+        return Reply(prompt, reply)
+
+    def _text(self, messages: Conversation, add_generation_prompt: bool = False) -> str:
+        text: str = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=add_generation_prompt
+        )
+        return text
+
+    def _ids(self, text: str) -> list[int]:
+        # the template has written the special tokens already
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+
+def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[Indices]:
+    """Shuffle the examples of one epoch into batches of similar lengths; ordered by seed and epoch."""
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(lengths))
+    measure = np.asarray(lengths)
+    found: list[Indices] = []
+    for start in range(0, len(order), size * BUCKET):
+        bucket = order[start : start + size * BUCKET]
+        bucket = bucket[np.argsort(measure[bucket], kind="stable")]
+        found += [bucket[i : i + size] for i in range(0, len(bucket), size)]
+    return [found[i] for i in rng.permutation(len(found))]
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Pad token rows on the right; returns ids and attention mask, both (rows, longest)."""
+    longest = max(map(len, rows))
+    ids = np.full((len(rows), longest), pad_id, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+        mask[i, : len(row)] = 1
+    return ids, mask

@@ -1,0 +1,209 @@
+"""Improve a policy: imitate edits, prefer what was preferred, distil the best of n; then compare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from training.engine.best_of_n import choose, reward_curve, sample_candidates
+from training.engine.config import EngineError, PolicyConfig
+from training.engine.data import (
+    Encoder,
+    Prompt,
+    Reply,
+    batches,
+    read_demonstrations,
+    read_pairs,
+    read_prompts,
+)
+from training.engine.evaluation import Floats
+from training.engine.objectives import dpo_loss, imitation_loss, imitation_sizes
+from training.engine.optimisation import Optimisation, Resume, fit, load_resume, save_resume, snapshot
+from training.engine.policy_evaluation import compare
+from training.engine.policy_model import load_policy_model, score_replies
+from training.engine.reward_model import longest_input
+from training.engine.run_dir import RunDir
+
+
+def train_policy(run: RunDir, config: PolicyConfig) -> None:
+    """Take a policy through its stages and compare it with its parent.
+
+    Writes model/, samples.parquet and result.json. Raises EngineError when a stage has nothing to learn
+    from, Cancelled when asked to stop.
+    """
+    began = time.monotonic()
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    run.progress(0, 1, "loading")
+    resume = load_resume(run)
+    model, tokenizer = load_policy_model(config.parent)
+    if resume.model:
+        model.load_state_dict(resume.model)
+    encoder = Encoder(tokenizer, longest_input(model, tokenizer, config.hyper.max_length))
+    job = PolicyJob(run, config, model, tokenizer, encoder, resume)
+    verbs: dict[str, Callable[[], dict[str, Any]]] = {
+        "sft": job.imitate_demonstrations,
+        "dpo": job.prefer,
+        "best_of_n": job.distil_best,
+    }
+    for number, stage in enumerate(config.stages):
+        if number < resume.stage:
+            continue
+        run.check_stop()
+        stage_began = time.monotonic()
+        figures = verbs[stage]()
+        resume.notes[stage] = {**figures, "seconds": round(time.monotonic() - stage_began, 2)}
+        resume.stage, resume.step, resume.optimizer, resume.model = number + 1, 0, {}, snapshot(model)
+        save_resume(run, resume)
+    run.check_stop()
+    figures = compare(run, config, model, tokenizer, encoder)
+    model.save_pretrained(run.model)
+    tokenizer.save_pretrained(run.model)
+    run.finish(
+        {
+            "kind": "policy",
+            "stages": [{"name": stage, **resume.notes[stage]} for stage in config.stages],
+            **figures,
+            "truncated": encoder.truncated,
+            "dropped": 0,
+            "steps": resume.total_step,
+            "seconds": round(time.monotonic() - began, 2),
+        }
+    )
+
+
+class PolicyJob:
+    """Hold what every stage works on."""
+
+    def __init__(
+        self, run: RunDir, config: PolicyConfig, model: Any, tokenizer: Any, encoder: Encoder, resume: Resume
+    ) -> None:
+        self.run = run
+        self.config = config
+        self.hyper = config.hyper
+        self.model = model
+        self.tokenizer = tokenizer
+        self.encoder = encoder
+        self.resume = resume
+
+    def imitate_demonstrations(self) -> dict[str, Any]:
+        """Imitate what people wrote (supervised fine-tuning)."""
+        rows = [row for row in read_demonstrations(self.run.path) if row.split == "train" and row.weight > 0]
+        if not rows:
+            raise EngineError("The snapshot has no training demonstrations; the stage sft needs some.")
+        replies = [self.encoder.reply(row.messages, row.completion) for row in rows]
+        weights = np.array([row.weight for row in rows])
+        return self._imitate(
+            "sft", replies, weights, self.hyper.sft_epochs, self.hyper.sft_learning_rate, None, 0.0
+        )
+
+    def prefer(self) -> dict[str, Any]:
+        """Raise the preferred answer over the other, measured from the parent (DPO)."""
+        rows = [
+            row
+            for row in read_pairs(self.run.path)
+            if row.split == "train" and row.probability != 0.5 and row.weight > 0
+        ]
+        if not rows:
+            raise EngineError(
+                "The snapshot has no training pairs that are not ties; the stage dpo needs some."
+            )
+        chosen = [self.encoder.reply(row.messages, row.chosen) for row in rows]
+        rejected = [self.encoder.reply(row.messages, row.rejected) for row in rows]
+        weights = np.array([row.weight for row in rows])
+        loss = dpo_loss(
+            self.model,
+            chosen,
+            rejected,
+            self._reference(chosen, rejected),
+            np.array([row.probability for row in rows]),
+            weights,
+            self.hyper.dpo_beta,
+            self.tokenizer.pad_token_id,
+        )
+        lengths = [
+            max(_length(first), _length(second)) for first, second in zip(chosen, rejected, strict=True)
+        ]
+        return self._fit("dpo", lengths, weights, loss, self.hyper.dpo_epochs, self.hyper.dpo_learning_rate)
+
+    def distil_best(self) -> dict[str, Any]:
+        """Imitate the answers that the reward model likes best among the policy's own."""
+        prompts = self._sampling_prompts()
+        candidates = sample_candidates(self.run, self.config, self.model, self.tokenizer, prompts)
+        chosen = choose(candidates, self.hyper.best_of_keep, self.hyper.best_of_repeats)
+        replies = [
+            self.encoder.reply(prompt.messages, text)
+            for prompt, texts in zip(prompts, chosen, strict=True)
+            for text in texts
+        ]
+        if not replies:
+            raise EngineError("The policy gave nothing but empty answers; there is nothing to distil.")
+        weights = np.array([1 / len(texts) for texts in chosen for _ in texts])
+        kl = self.hyper.best_of_kl
+        parent = load_policy_model(self.config.parent)[0].eval() if kl else None
+        figures = self._imitate(
+            "best_of_n",
+            replies,
+            weights,
+            self.hyper.best_of_epochs,
+            self.hyper.best_of_learning_rate,
+            parent,
+            kl,
+        )
+        return {**figures, **reward_curve(candidates), "prompts": len(prompts)}
+
+    def _sampling_prompts(self) -> list[Prompt]:
+        """Draw the prompts to sample for, without replacement."""
+        prompts = [prompt for prompt in read_prompts(self.run.path) if prompt.split == "train"]
+        if not prompts:
+            raise EngineError("The snapshot has no training prompts; the stage best_of_n needs some.")
+        rng = np.random.default_rng([self.config.seed, 0xB05])
+        drawn = rng.permutation(len(prompts))[: self.hyper.best_of_prompts]
+        return [prompts[i] for i in drawn]
+
+    def _reference(self, chosen: Sequence[Reply], rejected: Sequence[Reply]) -> Floats:
+        """Compute the parent's log-probabilities (pairs, 2); they never change, so they are computed once."""
+        self.run.progress(0, 1, "dpo reference")
+        parent = load_policy_model(self.config.parent)[0]
+        found = score_replies(parent, [*chosen, *rejected], self.tokenizer.pad_token_id)
+        self.run.check_stop()
+        return found.reshape(2, -1).T.copy()
+
+    def _imitate(
+        self,
+        stage: str,
+        replies: list[Reply],
+        weights: Floats,
+        epochs: int,
+        learning_rate: float,
+        parent: Any,
+        kl: float,
+    ) -> dict[str, Any]:
+        pad_id = self.tokenizer.pad_token_id
+        loss = imitation_loss(self.model, replies, weights, pad_id, parent, kl)
+        sizes = imitation_sizes(replies, weights)
+        return self._fit(stage, [_length(row) for row in replies], sizes, loss, epochs, learning_rate)
+
+    def _fit(
+        self, stage: str, lengths: Sequence[int], sizes: Floats, loss: Any, epochs: int, learning_rate: float
+    ) -> dict[str, Any]:
+        size, seed = self.hyper.batch_size, self.config.seed
+        plan = [batch for epoch in range(epochs) for batch in batches(lengths, size, seed, epoch)]
+        how = Optimisation(
+            learning_rate=learning_rate,
+            warmup=self.hyper.warmup,
+            weight_decay=self.hyper.weight_decay,
+            clip=self.hyper.clip,
+            micro_batch_size=self.hyper.micro_batch_size,
+            checkpoint_steps=self.hyper.checkpoint_steps,
+            seed=seed,
+        )
+        fit(self.run, stage, self.model, plan, sizes, loss, how, self.resume)
+        return {"examples": len(lengths), "steps": len(plan)}
+
+
+def _length(row: Reply) -> int:
+    return len(row.prompt) + len(row.reply)
