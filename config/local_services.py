@@ -160,7 +160,7 @@ def plain_errors(var: Path) -> Iterator[None]:
                 f"This user may not write to {error.filename}. Run Touchstone as the owner of {var}, "
                 "or set TOUCHSTONE_VAR to a folder of your own."
             ) from error
-        raise
+        raise ServiceError(f"Nothing can be written to {var}: {error.strerror}.") from error
 
 
 def ensure() -> None:
