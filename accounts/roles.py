@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.models import Role, User
+
+if TYPE_CHECKING:
+    # REST framework loads this module while it loads its views
+    from rest_framework.views import APIView
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -34,13 +37,13 @@ def can(user: Any, action: str) -> bool:
     return isinstance(user, User) and user.is_active and (user.is_superuser or user.role in roles)
 
 
-def require(action: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Guard a page: 403 for a signed-in user whose role may not take `action`."""
+def require(action: str, *, post: str = "") -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Guard a page: 403 for a signed-in user whose role may not take `action` (to POST: `post`, if given)."""
 
     def guard(view: Callable[..., R]) -> Callable[..., R]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> R:
-            if not can(request.user, action):
+            if not can(request.user, post if post and request.method == "POST" else action):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
@@ -49,8 +52,14 @@ def require(action: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
     return guard
 
 
-def required_action(view: APIView, method: str) -> str | None:
-    """Return the action that an API view asks for a method: its `action_for` maps methods, "*" is the rest."""
+def signed_in_user(request: HttpRequest | Request) -> User:
+    """Return the request's user; only behind `require` or RolePermission, which let nobody else through."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def required_action(view: "APIView", method: str) -> str | None:
+    """Return the action that an API view asks for a method; `action_for` maps them, "*" the rest."""
     mapping: dict[str, str] = getattr(view, "action_for", {})
     return mapping.get(method, mapping.get("*"))
 
@@ -58,6 +67,6 @@ def required_action(view: APIView, method: str) -> str | None:
 class RolePermission(BasePermission):
     """Refuse every API request whose view names no action, or one that the user's role lacks."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         action = required_action(view, request.method or "")
         return action is not None and can(request.user, action)
