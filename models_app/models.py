@@ -32,7 +32,9 @@ class ModelVersion(models.Model):
     location = models.CharField(max_length=500, blank=True)
     # openai_compatible: {"model": …, "api_key_env": name of the variable that holds the key}
     options = models.JSONField(default=dict, blank=True)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.CANDIDATE)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -1,0 +1,181 @@
+"""Register model versions, promote them, roll them back, and load what they name."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+
+from accounts import audit
+from accounts.models import User
+from models_app.backends import BackendError, Policy, SamplingParams
+from models_app.models import ModelVersion, Promotion
+
+if TYPE_CHECKING:
+    from models_app.backends.transformers import TransformersRewardModel
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+HEADS = {ModelVersion.Kind.POLICY: "ForCausalLM", ModelVersion.Kind.REWARD: "ForSequenceClassification"}
+
+
+class ModelError(Exception):
+    """A model can't be registered, promoted or found; the message is a sentence for people."""
+
+
+def register(
+    family: str,
+    kind: str,
+    name: str,
+    backend: str,
+    location: str = "",
+    *,
+    options: dict[str, Any] | None = None,
+    parent: ModelVersion | None = None,
+    by: User | None = None,
+) -> ModelVersion:
+    """Add a candidate to a family after looking at what it names; ModelError says what is wrong with it."""
+    check(kind, backend, location, options or {})
+    try:
+        with transaction.atomic():
+            version = ModelVersion.objects.create(
+                family=family,
+                kind=kind,
+                name=name,
+                backend=backend,
+                location=location,
+                options=options or {},
+                parent=parent,
+                created_by=by,
+            )
+            audit.record(by, "register model", version, name=name, backend=backend, location=location)
+    except IntegrityError as error:
+        raise ModelError(f"This family already has a {kind} named “{name}”.") from error
+    return version
+
+
+def check(kind: str, backend: str, location: str, options: dict[str, Any]) -> None:
+    """Refuse what could never answer or score: a missing folder, the wrong head, a server that is down."""
+    if backend == ModelVersion.Backend.IMPORTED:
+        return
+    if not location:
+        raise ModelError("Say where the model is: a folder, a hub id or an address.")
+    if backend == ModelVersion.Backend.OPENAI:
+        if kind != ModelVersion.Kind.POLICY:
+            raise ModelError("A chat-completions server answers prompts; it can't be a reward model.")
+        _check_endpoint(location, options)
+    else:
+        _check_checkpoint(kind, location)
+
+
+def _check_endpoint(location: str, options: dict[str, Any]) -> None:
+    if not options.get("model"):
+        raise ModelError("Name the model that the server at this address should use.")
+    hello = [{"role": "user", "content": "Say hello."}]
+    try:
+        list(_openai(location, options).generate([hello], SamplingParams(max_new_tokens=8)))
+    except BackendError as error:
+        raise ModelError(str(error)) from error
+
+
+def _check_checkpoint(kind: str, location: str) -> None:
+    folder = Path(location)
+    if folder.is_dir():
+        file = folder / "config.json"
+        if not file.is_file():
+            raise ModelError(f"The folder {location} holds no config.json, so it is no checkpoint.")
+    elif HUB_ID.fullmatch(location) and not folder.exists():
+        file = _hub_config(location)
+    else:
+        raise ModelError(f"There is no folder {location}.")
+    try:
+        config = json.loads(file.read_text())
+        architectures = config.get("architectures") or []
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"The config.json of {location} can't be read: {error}") from error
+    if not any(str(a).endswith(HEADS[ModelVersion.Kind(kind)]) for a in architectures):
+        wanted = (
+            "answers prompts (…ForCausalLM)"
+            if kind == "policy"
+            else "scores answers (…ForSequenceClassification)"
+        )
+        found = ", ".join(map(str, architectures)) or "no architecture"
+        raise ModelError(
+            f"A {ModelVersion.Kind(kind).label.lower()} needs a checkpoint that {wanted}; "
+            f"this one has {found}."
+        )
+    if kind == ModelVersion.Kind.REWARD and len(config.get("id2label") or {0: "", 1: ""}) != 1:
+        raise ModelError("A reward model needs a head with exactly one label; this one has another number.")
+
+
+def _hub_config(location: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(location, "config.json", etag_timeout=5))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        raise ModelError(
+            f"There is no folder {location}, and the hub has no such model or can't be reached."
+        ) from error
+
+
+def champion(family: str, kind: str) -> ModelVersion | None:
+    """Return the version in use, if the family has one."""
+    return ModelVersion.objects.filter(family=family, kind=kind, status=ModelVersion.Status.CHAMPION).first()
+
+
+def promote(
+    version: ModelVersion, *, gate: dict[str, Any] | None = None, by: User | None = None, reason: str = ""
+) -> Promotion:
+    """Make a version the champion of its family; needs a gate's report, or a named person and a reason."""
+    if gate is None and (by is None or not reason.strip()):
+        raise ModelError("A promotion without a gate's report needs a named person and a reason.")
+    with transaction.atomic():
+        family = ModelVersion.objects.select_for_update().filter(family=version.family, kind=version.kind)
+        previous = {v.status: v for v in family}.get(ModelVersion.Status.CHAMPION)
+        if previous == version:
+            raise ModelError(f"{version.name} is the champion already.")
+        family.filter(status=ModelVersion.Status.CHAMPION).update(status=ModelVersion.Status.RETIRED)
+        family.filter(pk=version.pk).update(status=ModelVersion.Status.CHAMPION)
+        version.status = ModelVersion.Status.CHAMPION
+        promotion = Promotion.objects.create(
+            version=version, previous=previous, gate=gate, by=by, reason=reason.strip()
+        )
+        audit.record(by, "promote model", version, previous=previous and previous.name, reason=reason)
+    return promotion
+
+
+def roll_back(family: str, kind: str, *, by: User, reason: str) -> Promotion:
+    """Make the champion's predecessor the champion again."""
+    current = champion(family, kind)
+    last = current and current.promotions.order_by("-pk").first()
+    if last is None or last.previous is None:
+        raise ModelError("There is no earlier champion to go back to.")
+    return promote(last.previous, by=by, reason=reason)
+
+
+def _openai(location: str, options: dict[str, Any]) -> Policy:
+    from models_app.backends.openai_compatible import OpenAICompatiblePolicy
+
+    key = os.environ.get(options.get("api_key_env", ""), "")
+    return OpenAICompatiblePolicy(location, options["model"], api_key=key)
+
+
+def policy(version: ModelVersion) -> Policy:
+    """Load a policy; transformers checkpoints bring torch into this process."""
+    if version.backend == ModelVersion.Backend.IMPORTED:
+        raise ModelError(f"{version.name} is only a name for imported answers; it can't answer prompts.")
+    if version.backend == ModelVersion.Backend.OPENAI:
+        return _openai(version.location, version.options)
+    from models_app.backends.transformers import load_policy
+
+    return load_policy(version.location)
+
+
+def reward_model(version: ModelVersion) -> "TransformersRewardModel":
+    """Load a reward model, and torch with it."""
+    from models_app.backends.transformers import load_reward_model
+
+    return load_reward_model(version.location)

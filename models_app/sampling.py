@@ -1,0 +1,30 @@
+"""Draw answers from a policy."""
+
+from collections.abc import Iterator, Sequence
+
+from models_app import registry
+from models_app.backends import Conversation, SamplingParams
+from models_app.models import ModelVersion, SamplingConfig
+
+
+def get_config(
+    temperature: float = 1.0, top_p: float = 1.0, max_new_tokens: int = 96, seed: int = 0
+) -> SamplingConfig:
+    """Return the one row for these values, making it if need be."""
+    config, _ = SamplingConfig.objects.get_or_create(
+        temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, seed=seed
+    )
+    return config
+
+
+def draw(
+    version: ModelVersion, conversations: Sequence[Conversation], config: SamplingConfig, *, offset: int = 0
+) -> Iterator[tuple[int, str]]:
+    """Yield (index, answer) as answers finish; `offset` moves the seed so that other draws differ."""
+    params = SamplingParams(
+        temperature=config.temperature,
+        top_p=config.top_p,
+        max_new_tokens=config.max_new_tokens,
+        seed=config.seed + offset,
+    )
+    yield from registry.policy(version).generate(conversations, params)

@@ -1,0 +1,100 @@
+"""The people and things that tests are about: Mara manages, Ruth researches, Rafi and Rosa rate."""
+
+from itertools import count
+from typing import Any
+
+from accounts.models import Role, User
+from labeling import campaigns, rounds
+from labeling.models import Campaign, Prompt, Response, Round, Task, TaskResponse
+from labeling.prompts import content_hash, split_of, text_hash
+from models_app import registry, sampling
+from models_app.models import ModelVersion
+
+numbers = count(1)
+
+
+def make_user(role: str = Role.RATER, username: str = "", **fields: Any) -> User:
+    """Make a person who signs in with the password "password"."""
+    username = username or f"{role}{next(numbers)}"
+    return User.objects.create_user(username=username, password="password", role=role, **fields)
+
+
+def make_campaign(*, by: User | None = None, raters: tuple[User, ...] = (), **settings: Any) -> Campaign:
+    """Make an active campaign with a guideline, and its members."""
+    number = next(numbers)
+    by = by or make_user(Role.MANAGER)
+    settings = {"name": f"Campaign {number}", "guideline": "Prefer the better answer.", **settings}
+    campaign = campaigns.create(by=by, **settings)
+    for rater in raters:
+        campaigns.add_rater(campaign, rater, by)
+    return campaign
+
+
+def make_prompt(campaign: Campaign, text: str = "") -> Prompt:
+    """Make a one-turn prompt."""
+    messages = [{"role": "user", "content": text or f"Question {next(numbers)}?"}]
+    digest = content_hash(messages)
+    return Prompt.objects.create(
+        campaign=campaign, messages=messages, content_hash=digest, split=split_of(digest)
+    )
+
+
+def make_policy(family: str, name: str = "writer") -> ModelVersion:
+    """Return a policy that exists in name only."""
+    version = ModelVersion.objects.filter(family=family, kind="policy", name=name).first()
+    return version or registry.register(family, "policy", name, "imported")
+
+
+def make_response(prompt: Prompt, text: str, round_: Round | None = None, policy: str = "writer") -> Response:
+    """Make an answer by a policy that exists in name only."""
+    return Response.objects.create(
+        prompt=prompt,
+        text=text,
+        text_hash=text_hash(text),
+        origin=Response.Origin.SAMPLED,
+        policy=make_policy(prompt.campaign.model_family, policy),
+        sampling=sampling.get_config(),
+        round=round_,
+        copy=next(numbers) % 30_000,
+    )
+
+
+def make_round(campaign: Campaign) -> Round:
+    """Make a round in generation, without tasks."""
+    last = campaign.rounds.count()
+    round_ = Round.objects.create(
+        campaign=campaign, number=last + 1, origin=Round.Origin.IMPORT, sampling=sampling.get_config()
+    )
+    rounds.start_generating(round_)
+    return round_
+
+
+def add_task(
+    round_: Round, texts: tuple[str, ...] = ("short", "a longer answer"), *, overlap: int | None = None
+) -> Task:
+    """Add a comparison (two texts) or an edit (one text) to a round that isn't open yet."""
+    prompt = make_prompt(round_.campaign)
+    task = Task.objects.create(
+        campaign=round_.campaign,
+        round=round_,
+        prompt=prompt,
+        kind=Task.Kind.COMPARE if len(texts) > 1 else Task.Kind.EDIT,
+        overlap=overlap or round_.campaign.overlap,
+        probability=1.0,
+    )
+    for position, text in enumerate(texts):
+        policy = f"writer-{position}"
+        response = make_response(prompt, text, round_, policy)
+        TaskResponse.objects.create(task=task, response=response, position=position)
+    return task
+
+
+def make_open_round(campaign: Campaign, comparisons: int = 1, edits: int = 0, **task: Any) -> Round:
+    """Make an open round with some tasks, ready to be claimed."""
+    round_ = make_round(campaign)
+    for number in range(comparisons):
+        add_task(round_, (f"Answer one, {number}.", f"The other answer, number {number}."), **task)
+    for number in range(edits):
+        add_task(round_, (f"An answer to be mended, {number}.",), **task)
+    rounds.open_(round_)
+    return round_
