@@ -3,9 +3,10 @@
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
-import labeling.models.campaign
 from django.conf import settings
 from django.db import migrations, models
+
+import labeling.models.campaign
 
 
 class Migration(migrations.Migration):

@@ -36,7 +36,9 @@ class Campaign(models.Model):
         help_text="How many different raters judge each task.",
     )
     lease_minutes = models.PositiveSmallIntegerField(
-        default=15, validators=[MinValueValidator(1)], help_text="How long a claimed task waits for its rater."
+        default=15,
+        validators=[MinValueValidator(1)],
+        help_text="How long a claimed task waits for its rater.",
     )
     tasks_per_round = models.PositiveIntegerField(
         default=400, validators=[MinValueValidator(1)], help_text="How many tasks the next round asks."

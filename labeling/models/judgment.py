@@ -71,7 +71,9 @@ class Judgment(Submission):
         abstract = False
         constraints = [
             *Submission.Meta.constraints,
-            models.CheckConstraint(condition=Q(verdict__gte=-3, verdict__lte=3), name="judgment_verdict_in_range"),
+            models.CheckConstraint(
+                condition=Q(verdict__gte=-3, verdict__lte=3), name="judgment_verdict_in_range"
+            ),
             models.CheckConstraint(
                 condition=Q(both_bad=False) | Q(verdict=0), name="judgment_both_bad_prefers_neither"
             ),
@@ -132,5 +134,3 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"draft of {self.task}"
-
-

@@ -34,7 +34,9 @@ class Prompt(models.Model):
     language = models.CharField(max_length=16, blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     meta = models.JSONField(default=dict, blank=True)
-    source = models.ForeignKey(Import, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts")
+    source = models.ForeignKey(
+        Import, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -75,7 +77,9 @@ class Response(models.Model):
     # Sampled: the draw's number for that prompt, policy, config and round. Imported: tells apart equal
     # texts of the same (or no) model within one record.
     copy = models.PositiveSmallIntegerField(default=0)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="edits_of")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="edits_of"
+    )
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="responses"
     )
@@ -96,7 +100,8 @@ class Response(models.Model):
                 name="response_imported_once",
             ),
             models.CheckConstraint(
-                condition=~models.Q(origin="sampled") | models.Q(policy__isnull=False, sampling__isnull=False),
+                condition=~models.Q(origin="sampled")
+                | models.Q(policy__isnull=False, sampling__isnull=False),
                 name="response_sampled_names_policy",
             ),
             models.CheckConstraint(

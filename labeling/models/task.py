@@ -34,7 +34,9 @@ class Task(models.Model):
     # With which probability this pair was chosen among the round's possible pairs; null if imported.
     probability = models.FloatField(null=True, blank=True)
     external_id = models.CharField(max_length=200, blank=True)
-    responses = models.ManyToManyField("labeling.Response", through="labeling.TaskResponse", related_name="tasks")
+    responses = models.ManyToManyField(
+        "labeling.Response", through="labeling.TaskResponse", related_name="tasks"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,0 +1,125 @@
+"""Create campaigns, change them, and say who sees them."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.text import slugify
+
+from accounts import audit
+from accounts.models import User
+from accounts.roles import can
+from labeling.models import Campaign, Guideline, Membership
+from models_app import registry, sampling
+from models_app.models import ModelVersion
+
+
+class CampaignError(Exception):
+    """A campaign can't be made or changed so; `field` names what is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def create(
+    *,
+    name: str,
+    by: User,
+    slug: str = "",
+    guideline: str = "",
+    base_policy: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Campaign:
+    """Make an active campaign with its first guideline and, if given, its base policy as champion.
+
+    `base_policy` holds name, backend, location and options as registry.register takes them.
+    """
+    slug = slug or slugify(name)[:60]
+    if not slug:
+        raise CampaignError("name", "Give the campaign a name with at least one letter or digit.")
+    with transaction.atomic():
+        if Campaign.objects.filter(slug=slug).exists():
+            raise CampaignError("slug", f"There is already a campaign at “{slug}”.")
+        settings.setdefault("sampling", sampling.get_config())
+        campaign = Campaign.objects.create(name=name, slug=slug, model_family=slug, created_by=by, **settings)
+        if guideline.strip():
+            add_guideline(campaign, guideline, by)
+        if base_policy:
+            version = registry.register(slug, ModelVersion.Kind.POLICY, by=by, **base_policy)
+            registry.promote(version, by=by, reason="The campaign's base policy")
+        audit.record(by, "create campaign", campaign, name=name)
+    return campaign
+
+
+def update(campaign: Campaign, by: User, **changes: Any) -> None:
+    """Change a campaign's settings, and note what they were."""
+    before = {key: getattr(campaign, key) for key in changes}
+    with transaction.atomic():
+        Campaign.objects.filter(pk=campaign.pk).update(**changes)
+        audit.record(
+            by,
+            "change campaign",
+            campaign,
+            before={k: str(v) for k, v in before.items()},
+            after={k: str(v) for k, v in changes.items()},
+        )
+    campaign.refresh_from_db()
+
+
+def add_guideline(campaign: Campaign, text: str, by: User | None) -> Guideline:
+    """Publish the next version of the instructions; an unchanged text gives the version it equals."""
+    with transaction.atomic():
+        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        last = campaign.guidelines.order_by("-number").first()
+        if last is not None and last.text == text:
+            return last
+        guideline = Guideline.objects.create(
+            campaign=campaign, number=last.number + 1 if last else 1, text=text, created_by=by
+        )
+        audit.record(by, "publish guideline", campaign, number=guideline.number)
+    return guideline
+
+
+def set_status(campaign: Campaign, status: str, by: User) -> None:
+    """Activate, pause or close a campaign; pausing stops new assignments at once."""
+    if status not in Campaign.Status.values:
+        raise CampaignError("status", f"A campaign can't be “{status}”.")
+    update(campaign, by, status=status)
+
+
+def pause_loop(campaign: Campaign, reason: str, by: User | None = None) -> None:
+    """Make the conductor leave a campaign alone, and say why."""
+    with transaction.atomic():
+        Campaign.objects.filter(pk=campaign.pk).update(loop_paused=reason[:500] or "Paused by hand.")
+        audit.record(by, "pause loop", campaign, reason=reason)
+    campaign.refresh_from_db()
+
+
+def resume_loop(campaign: Campaign, by: User) -> None:
+    """Let the conductor go on."""
+    update(campaign, by, loop_paused="")
+
+
+def add_rater(campaign: Campaign, user: User, by: User) -> Membership:
+    """Let somebody rate in a campaign."""
+    with transaction.atomic():
+        membership, created = Membership.objects.get_or_create(campaign=campaign, user=user)
+        if created:
+            audit.record(by, "add rater", campaign, rater=user.username)
+    return membership
+
+
+def remove_rater(campaign: Campaign, user: User, by: User) -> None:
+    """End somebody's right to rate in a campaign; what they said stays."""
+    with transaction.atomic():
+        deleted, _ = Membership.objects.filter(campaign=campaign, user=user).delete()
+        if deleted:
+            audit.record(by, "remove rater", campaign, rater=user.username)
+
+
+def visible_to(user: User) -> QuerySet[Campaign]:
+    """Return the campaigns that somebody may know of: raters their own, managers and researchers all."""
+    if can(user, "view_campaigns"):
+        return Campaign.objects.all()
+    return Campaign.objects.filter(memberships__user=user).exclude(status=Campaign.Status.DRAFT)

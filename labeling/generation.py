@@ -1,0 +1,152 @@
+"""Fill a round: sample its answers, pair them, and open it.
+
+Safe to run again at any point: tasks were planned when generation began, an answer that is there is not
+drawn again, and the round opens once.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from labeling import rounds
+from labeling.models import Response, Round, Task, TaskResponse
+from labeling.prompts import text_hash
+from labeling.rounds import StateError
+from models_app import sampling
+from models_app.backends import BackendError
+from models_app.models import ModelVersion
+from models_app.registry import ModelError
+
+LEASE_SECONDS = 90  # longer than loading a model and the first batch
+RETRY_SECONDS = 30
+BATCH = 64
+REDRAWS = 4  # further draws for a task whose two answers came out the same
+
+Progress = Callable[[int, int], None]
+
+
+def generate(round_id: int, progress: Progress | None = None) -> bool:
+    """Sample what a generating round lacks and open it; False if there is nothing to do here.
+
+    A model that can't answer leaves its sentence in Round.error; the conductor tries again later.
+    """
+    round_ = Round.objects.select_related("campaign", "sampling").get(pk=round_id)
+    if round_.status != Round.Status.GENERATING or not rounds.hold_generation(round_, LEASE_SECONDS):
+        return False
+    try:
+        if round_.origin == Round.Origin.LOOP:
+            fill(round_, progress or (lambda done, total: None))
+        rounds.open_(round_)
+    except (BackendError, ModelError) as error:
+        rounds.keep_generation(round_, RETRY_SECONDS, error=str(error)[:500])
+        return False
+    except StateError:
+        return False  # cancelled meanwhile
+    return True
+
+
+def fill(round_: Round, progress: Progress) -> None:
+    """Draw the answers of a round's tasks and put them in their places."""
+    tasks = list(round_.tasks.filter(status=Task.Status.OPEN).select_related("prompt").order_by("pk"))
+    policies = list(round_.policies.order_by("pk"))
+    copies = places(tasks)
+    total = sum(len(c) for c in copies.values())
+    for extra in range(REDRAWS + 1):
+        draw_missing(round_, tasks, policies, copies, progress, total)
+        same = same_answers(round_, tasks, copies)
+        if not same or extra == REDRAWS:
+            break
+        for task in same:
+            copies[task.pk][1] += 1000  # a draw that no other task of the prompt asks for
+    link(round_, [t for t in tasks if t not in same], copies)
+    Task.objects.filter(pk__in=[t.pk for t in same]).update(status=Task.Status.CANCELLED)
+
+
+def places(tasks: Iterable[Task]) -> dict[int, list[int]]:
+    """Number the draws of each task: one for an edit, two for a comparison, counted on per prompt."""
+    next_copy: dict[int, int] = defaultdict(int)
+    copies = {}
+    for task in tasks:
+        n = 1 if task.kind == Task.Kind.EDIT else 2
+        first = next_copy[task.prompt_id]
+        copies[task.pk] = list(range(first, first + n))
+        next_copy[task.prompt_id] = first + n
+    return copies
+
+
+def answers(round_: Round) -> dict[tuple[int, int], Response]:
+    """Return a round's answers by prompt and draw."""
+    return {(r.prompt_id, r.copy): r for r in round_.responses.filter(origin=Response.Origin.SAMPLED)}
+
+
+def draw_missing(
+    round_: Round,
+    tasks: list[Task],
+    policies: list[ModelVersion],
+    copies: dict[int, list[int]],
+    progress: Progress,
+    total: int,
+) -> None:
+    """Sample every draw that is not stored yet, policy by policy, storing each batch as it comes."""
+    assert round_.sampling is not None
+    known = set(round_.responses.values_list("prompt_id", "copy"))
+    missing = [(t.prompt, copy) for t in tasks for copy in copies[t.pk] if (t.prompt_id, copy) not in known]
+    for number, policy in enumerate(policies):
+        mine = [(prompt, copy) for prompt, copy in missing if copy % len(policies) == number]
+        if not mine:
+            continue
+        batch: list[Response] = []
+        # The number of answers already there moves the seed, so that a redraw is another draw.
+        offset = round_.seed * 1_000_003 + len(known)
+        for index, text in sampling.draw(
+            policy, [p.messages for p, _ in mine], round_.sampling, offset=offset
+        ):
+            prompt, copy = mine[index]
+            batch.append(
+                Response(
+                    prompt=prompt,
+                    text=text,
+                    text_hash=text_hash(text),
+                    origin=Response.Origin.SAMPLED,
+                    policy=policy,
+                    sampling=round_.sampling,
+                    round=round_,
+                    copy=copy,
+                )
+            )
+            if len(batch) == BATCH:
+                store(round_, batch, progress, total)
+        store(round_, batch, progress, total)
+
+
+def store(round_: Round, batch: list[Response], progress: Progress, total: int) -> None:
+    """Write a batch of answers and how far generation is, and empty the batch."""
+    Response.objects.bulk_create(batch, ignore_conflicts=True)
+    batch.clear()
+    done = min(round_.responses.count(), total)
+    rounds.keep_generation(round_, LEASE_SECONDS, responses_done=done, responses_total=total, error="")
+    progress(done, total)
+
+
+def same_answers(round_: Round, tasks: list[Task], copies: dict[int, list[int]]) -> list[Task]:
+    """Return the comparisons whose two answers have the same text."""
+    drawn = answers(round_)
+    return [
+        task
+        for task in tasks
+        if task.kind == Task.Kind.COMPARE
+        and len({drawn[task.prompt_id, copy].text_hash for copy in copies[task.pk]}) == 1
+    ]
+
+
+def link(round_: Round, tasks: list[Task], copies: dict[int, list[int]]) -> None:
+    """Put answers in their places in tasks."""
+    drawn = answers(round_)
+    TaskResponse.objects.bulk_create(
+        (
+            TaskResponse(task=task, response=drawn[task.prompt_id, copy], position=position)
+            for task in tasks
+            for position, copy in enumerate(copies[task.pk])
+        ),
+        batch_size=2000,
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,161 @@
+"""The round's state machine, and what each change of status brings with it.
+
+Each verb is one guarded update: it changes a row only from a status that the table allows, and writes the
+event in the same transaction.
+"""
+
+import random
+from collections import Counter
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Max
+from django.utils import timezone
+
+from accounts.models import User
+from labeling.models import Campaign, Prompt, Round, RoundEvent, Slot, Task
+from models_app import registry
+from models_app.models import ModelVersion
+
+S = Round.Status
+
+TRANSITIONS: dict[str, frozenset[str]] = {
+    S.DRAFT: frozenset({S.GENERATING, S.CANCELLED}),
+    S.GENERATING: frozenset({S.OPEN, S.CANCELLED}),
+    S.OPEN: frozenset({S.CLOSED, S.CANCELLED}),
+    S.CLOSED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+
+BATCH = 2000
+
+
+class StateError(Exception):
+    """Something is not in the status that a change asks for; nothing was changed."""
+
+
+def change(round_: Round, after: str, *, by: User | None = None, reason: str = "") -> None:
+    """Move a round to a status from one that allows it; call in a transaction with what belongs to it."""
+    for before, allowed in TRANSITIONS.items():
+        if after in allowed and Round.objects.filter(pk=round_.pk, status=before).update(status=after):
+            RoundEvent.objects.create(round=round_, before=before, after=after, by=by, reason=reason[:500])
+            round_.status = after
+            return
+    round_.refresh_from_db(fields=["status"])
+    raise StateError(f"Round {round_.number} is {round_.status}; it can't become {after}.")
+
+
+def create_next(campaign: Campaign) -> Round:
+    """Make the campaign's next loop round, in draft, for its champion policy."""
+    policy = registry.champion(campaign.model_family, ModelVersion.Kind.POLICY)
+    if policy is None:
+        raise StateError("The campaign has no champion policy to answer the next round's prompts.")
+    try:
+        with transaction.atomic():
+            last = campaign.rounds.aggregate(last=Max("number"))["last"] or 0
+            round_ = Round.objects.create(
+                campaign=campaign,
+                number=last + 1,
+                sampling=campaign.sampling,
+                seed=last + 1,
+                task_target=campaign.tasks_per_round,
+            )
+            round_.policies.add(policy)
+    except IntegrityError as error:
+        raise StateError("The campaign already has a round under way.") from error
+    return round_
+
+
+def start_generating(round_: Round, by: User | None = None) -> None:
+    """Plan a round's tasks, without answers yet, and let them be sampled."""
+    with transaction.atomic():
+        change(round_, S.GENERATING, by=by)
+        if round_.origin == Round.Origin.LOOP:
+            plan_tasks(round_)
+
+
+def plan_tasks(round_: Round) -> None:
+    """Choose a round's prompts: those asked least so far, at random among equals.
+
+    A prompt's probability is stored with its task: 1 for a whole group of equals, its share of the group
+    that only partly fits. When the campaign has fewer prompts than tasks, prompts are asked again.
+    """
+    asked = Prompt.objects.filter(campaign=round_.campaign).annotate(asked=Count("tasks")).order_by("pk")
+    rng = random.Random(f"tasks of round {round_.pk} {round_.seed}")
+    prompts = [(count, rng.random(), pk) for pk, count in asked.values_list("pk", "asked")]
+    if not prompts:
+        raise StateError("The campaign has no prompts yet: import some first.")
+    prompts.sort()
+    equals = Counter(count for count, _, _ in prompts)
+    whole, rest = divmod(round_.task_target, len(prompts))
+    fits: Counter[int] = Counter(count for count, _, _ in prompts[:rest])
+    planned = [(pk, 1.0) for _ in range(whole) for _, _, pk in prompts]
+    planned += [(pk, fits[count] / equals[count]) for count, _, pk in prompts[:rest]]
+    edits = round(round_.campaign.edit_share * len(planned))
+    kinds = [Task.Kind.EDIT] * edits + [Task.Kind.COMPARE] * (len(planned) - edits)
+    rng.shuffle(kinds)
+    Task.objects.bulk_create(
+        (
+            Task(
+                campaign_id=round_.campaign_id,
+                round=round_,
+                prompt_id=pk,
+                kind=kind,
+                overlap=round_.campaign.overlap,
+                probability=probability,
+            )
+            for (pk, probability), kind in zip(planned, kinds, strict=True)
+        ),
+        batch_size=BATCH,
+    )
+
+
+def open_(round_: Round, by: User | None = None) -> None:
+    """Give raters a round: its open tasks get their slots, in random order."""
+    with transaction.atomic():
+        change(round_, S.OPEN, by=by)
+        tasks = round_.tasks.filter(status=Task.Status.OPEN, slots=None).order_by("pk")
+        Slot.objects.bulk_create(
+            (
+                Slot(campaign_id=round_.campaign_id, task_id=pk, order_key=random.random())
+                for pk, overlap in tasks.values_list("pk", "overlap")
+                for _ in range(overlap)
+            ),
+            batch_size=BATCH,
+        )
+        Round.objects.filter(pk=round_.pk).update(generation_lease_until=None, error="")
+
+
+def close(round_: Round, *, by: User | None = None, reason: str = "") -> None:
+    """End a round; what nobody has judged yet is not asked any more, and a late answer is kept as extra."""
+    with transaction.atomic():
+        change(round_, S.CLOSED, by=by, reason=reason)
+        drop_open_work(round_)
+
+
+def cancel(round_: Round, *, by: User | None = None, reason: str = "") -> None:
+    """Give a round up; judgments already made stay."""
+    with transaction.atomic():
+        change(round_, S.CANCELLED, by=by, reason=reason)
+        drop_open_work(round_)
+
+
+def drop_open_work(round_: Round) -> None:
+    """Cancel a round's slots and tasks that are not done."""
+    Slot.objects.filter(task__round=round_, status__in=[Slot.Status.OPEN, Slot.Status.CLAIMED]).update(
+        status=Slot.Status.CANCELLED, rater=None, lease=None, lease_until=None
+    )
+    round_.tasks.filter(status=Task.Status.OPEN).update(status=Task.Status.CANCELLED)
+
+
+def hold_generation(round_: Round, seconds: int) -> bool:
+    """Take the right to sample a round's answers until it runs out; False while somebody else holds it."""
+    now = timezone.now()
+    free = Round.objects.filter(pk=round_.pk, status=S.GENERATING).exclude(generation_lease_until__gt=now)
+    return bool(free.update(generation_lease_until=now + timedelta(seconds=seconds)))
+
+
+def keep_generation(round_: Round, seconds: int, **figures: int | str) -> None:
+    """Extend the right to sample, and store how far it is."""
+    until = timezone.now() + timedelta(seconds=seconds)
+    Round.objects.filter(pk=round_.pk, status=S.GENERATING).update(generation_lease_until=until, **figures)
