@@ -179,6 +179,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["accounts.roles.RolePermission"],
 }
 
 CELERY_BROKER_URL = local_services.broker_url(REDIS_URL)
