@@ -49,13 +49,19 @@ class Run(models.Model):
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.PROTECT, related_name="runs")
     # The round whose labels called for it; null when a person started it.
-    round = models.ForeignKey("labeling.Round", null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+    round = models.ForeignKey(
+        "labeling.Round", null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
+    )
     kind = models.CharField(max_length=8, choices=Kind.choices)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="runs")
     parent = models.ForeignKey("models_app.ModelVersion", on_delete=models.PROTECT, related_name="runs_from")
     reward_model = models.ForeignKey(
-        "models_app.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="runs_against"
+        "models_app.ModelVersion",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="runs_against",
     )
     produced = models.OneToOneField(
         "models_app.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="run"

@@ -19,7 +19,8 @@ def test_create_makes_family_guideline_and_audit_row():
     assert (campaign.slug, campaign.model_family, campaign.overlap) == ("kind-answers", "kind-answers", 3)
     assert campaign.guidelines.get().number == 1
     champion = registry.champion("kind-answers", "policy")
-    assert champion and champion.name == "base"
+    assert champion is not None
+    assert champion.name == "base"
     assert champion.promotions.get().by == mara
     assert AuditEvent.objects.filter(action="create campaign", actor=mara).exists()
 
