@@ -156,16 +156,16 @@ def prepare(folder: Path, config: dict[str, Any], **files: list[dict[str, Any]])
     return folder
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def start(folder: Path) -> subprocess.Popen[bytes]:
     """Start the engine as its callers do."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "training.engine", str(folder)],
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with (folder / "log.txt").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "training.engine", str(folder)],
+            cwd=REPOSITORY,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
 
 def metrics(folder: Path, name: str) -> list[float]:

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.training.engine.conftest import World, build_tokenizer
 
+from tests.training.engine.conftest import World, build_tokenizer
 from training.engine.config import EngineError
 from training.engine.data import Encoder, batches, pad, read_pairs, read_prompts
 
