@@ -1,0 +1,178 @@
+"""Cut immutable, hashed datasets from judgments and edits."""
+
+import hashlib
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.audit import record
+from accounts.models import User
+from labeling.models import Campaign, Edit, Judgment, Prompt, Task
+from training import canonical_rows, formats
+from training.formats import Row
+from training.models import Snapshot
+
+SPLITS = ("train", "validation", "test")
+BATCH = 500  # prompts whose rows are in memory at once
+
+
+class SnapshotError(Exception):
+    """Say in one plain sentence why there is no such snapshot."""
+
+
+def cut(campaign: Campaign, *, by: User | None = None, filters: dict[str, Any] | None = None) -> Snapshot:
+    """Write everything that was said in a campaign so far to a folder named by its hash.
+
+    `filters` may hold {"rounds": [numbers]}. The same labels give the same digest, whatever their order of
+    arrival, and then the same Snapshot. Raises SnapshotError when nothing was said yet.
+    """
+    filters = _checked(filters or {})
+    draft = settings.SNAPSHOTS_DIR / f".draft-{uuid.uuid4().hex}"
+    draft.mkdir(parents=True)
+    try:
+        with transaction.atomic():
+            _see_one_moment()
+            tally = _write(draft, campaign, filters)
+        if not tally.counts["judgments"] + tally.counts["edits"]:
+            raise SnapshotError("There are no judgments or edits to take yet.")
+        digest = tally.digest.hexdigest()
+        counts = {**tally.counts, "raters": len(tally.raters)}
+        canonical_rows.write_cards(draft, campaign, digest, filters, counts)
+        if not (settings.SNAPSHOTS_DIR / digest).exists():
+            draft.rename(settings.SNAPSHOTS_DIR / digest)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    with transaction.atomic():
+        snapshot, created = Snapshot.objects.get_or_create(
+            campaign=campaign,
+            digest=digest,
+            defaults={"filters": filters, "counts": counts, "created_by": by},
+        )
+        if created and by is not None:
+            record(by, "snapshot.cut", snapshot, digest=digest)
+    return snapshot
+
+
+def path(snapshot: Snapshot) -> Path:
+    """Return the folder of a snapshot's files; SnapshotError when it is gone."""
+    folder: Path = settings.SNAPSHOTS_DIR / snapshot.digest
+    if not (folder / "manifest.json").exists():
+        raise SnapshotError(f"The files of snapshot {snapshot} are missing from {folder}.")
+    return folder
+
+
+def rows(snapshot: Snapshot, split: str | None = None) -> Iterator[Row]:
+    """Yield the canonical rows of a snapshot (formats.ROWS), of one split or of all, in their fixed order."""
+    for name in [split] if split else SPLITS:
+        yield from _read(path(snapshot) / "data" / f"{name}.parquet")
+
+
+def prompts(snapshot: Snapshot) -> Iterator[Row]:
+    """Yield the prompts that the campaign had (formats.PROMPTS), judged or not: policies learn on them."""
+    yield from _read(path(snapshot) / "prompts.parquet")
+
+
+def write_parquet(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
+    """Write rows to a file in batches, so that memory does not grow with their number."""
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        batch: list[Row] = []
+        for row in rows:
+            batch.append(row)
+            if len(batch) == BATCH:
+                writer.write_table(pa.Table.from_pylist(batch, schema))
+                batch = []
+        if batch:
+            writer.write_table(pa.Table.from_pylist(batch, schema))
+
+
+class _Tally:
+    """What a snapshot's rows add up to while they pass by."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256(f"touchstone snapshot {formats.SCHEMA_VERSION}\n".encode())
+        self.counts: Counter[str] = Counter(dict.fromkeys(canonical_rows.COUNTS, 0))
+        self.raters: set[str] = set()
+
+    def prompts(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            self._hash(row)
+            self.counts["prompts"] += 1
+            yield row
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            self._hash(row)
+            self.counts.update(canonical_rows.count(row))
+            self.raters.update(s["rater"] for s in [*row["judgments"], *row["edits"]])
+            yield row
+
+    def _hash(self, row: Row) -> None:
+        self.digest.update(canonical_rows.canonical_json(row).encode() + b"\n")
+
+
+def _write(draft: Path, campaign: Campaign, filters: dict[str, Any]) -> _Tally:
+    tally = _Tally()
+    (draft / "data").mkdir()
+    for split in SPLITS:
+        found = _task_rows(campaign, split, filters)
+        write_parquet(draft / "data" / f"{split}.parquet", formats.ROWS, tally.rows(found))
+    write_parquet(draft / "prompts.parquet", formats.PROMPTS, tally.prompts(_prompt_rows(campaign)))
+    return tally
+
+
+def _task_rows(campaign: Campaign, split: str, filters: dict[str, Any]) -> Iterator[Row]:
+    tasks = Task.objects.filter(campaign=campaign).filter(
+        Q(Exists(Judgment.objects.filter(task=OuterRef("pk"))))
+        | Q(Exists(Edit.objects.filter(task=OuterRef("pk"))))
+    )
+    if "rounds" in filters:
+        tasks = tasks.filter(round__number__in=filters["rounds"])
+    asked = Prompt.objects.filter(Exists(tasks.filter(prompt=OuterRef("pk"))), campaign=campaign, split=split)
+    for batch in _batches(asked):
+        yield from canonical_rows.build(campaign, batch, tasks)
+
+
+def _prompt_rows(campaign: Campaign) -> Iterator[Row]:
+    for batch in _batches(Prompt.objects.filter(campaign=campaign)):
+        for prompt in batch:
+            yield {"prompt_id": prompt.content_hash, "prompt": prompt.messages, "split": prompt.split}
+
+
+def _batches(found: Any) -> Iterator[list[Prompt]]:
+    """Walk prompts in the order of their content hashes, some at a time."""
+    last = ""
+    while batch := list(found.filter(content_hash__gt=last).order_by("content_hash")[:BATCH]):
+        yield batch
+        last = batch[-1].content_hash
+
+
+def _see_one_moment() -> None:
+    # An enclosing transaction has its own view of the data already, and PostgreSQL lets nobody change it.
+    if len(connection.savepoint_ids) == 0:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+def _checked(filters: dict[str, Any]) -> dict[str, Any]:
+    for key in filters:
+        if key != "rounds":
+            raise SnapshotError(f"A snapshot cannot be filtered by {key!r}; only by rounds.")
+    numbers = filters.get("rounds", [])
+    if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
+        raise SnapshotError("rounds must be a list of round numbers.")
+    return {"rounds": sorted(set(numbers))} if "rounds" in filters else {}
+
+
+def _read(file: Path) -> Iterator[Row]:
+    with pq.ParquetFile(file) as parquet:
+        for batch in parquet.iter_batches(BATCH):
+            yield from batch.to_pylist()
