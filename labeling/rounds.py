@@ -66,6 +66,14 @@ def create_next(campaign: Campaign) -> Round:
     return round_
 
 
+def start_next(campaign: Campaign, by: User) -> Round:
+    """Make the next loop round and plan its tasks, at a person's word."""
+    with transaction.atomic():
+        round_ = create_next(campaign)
+        start_generating(round_, by)
+    return round_
+
+
 def start_generating(round_: Round, by: User | None = None) -> None:
     """Plan a round's tasks, without answers yet, and let them be sampled."""
     with transaction.atomic():
@@ -141,9 +149,9 @@ def cancel(round_: Round, *, by: User | None = None, reason: str = "") -> None:
 
 
 def drop_open_work(round_: Round) -> None:
-    """Cancel a round's slots and tasks that are not done."""
+    """Cancel a round's slots and tasks that are not done; leases stay, so that late work is recognised."""
     Slot.objects.filter(task__round=round_, status__in=[Slot.Status.OPEN, Slot.Status.CLAIMED]).update(
-        status=Slot.Status.CANCELLED, rater=None, lease=None, lease_until=None
+        status=Slot.Status.CANCELLED
     )
     round_.tasks.filter(status=Task.Status.OPEN).update(status=Task.Status.CANCELLED)
 

@@ -1,0 +1,111 @@
+"""Edits: a rater's rewrite of an answer, or their word that it is good as it is."""
+
+import re
+from difflib import SequenceMatcher
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+from labeling.models import Edit, Response, Slot
+from labeling.prompts import text_hash
+from labeling.submissions import (
+    Place,
+    SubmissionError,
+    clean_text,
+    clean_time,
+    fill,
+    settle,
+    take_back,
+)
+
+EditError = SubmissionError
+
+# Words, each sign on its own, and each character of scripts that write without spaces.
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]")
+
+
+def distance(before: str, after: str) -> int:
+    """Count the words inserted, deleted or replaced between two texts."""
+    words = WORD.findall(before), WORD.findall(after)
+    changes = SequenceMatcher(None, *words, autojunk=False).get_opcodes()
+    return sum(max(a2 - a1, b2 - b1) for tag, a1, a2, b1, b2 in changes if tag != "equal")
+
+
+def submit(
+    rater: User,
+    lease: UUID,
+    *,
+    idempotency_key: UUID,
+    text: str,
+    already_good: bool = False,
+    instruction: str = "",
+    active_ms: int | None = None,
+    guideline: int | None = None,
+) -> Edit:
+    """Store a rater's rewrite of the answer that they hold, all of it or nothing.
+
+    `instruction` says what was wrong with the original. Refused: an empty text, one that differs in white
+    space only (unless `already_good`), and a changed one that is called already good. Keys and late submits
+    are as in judgments.submit. Raises LeaseError, EditError.
+    """
+    try:
+        with transaction.atomic():
+            place = settle(Edit, rater, lease, idempotency_key, guideline)
+            if isinstance(place, Edit):
+                return place
+            original = place.claimed.task.responses.get()
+            text = clean_text("text", text)
+            check_text(original.text, text, already_good)
+            edit = Edit.objects.create(
+                task_id=place.claimed.task_id,
+                slot=place.filled,
+                extra=place.filled is None,
+                rater=rater,
+                guideline_id=place.guideline,
+                idempotency_key=idempotency_key,
+                supersedes_id=place.supersedes,
+                original=original,
+                edited=None if already_good else make_response(place, original, rater, text),
+                instruction=clean_text("instruction", instruction, 10_000).strip(),
+                distance=0 if already_good else distance(original.text, text),
+                active_ms=clean_time(active_ms),
+            )
+            fill(place, rater)
+            return edit
+    except IntegrityError as error:
+        raise EditError("lease", "You have just answered this one from another window.") from error
+
+
+def check_text(original: str, text: str, already_good: bool) -> None:
+    """Refuse a rewrite that says nothing, or contradicts itself."""
+    same = original.split() == text.split()
+    if already_good and text.strip() and not same:
+        raise EditError("already_good", "You changed the text and also called it already good: which is it?")
+    if already_good and not original.strip():
+        raise EditError("already_good", "The original is empty; an empty answer can't be already good.")
+    if already_good:
+        return
+    if not text.strip():
+        raise EditError("text", "The text is empty. Write the better answer, or skip this one.")
+    if same:
+        raise EditError(
+            "text", "Nothing but white space has changed. Change the text, or tick “already good”."
+        )
+
+
+def make_response(place: Place, original: Response, rater: User, text: str) -> Response:
+    """Store a rewritten text as an answer of its own."""
+    return Response.objects.create(
+        prompt_id=place.claimed.task.prompt_id,
+        text=text,
+        text_hash=text_hash(text),
+        origin=Response.Origin.EDITED,
+        parent=original,
+        author=rater,
+    )
+
+
+def undo(rater: User, edit: Edit) -> Slot | None:
+    """Withdraw an edit by a new row; its rater holds the task again. As judgments.undo."""
+    return take_back(rater, edit, Edit(original_id=edit.original_id))

@@ -1,0 +1,170 @@
+"""What judgments and edits have in common: whose slot a submission fills, and whether it counts."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
+from django.utils import timezone
+
+from accounts.models import User
+from labeling import assignment
+from labeling.assignment import LeaseError
+from labeling.models import Draft, Edit, Guideline, Judgment, Slot, Task
+
+S = TypeVar("S", Judgment, Edit)
+TEXT_LIMIT = 100_000
+
+
+class SubmissionError(Exception):
+    """A judgment, edit or skip can't be taken as it is; `field` names what is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a submission goes: the slot it was claimed as, and the one it fills (None: extra)."""
+
+    claimed: Slot
+    filled: Slot | None
+    guideline: int | None
+    supersedes: int | None
+
+
+def settle(model: type[S], rater: User, lease: UUID, key: UUID, guideline: int | None) -> Place | S:
+    """Lock a lease's slot and find what a submission fills; call in a transaction.
+
+    Returns the row itself when this very submission is already stored (same idempotency key). The lease may
+    have run out: while the task has a free place it counts, and otherwise it is extra. `guideline` is the
+    number of the version shown, by default the newest. Raises LeaseError, SubmissionError.
+    """
+    claimed = lock(rater, lease, guideline)
+    said = list(model._default_manager.filter(Q(task=claimed.task_id) | Q(idempotency_key=key), rater=rater))
+    for row in said:
+        if row.idempotency_key == key:
+            if row.task_id != claimed.task_id:
+                raise SubmissionError("idempotency_key", "This key was already used for another task.")
+            return row
+    replaced = {row.supersedes_id for row in said}
+    last = next((row for row in said if row.pk not in replaced), None)
+    if last is not None and not last.withdrawn:
+        raise SubmissionError("lease", "You have already answered this one; undo it to answer it anew.")
+    kind = Task.Kind.COMPARE if model is Judgment else Task.Kind.EDIT
+    if claimed.task.kind != kind:
+        wanted = "an edit" if model is Judgment else "a verdict"
+        raise SubmissionError("lease", f"This task asks for {wanted}.")
+    filled = claimed if claimed.status == Slot.Status.CLAIMED else free_slot(claimed)
+    shown: int | None = getattr(claimed, "shown_guideline", None)
+    if guideline is not None and shown is None:
+        raise SubmissionError("guideline", f"This campaign has no guideline {guideline}.")
+    return Place(claimed, filled, shown, last.pk if last else None)
+
+
+def lock(rater: User, lease: UUID, guideline: int | None = None) -> Slot:
+    """Return a rater's slot by its lease, locked, with its task, its campaign and the guideline shown."""
+    guidelines = Guideline.objects.order_by("-number")
+    if guideline is not None:
+        guidelines = guidelines.filter(number=guideline)
+    slot = (
+        Slot.objects.select_for_update(of=("self",))
+        .filter(lease=lease, rater=rater)
+        .select_related("task", "campaign")
+        .annotate(shown_guideline=Subquery(guidelines.filter(campaign=OuterRef("campaign")).values("pk")[:1]))
+        .first()
+    )
+    if slot is None:
+        raise LeaseError("This task isn't yours: it was given to somebody else, or never to you.")
+    return slot
+
+
+def free_slot(claimed: Slot) -> Slot | None:
+    """Find a place in the task of a lapsed slot: one its rater has claimed anew, or an open one."""
+    places = Slot.objects.select_for_update(skip_locked=True).filter(
+        Q(status=Slot.Status.OPEN) | Q(status=Slot.Status.CLAIMED, rater=claimed.rater_id),
+        task=claimed.task_id,
+    )
+    return places.order_by("status").first()  # "claimed" sorts before "open"
+
+
+def clean_text(field: str, value: object, limit: int = TEXT_LIMIT) -> str:
+    """Return a text as stored: line breaks as \\n; SubmissionError when it isn't a text, or too long."""
+    if not isinstance(value, str):
+        raise SubmissionError(field, "This must be a text.")
+    if "\x00" in value:
+        raise SubmissionError(field, "This text holds a character that can't be stored (NUL).")
+    if len(value) > limit:
+        raise SubmissionError(field, f"This text is too long: at most {limit} characters.")
+    return value.replace("\r\n", "\n")
+
+
+def clean_time(value: object) -> int | None:
+    """Return an active time in milliseconds, None when not measured."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
+        raise SubmissionError("active_ms", "The active time must be a whole number of milliseconds.")
+    return value
+
+
+def fill(place: Place, rater: User) -> None:
+    """Mark a slot done and count it in its task; the draft goes, too."""
+    if place.filled is not None:
+        done = {"status": Slot.Status.DONE, "rater": rater, "order_shown": place.claimed.order_shown}
+        Slot.objects.filter(pk=place.filled.pk).update(**done)
+        Task.objects.filter(pk=place.filled.task_id).update(
+            counted=F("counted") + 1,
+            status=Case(
+                When(status=Task.Status.OPEN, counted__gte=F("overlap") - 1, then=Value(Task.Status.DONE)),
+                default=F("status"),
+            ),
+        )
+    Draft.objects.filter(task=place.claimed.task_id, rater=rater).delete()
+
+
+def take_back(rater: User, submission: S, withdrawal: S) -> Slot | None:
+    """Store the withdrawal of a submission and give its rater the task back under a new lease.
+
+    `withdrawal` is the new row with its own content set. Returns the slot now claimed, None for an extra
+    one. Raises SubmissionError when it isn't theirs, was replaced already, or its round is over.
+    """
+    model = type(submission)
+    if submission.rater_id != rater.pk:
+        raise SubmissionError("id", "You can only undo what you sent yourself.")
+    with transaction.atomic():
+        live = assignment.lock_live_rounds([submission.slot_id] if submission.slot_id else [])
+        # the lock lets two undos of the same row follow each other
+        model._default_manager.select_for_update(of=("self",), no_key=True).get(pk=submission.pk)
+        if submission.withdrawn or model._default_manager.filter(supersedes=submission.pk).exists():
+            raise SubmissionError("id", "This was already undone.")
+        if submission.slot_id and submission.task.round_id not in live:
+            raise SubmissionError("id", "The round is over, and the models have learnt from it already.")
+        withdrawal.task_id, withdrawal.rater_id = submission.task_id, rater.pk
+        withdrawal.guideline_id, withdrawal.idempotency_key = submission.guideline_id, uuid4()
+        withdrawal.extra, withdrawal.withdrawn = submission.extra, True
+        withdrawal.supersedes_id = submission.pk
+        withdrawal.save(force_insert=True)
+        return reclaim(rater, submission.slot_id) if submission.slot_id else None
+
+
+def reclaim(rater: User, done: int) -> Slot:
+    """Swap a done slot for one claimed by the same rater, and count it no more."""
+    old = Slot.objects.select_related("campaign").get(pk=done)
+    now = timezone.now()
+    Slot.objects.filter(pk=old.pk).update(status=Slot.Status.CANCELLED)
+    Task.objects.filter(pk=old.task_id).update(counted=F("counted") - 1, status=Task.Status.OPEN)
+    return Slot.objects.create(
+        campaign_id=old.campaign_id,
+        task_id=old.task_id,
+        order_key=old.order_key,
+        order_shown=old.order_shown,
+        status=Slot.Status.CLAIMED,
+        rater=rater,
+        lease=uuid4(),
+        claimed_at=now,
+        lease_until=now + timedelta(minutes=old.campaign.lease_minutes),
+    )
