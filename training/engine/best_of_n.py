@@ -13,7 +13,7 @@ from models_app.backends import SamplingParams
 from training.engine.config import PolicyConfig
 from training.engine.data import Prompt
 from training.engine.evaluation import normalise
-from training.engine.policy_model import sample
+from training.engine.policy_model import sampler
 from training.engine.run_dir import RunDir
 
 CHUNK_PROMPTS = 64  # sampled, scored and saved together
@@ -36,11 +36,12 @@ def sample_candidates(
     path.parent.mkdir(exist_ok=True)
     found = _read_chunks(path)
     judge = load_reward_model(config.reward_model)
+    policy = sampler(model, tokenizer)
     for start in range(sum(map(len, found)), len(prompts), CHUNK_PROMPTS):
         chunk = [prompt.messages for prompt in prompts[start : start + CHUNK_PROMPTS] for _ in range(n)]
         params = sampling_params(config, start)
         texts = [""] * len(chunk)
-        for done, (i, text) in enumerate(sample(model, tokenizer, chunk, params)):
+        for done, (i, text) in enumerate(policy.generate(chunk, params)):
             run.check_stop()
             texts[i] = text
             if done % n == 0:

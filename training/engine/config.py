@@ -68,11 +68,12 @@ class PolicyHyper:
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """Ask for a reward model, grown from `trunk`."""
+    """Ask for a reward model, grown from `trunk`, and its test beside the `champion` on the same votes."""
 
     seed: int
     threads: int | None
     trunk: str
+    champion: str | None
     hyper: RewardHyper
 
 
@@ -92,7 +93,7 @@ Config = RewardConfig | PolicyConfig
 Hyper = TypeVar("Hyper", RewardHyper, PolicyHyper)
 
 _KEYS = {
-    "reward": {"kind", "seed", "threads", "trunk", "hyper"},
+    "reward": {"kind", "seed", "threads", "trunk", "champion", "hyper"},
     "policy": {"kind", "seed", "threads", "parent", "reward_model", "stages", "hyper"},
 }
 
@@ -122,7 +123,8 @@ def read_config(run_dir: Path) -> Config:
         raise EngineError(f"config.json: threads must be null or a whole number from 1, not {threads!r}.")
     hyper = {} if raw.get("hyper") is None else raw["hyper"]
     if kind == "reward":
-        return RewardConfig(seed, threads, _location(raw, "trunk"), _read_hyper(RewardHyper, hyper))
+        champion = _location(raw, "champion") if raw.get("champion") is not None else None
+        return RewardConfig(seed, threads, _location(raw, "trunk"), champion, _read_hyper(RewardHyper, hyper))
     return _policy_config(raw, seed, threads, _read_hyper(PolicyHyper, hyper))
 
 
@@ -134,7 +136,7 @@ def _policy_config(raw: dict[str, Any], seed: int, threads: int | None, hyper: P
         )
     if stages != [stage for stage in STAGES if stage in stages]:
         raise EngineError(f"config.json: stages run once each, in the order {', '.join(STAGES)}.")
-    reward_model = None if raw.get("reward_model") is None else _location(raw, "reward_model")
+    reward_model = _location(raw, "reward_model") if raw.get("reward_model") is not None else None
     if "best_of_n" in stages and reward_model is None:
         raise EngineError("config.json: the stage best_of_n needs a reward_model.")
     return PolicyConfig(seed, threads, _location(raw, "parent"), reward_model, tuple(stages), hyper)

@@ -179,13 +179,14 @@ def snapshot(model: torch.nn.Module) -> Weights:
 
 
 def _average(resume: Resume, model: torch.nn.Module) -> None:
-    fresh = snapshot(model)
     resume.averaged += 1
     if not resume.average:
-        resume.average = fresh
-    for name, mean in resume.average.items():
+        resume.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        return
+    for name, tensor in model.state_dict().items():
+        mean = resume.average[name]
         if mean.is_floating_point():
-            mean.lerp_(fresh[name], 1 / resume.averaged)
+            mean.lerp_(tensor.detach().to(mean.device), 1 / resume.averaged)
 
 
 def _try_best(

@@ -12,7 +12,7 @@ from training.engine import evaluation
 from training.engine.best_of_n import sampling_params
 from training.engine.config import PolicyConfig
 from training.engine.data import Encoder, Prompt, read_prompts
-from training.engine.policy_model import load_policy_model, sample, score_replies
+from training.engine.policy_model import load_policy_model, sampler, score_replies
 from training.engine.run_dir import RunDir
 
 EVALUATION_SEED = 0xE7A1  # held-out prompts get the same draw in every stage and run
@@ -70,9 +70,10 @@ def _answers(
     run: RunDir, config: PolicyConfig, model: Any, tokenizer: Any, prompts: list[Prompt], name: str
 ) -> list[str]:
     texts = [""] * len(prompts)
+    policy = sampler(model, tokenizer)
     asked = [prompt.messages for prompt in prompts]
     params = sampling_params(config, EVALUATION_SEED)
-    for done, (i, text) in enumerate(sample(model, tokenizer, asked, params), start=1):
+    for done, (i, text) in enumerate(policy.generate(asked, params), start=1):
         run.check_stop()
         texts[i] = text
         run.progress(done, len(prompts), f"evaluating the {name}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from models_app.backends import Conversation, SamplingParams
+from models_app.backends import Policy
 from training.engine.config import EngineError
 from training.engine.data import Reply, pad
 from training.engine.evaluation import Floats
@@ -87,13 +87,10 @@ def score_replies(model: Any, replies: Sequence[Reply], pad_id: int) -> Floats:
     return found
 
 
-def sample(
-    model: Any, tokenizer: Any, conversations: Sequence[Conversation], params: SamplingParams
-) -> Iterator[tuple[int, str]]:
-    """Sample an answer to each conversation from a model in memory; yields (index, text) as they finish."""
+def sampler(model: Any, tokenizer: Any) -> Policy:
+    """Let a model in memory answer, as it is now, in bfloat16 where the hardware computes in it."""
     from models_app.backends.transformers import TransformersPolicy
 
     model.eval()
     half = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
-    twin = copy.deepcopy(model).to(torch.bfloat16) if half else model
-    yield from TransformersPolicy(twin, tokenizer).generate(conversations, params)
+    return TransformersPolicy(copy.deepcopy(model).to(torch.bfloat16) if half else model, tokenizer)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import torch
 from torch.nn.functional import logsigmoid
 
+from models_app.backends.transformers import TransformersRewardModel, load_reward_model
 from training.engine import evaluation
 from training.engine.config import EngineError, RewardConfig, RewardHyper
 from training.engine.data import Encoder, Indices, Pair, batches, read_pairs
@@ -40,13 +41,13 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     if resume.model:
         model.load_state_dict(resume.model)
     encoder = Encoder(tokenizer, longest_input(model, tokenizer, config.hyper.max_length))
-    tokens = {name: [_encode(encoder, pair) for pair in part] for name, part in parts.items()}
+    tokens = {name: [_encode(encoder, pair) for pair in parts[name]] for name in ("train", "validation")}
     _fit(run, config, model, parts, tokens, resume)
     run.check_stop()
     run.progress(0, 1, "testing")
     model.save_pretrained(run.model)
     tokenizer.save_pretrained(run.model)
-    result = _report(run, model, parts, tokens)
+    result = _report(run, config, parts)
     run.finish(
         {
             **result,
@@ -117,7 +118,8 @@ def _fit(
     votes = sum(pair.probability != 0.5 for pair in parts["validation"])
 
     def validate() -> float:
-        margin = _margins(model, tokens["validation"])
+        scores = score(model, [side for pair in tokens["validation"] for side in pair])
+        margin = scores[::2] - scores[1::2]
         probability = _probabilities(parts["validation"])
         nll = probability * np.logaddexp(0, -margin) + (1 - probability) * np.logaddexp(0, margin)
         return -float(np.average(nll, weights=[max(pair.weight, 1e-12) for pair in parts["validation"]]))
@@ -136,53 +138,67 @@ def _fit(
     )
 
 
-def _margins(model: Any, tokens: Sequence[TokenPair]) -> Floats:
-    scores = score(model, [side for pair in tokens for side in pair])
-    return scores[::2] - scores[1::2]
-
-
 def _probabilities(pairs: Sequence[Pair]) -> Floats:
     return np.array([pair.probability for pair in pairs], dtype=np.float64)
 
 
-def _report(
-    run: RunDir, model: Any, parts: dict[str, list[Pair]], tokens: dict[str, list[TokenPair]]
-) -> dict[str, Any]:
-    """Measure the fitted model; writes test_votes.parquet and returns the result's figures."""
+def _report(run: RunDir, config: RewardConfig, parts: dict[str, list[Pair]]) -> dict[str, Any]:
+    """Test the saved model as it will be used; writes test_votes.parquet and returns the result's figures."""
     figures: dict[str, Any] = {"kind": "reward"}
-    margins = {name: _margins(model, tokens[name]) for name in ("validation", "test")}
-    for name, margin in margins.items():
+    judge = load_reward_model(str(run.model))
+    rewards = {name: _rewards(judge, parts[name]) for name in ("validation", "test")}
+    for name, found in rewards.items():
         prompts = [pair.prompt_id for pair in parts[name]]
-        figures[name] = evaluation.accuracy(_probabilities(parts[name]), margin, prompts)
+        figures[name] = evaluation.accuracy(_probabilities(parts[name]), found[:, 0] - found[:, 1], prompts)
+    run.check_stop()
     test = parts["test"]
+    margin = rewards["test"][:, 0] - rewards["test"][:, 1]
+    _write_test_votes(run, config, test, margin)
+    shown = test or parts["train"]
+    scores = rewards["test"] if test else _rewards(judge, shown)
+    lengths = evaluation.words([text for pair in shown for text in (pair.chosen, pair.rejected)])
+    return {
+        **figures,
+        "test_votes": "test_votes.parquet",
+        "ece": evaluation.expected_calibration_error(_probabilities(test), margin),
+        "length_baseline": evaluation.length_baseline(
+            _probabilities(parts["train"]),
+            _word_difference(parts["train"]),
+            _probabilities(test),
+            _word_difference(test),
+            [pair.prompt_id for pair in test],
+        ),
+        "reward_length_correlation": evaluation.correlation(scores.ravel(), lengths),
+        "reward_mean": float(scores.mean()),
+        "reward_deviation": float(scores.std()),
+    }
+
+
+def _rewards(judge: TransformersRewardModel, pairs: Sequence[Pair]) -> Floats:
+    """Score both sides of pairs; returns (pairs, 2)."""
+    found = judge.score(
+        [
+            [*pair.messages, {"role": "assistant", "content": text}]
+            for pair in pairs
+            for text in (pair.chosen, pair.rejected)
+        ]
+    )
+    return np.array(found, dtype=np.float64).reshape(-1, 2)
+
+
+def _write_test_votes(run: RunDir, config: RewardConfig, test: Sequence[Pair], margin: Floats) -> None:
+    """Write each test vote with the new model's margin, and the champion's where there is one."""
     table = {
         "prompt_id": pa.array([pair.prompt_id for pair in test], pa.string()),
         "rater": pa.array([pair.rater for pair in test], pa.string()),
         "round": pa.array([pair.round for pair in test], pa.int64()),
         "probability": pa.array([pair.probability for pair in test], pa.float64()),
-        "margin": pa.array(margins["test"], pa.float64()),
+        "margin": pa.array(margin, pa.float64()),
     }
+    if config.champion is not None:
+        champion = _rewards(load_reward_model(config.champion), test)
+        table["champion_margin"] = pa.array(champion[:, 0] - champion[:, 1], pa.float64())
     pq.write_table(pa.table(table), run.path / "test_votes.parquet")
-    figures["test_votes"] = "test_votes.parquet"
-    figures["ece"] = evaluation.expected_calibration_error(_probabilities(test), margins["test"])
-    figures["length_baseline"] = evaluation.length_baseline(
-        _probabilities(parts["train"]),
-        _word_difference(parts["train"]),
-        _probabilities(test),
-        _word_difference(test),
-        [pair.prompt_id for pair in test],
-    )
-    return {**figures, **_score_figures(model, test or parts["train"], tokens["test"] or tokens["train"])}
-
-
-def _score_figures(model: Any, pairs: Sequence[Pair], tokens: Sequence[TokenPair]) -> dict[str, Any]:
-    scores = score(model, [side for pair in tokens for side in pair])
-    lengths = evaluation.words([text for pair in pairs for text in (pair.chosen, pair.rejected)])
-    return {
-        "reward_length_correlation": evaluation.correlation(scores, lengths),
-        "reward_mean": float(scores.mean()),
-        "reward_deviation": float(scores.std()),
-    }
 
 
 def _word_difference(pairs: Sequence[Pair]) -> Floats:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
+from models_app.backends.transformers import load_reward_model
 from tests.training.engine.conftest import World, metrics, prepare, start, weights
 from training.engine.__main__ import main
 from training.engine.config import RewardHyper
@@ -56,8 +57,6 @@ def test_a_planted_preference_is_learnt(policy: Path, tmp_path: Path) -> None:
 
 
 def test_the_saved_model_scores_as_it_was_tested(policy: Path, tmp_path: Path) -> None:
-    from models_app.backends.transformers import load_reward_model
-
     folder = prepare(tmp_path / "run", {"kind": "reward", "trunk": str(policy)}, pairs=World().pairs(80))
     train(folder)
     judge = load_reward_model(str(folder / "model"))
@@ -68,7 +67,7 @@ def test_the_saved_model_scores_as_it_was_tested(policy: Path, tmp_path: Path) -
     ]
     margin = np.array(scores[0]) - np.array(scores[1])
     tested = np.array(pq.read_table(folder / "test_votes.parquet")["margin"])
-    assert margin == pytest.approx(tested, abs=0.02)
+    assert margin == pytest.approx(tested, abs=1e-5)
 
 
 def test_an_encoder_without_chat_template_becomes_a_reward_model(encoder_trunk: Path, tmp_path: Path) -> None:
@@ -80,10 +79,14 @@ def test_an_encoder_without_chat_template_becomes_a_reward_model(encoder_trunk: 
 def test_a_reward_model_goes_on_from_another(policy: Path, tmp_path: Path) -> None:
     pairs = World().pairs(120)
     train(prepare(tmp_path / "first", {"kind": "reward", "trunk": str(policy)}, pairs=pairs))
-    config = {"kind": "reward", "trunk": str(tmp_path / "first" / "model"), "hyper": {"epochs": 1}}
+    first = str(tmp_path / "first" / "model")
+    config = {"kind": "reward", "trunk": first, "champion": first, "hyper": {"epochs": 1}}
     train(prepare(tmp_path / "second", config, pairs=pairs))
-    first, second = metrics(tmp_path / "first", "reward/loss"), metrics(tmp_path / "second", "reward/loss")
-    assert second[0] < first[0]
+    old = pq.read_table(tmp_path / "first" / "test_votes.parquet")
+    new = pq.read_table(tmp_path / "second" / "test_votes.parquet")
+    assert new["champion_margin"].to_pylist() == pytest.approx(old["margin"].to_pylist(), abs=1e-5)
+    losses = [metrics(tmp_path / name, "reward/loss") for name in ("first", "second")]
+    assert losses[1][0] < losses[0][0]
 
 
 def test_accumulating_changes_nothing(policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
