@@ -1,0 +1,251 @@
+"""What one record of an import holds, and the checks of its fields: plain data, no database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+Message = dict[str, str]
+
+ROLES = ("system", "user", "assistant")
+# How much better, where an annotation says so in words; a bare choice counts as clearly better.
+STRENGTHS = {
+    "tie": 0, "same": 0, "about-the-same": 0, "slightly": 1, "slightly-better": 1, "better": 2, "clearly": 2,
+    "clearly-better": 2, "much": 3, "much-better": 3,
+}  # fmt: skip
+CLEARLY = 2
+TAG_LENGTH = 60
+_KINDS = {bool: "true or false", int: "a number", float: "a number", type(None): "null", dict: "an object"}
+
+
+class FieldError(ValueError):
+    """A field of a record is not what the format asks for."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """Hold one judgment: −3 (first answer much better) … +3 (second much better), as listed in the record.
+
+    `swapped` tells whether the second answer was displayed on the left; None when that is unknown.
+    """
+
+    annotator: str | None
+    verdict: int
+    both_bad: bool = False
+    swapped: bool | None = None
+    comment: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Hold an edit of the record's only answer; a text of None asks raters for one."""
+
+    text: str | None
+    editor: str | None = None
+    instruction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRecord:
+    """Hold one line: a conversation, its answers as (text, model), and what people said about them."""
+
+    line: int
+    external_id: str
+    messages: list[Message]
+    responses: list[tuple[str, str | None]] = field(default_factory=list)
+    annotations: list[Annotation] = field(default_factory=list)
+    edit: Rewrite | None = None
+    tags: list[str] = field(default_factory=list)
+    language: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def make_record(
+    line: int,
+    row: dict[str, Any],
+    responses: list[tuple[str, str | None]],
+    annotations: list[Annotation] | None = None,
+    edit: Rewrite | None = None,
+) -> ImportRecord:
+    """Make a record of a line whose answers and judgments are read; checks what is left."""
+    key = next((name for name in ("prompt", "messages") if name in row), None)
+    if key is None:
+        raise FieldError("prompt", "the column “prompt” is missing")
+    prompt = row[key]
+    messages = (
+        [{"role": "user", "content": prompt}] if isinstance(prompt, str) else read_messages(prompt, key)
+    )
+    if not messages or messages[-1]["role"] == "assistant":
+        raise FieldError(
+            key, "the last message must come from the user, so that there is something to answer"
+        )
+    if not messages[-1]["content"].strip():
+        raise FieldError(key, "the prompt is empty")
+    external_id = row.get("id")
+    if external_id is not None and (isinstance(external_id, bool) or not isinstance(external_id, str | int)):
+        raise FieldError("id", f"must be text or a whole number, not {kind_of(external_id)}")
+    if len(str(external_id or "")) > 200:
+        raise FieldError("id", "is longer than 200 characters")
+    meta = read_meta(row, "meta")
+    language = row.get("language") or ""
+    if not isinstance(language, str) or len(language) > 16:
+        raise FieldError("language", "must be a short code such as “en” or “pt-BR”")
+    return ImportRecord(
+        line=line,
+        external_id="" if external_id is None else str(external_id),
+        messages=messages,
+        responses=responses,
+        annotations=annotations or [],
+        edit=edit,
+        tags=_tags(row, meta),
+        language=language,
+        meta=meta,
+    )
+
+
+def read_response(item: Any, where: str) -> tuple[str, str | None]:
+    """Read an answer and the name of its model."""
+    if isinstance(item, str):
+        return item, None
+    expect(item, dict, where, "text, or an object with text and model")
+    return read_text(item.get("text"), f"{where}.text"), read_name(item, "model", where)
+
+
+def read_annotation(item: Any, where: str) -> Annotation:
+    """Read one judgment of two answers."""
+    expect(item, dict, where, "an object with annotator and choice")
+    meta = read_meta(item, f"{where}.meta")
+    verdict = _verdict(item, meta, where)
+    both_bad = item.get("both_bad") is True or item.get("choice") == "both_bad"
+    if both_bad and verdict:
+        raise FieldError(f"{where}.both_bad", "can't go with a verdict for one of the answers")
+    swapped = meta.get("shown_swapped")
+    if swapped is not None and not isinstance(swapped, bool):
+        raise FieldError(f"{where}.meta.shown_swapped", "must be true, false or null")
+    comment = next((c for c in (item.get("comment"), meta.get("comment"), meta.get("reason")) if c), "")
+    return Annotation(
+        annotator=read_name(item, "annotator", where),
+        verdict=verdict,
+        both_bad=both_bad,
+        swapped=swapped,
+        comment=read_text(comment, f"{where}.comment"),
+        meta=meta,
+    )
+
+
+def _verdict(item: dict[str, Any], meta: dict[str, Any], where: str) -> int:
+    verdict, choice = item.get("verdict"), item.get("choice")
+    if verdict is not None:
+        if isinstance(verdict, bool) or not isinstance(verdict, int) or not -3 <= verdict <= 3:
+            raise FieldError(f"{where}.verdict", f"must be a whole number from −3 to 3, not {verdict!r}")
+        return verdict
+    if isinstance(choice, str) and choice in ("tie", "both_bad"):
+        return 0
+    if isinstance(choice, bool) or not isinstance(choice, int) or choice < 0:
+        message = f"must be 0, 1, “tie” or “both_bad”, not {json.dumps(choice, ensure_ascii=False)}"
+        raise FieldError(f"{where}.choice", message)
+    if choice > 1:
+        raise FieldError(f"{where}.choice", f"points at answer {choice + 1}, and there are only two")
+    return _grade(meta.get("strength"), where) * (1 if choice else -1)
+
+
+def _grade(strength: Any, where: str) -> int:
+    if strength is None:
+        return CLEARLY
+    grade = STRENGTHS.get(strength.strip().lower().replace(" ", "-"), 0) if isinstance(strength, str) else 0
+    if not grade:
+        known = ", ".join(word for word, value in STRENGTHS.items() if value)
+        shown = json.dumps(strength, ensure_ascii=False)
+        raise FieldError(f"{where}.meta.strength", f"must be one of {known} beside a choice, not {shown}")
+    return grade
+
+
+def read_messages(value: Any, where: str) -> list[Message]:
+    """Read a conversation."""
+    expect(value, list, where, "text, or a list of messages with role and content")
+    messages = []
+    for k, item in enumerate(value):
+        expect(item, dict, f"{where}[{k}]", "an object with role and content")
+        if item.get("role") not in ROLES:
+            shown = json.dumps(item.get("role"), ensure_ascii=False)
+            raise FieldError(f"{where}[{k}].role", f"must be system, user or assistant, not {shown}")
+        content = read_text(item.get("content"), f"{where}[{k}].content")
+        messages.append({"role": item["role"], "content": content})
+    return messages
+
+
+def _tags(row: dict[str, Any], meta: dict[str, Any]) -> list[str]:
+    tags = row.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise FieldError("tags", "must be a list of texts")
+    category = row.get("category", meta.get("category"))
+    if any(len(tag) > TAG_LENGTH for tag in tags):
+        raise FieldError("tags", f"a tag is longer than {TAG_LENGTH} characters")
+    if isinstance(category, str) and 0 < len(category) <= TAG_LENGTH:
+        tags = [*tags, category]
+    return list(dict.fromkeys(tags))
+
+
+def read_meta(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """Read the free-form object “meta”."""
+    meta = row.get("meta")
+    if meta is None:
+        return {}
+    expect(meta, dict, where, "an object")
+    return dict(meta)
+
+
+def read_name(row: dict[str, Any], key: str, where: str = "") -> str | None:
+    """Read an optional name of at most 200 characters; blank means none."""
+    value = row.get(key)
+    if value is None:
+        return None
+    path = f"{where}.{key}" if where else key
+    if not read_text(value, path).strip():
+        return None
+    if len(value) > 200:
+        raise FieldError(path, "is longer than 200 characters")
+    return str(value)
+
+
+def read_text(value: Any, where: str) -> str:
+    """Read a text."""
+    return str(expect(value, str, where, "text"))
+
+
+def expect(value: Any, kind: type, where: str, words: str) -> Any:
+    """Return a value of the right kind, or say what it must be."""
+    if value is None:
+        raise FieldError(where, f"is missing; it must be {words}")
+    if not isinstance(value, kind):
+        raise FieldError(where, f"must be {words}, not {kind_of(value)}")
+    return value
+
+
+def kind_of(value: Any) -> str:
+    """Name the kind of a JSON value in words."""
+    return _KINDS.get(type(value), "a list" if isinstance(value, list) else "text")
+
+
+def check_storable(value: Any, where: str) -> None:
+    """Refuse what PostgreSQL can't keep: NUL characters, and halves of surrogate pairs."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise FieldError(where, "holds a NUL character, which can't be stored")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise FieldError(where, "holds half a surrogate pair, which is not a character") from error
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_storable(key, where)
+            check_storable(item, f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for k, item in enumerate(value):
+            check_storable(item, f"{where}[{k}]")
