@@ -75,19 +75,22 @@ class EmbeddedPostgres(EmbeddedServer):
         postmaster = self._postmaster()
         if postmaster is None:
             return
-        with suppress(psutil.NoSuchProcess):
-            postmaster.send_signal(signal.SIGINT)
-            try:
-                self._wait_for_end(postmaster, 20)
-            except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
-                postmaster.send_signal(signal.SIGQUIT)
-                self._wait_for_end(postmaster, 5)
+        for number, seconds in ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0)):
+            with suppress(psutil.NoSuchProcess):
+                postmaster.send_signal(number)
+            if self._ended_within(seconds):
+                return
 
-    def _wait_for_end(self, postmaster: psutil.Process, seconds: float) -> None:
-        if self._process is not None and self._process.pid == postmaster.pid:
-            self._process.wait(seconds)
-        else:
-            postmaster.wait(seconds)
+    def _ended_within(self, seconds: float) -> bool:
+        """Wait for the end, which another process may have to take note of when it started the server."""
+        deadline = time.monotonic() + seconds
+        while self._postmaster() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        if self._process is not None:
+            self._process.wait()
+        return True
 
     def _make_home(self) -> None:
         """Make the folder, elsewhere with a link to it when root's stand-in cannot reach it."""

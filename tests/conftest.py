@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 # Before Django reads its settings (so pyproject.toml must not name them to pytest-django, which would read
 # them first): apart from a running installation's data, but kept between test runs.
@@ -20,12 +21,28 @@ local_services.ensure()
 
 import django  # noqa: E402
 import pytest  # noqa: E402
+from django.db import connection  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 
 def pytest_configure() -> None:
     """Set Django up now that its services run."""
     django.setup()
+
+
+@pytest.fixture
+def celery_workers(transactional_db: None) -> Iterator[None]:
+    """Keep one real worker per queue, without beat, on the test database for one test."""
+    from config import stack
+    from config.celery import app
+
+    app.control.purge()
+    database = connection.settings_dict
+    query = urlencode({"host": database["HOST"], "port": database["PORT"], "password": database["PASSWORD"]})
+    url = f"postgresql://{database['USER']}@/{database['NAME']}?{query}"
+    with stack.workers(beat=False, environment={"DATABASE_URL": url}):
+        yield
+    app.control.purge()
 
 
 @pytest.fixture(scope="session")
