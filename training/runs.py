@@ -126,9 +126,7 @@ def usable_stages(campaign: Campaign, snapshot: Snapshot, reward_model: ModelVer
 def retry(run: Run, *, by: User | None = None) -> Run:
     """Queue a failed or cancelled run once more, with the same job."""
     if run.status not in {FAILED, CANCELLED}:
-        raise StateError(
-            f"Run {run.pk} is {run.status}; only a failed or cancelled one can be retried."
-        )
+        raise StateError(f"Run {run.pk} is {run.status}; only a failed or cancelled one can be retried.")
     return _queue(
         Run.Kind(run.kind),
         run.campaign,
