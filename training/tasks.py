@@ -1,0 +1,44 @@
+"""Celery's way into training: each takes ids, calls one function, and is safe to run twice."""
+
+import logging
+
+from celery import shared_task
+
+from training import execution, gates, loop
+from training.models import Run
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(queue="train")
+def execute_run(run_id: int) -> None:
+    """Run the engine, then the gate, then let the loop go on (queue: train)."""
+    run = execution.execute(run_id)
+    if run is None:
+        return
+    if run.status == Run.Status.SUCCEEDED:
+        evaluate_run(run_id)
+    elif run.status == Run.Status.QUEUED:
+        execute_run.delay(run_id)
+        return
+    conduct.delay()
+
+
+@shared_task(queue="train")
+def evaluate_run(run_id: int) -> None:
+    """Check what a run made, and promote it if it passes (queue: train)."""
+    run = Run.objects.select_related("produced", "snapshot", "campaign").get(pk=run_id)
+    if run.status == Run.Status.SUCCEEDED:
+        gates.evaluate(run)
+
+
+@shared_task
+def conduct() -> None:
+    """Recover runs whose worker is gone, and take every active campaign one stretch further."""
+    loop.recover_runs()
+    for campaign in loop.active_campaigns():
+        try:
+            loop.tick(campaign)
+        except Exception:
+            # one campaign's trouble must not stop the others
+            logger.exception("The loop of campaign %s met an error", campaign.slug)
