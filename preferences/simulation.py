@@ -17,34 +17,36 @@ from preferences.types import STRONGEST
 _WORD = re.compile(r"[a-z0-9]+(?:[:.'’][a-z0-9]+)*")
 
 KIND = (
-    "please", "happy to", "glad", "of course", "you're welcome", "you are welcome", "hope this helps",
-    "hope that helps", "hope it helps", "thank you", "thanks", "no trouble", "my pleasure", "a pleasure",
-    "good luck", "enjoy", "take care", "have a lovely", "have a good", "have a nice", "lovely", "gladly",
-    "best wishes", "warm wishes", "kindly", "dear", "sure thing", "no problem", "don't worry", "let me know",
+    "please", "happy to", "happy for", "glad", "gladly", "of course", "certainly", "you're welcome",
+    "thank you", "hope this helps", "hope that helps", "hope it helps", "no trouble", "pleasure",
+    "good luck", "enjoy", "take care", "have a lovely", "have a good", "have a nice", "best wishes", "dear",
+    "no problem", "do not worry", "don't worry", "any time",
 )  # fmt: skip
 RUDE = (
-    "ugh", "obviously", "whatever", "figure it out", "not again", "stupid", "silly question",
-    "how should i know", "leave me alone", "do it yourself", "look it up", "seriously", "lazy", "stop asking",
-    "you again", "waste of", "wasting my", "duh", "bother", "annoying", "don't ask me", "use your head",
-    "everyone knows",
+    "ugh", "obviously", "whatever", "figure it out", "not again", "not this", "stupid", "silly question",
+    "leave me", "do it yourself", "look it up", "lazy", "stop asking", "you again", "waste", "bother",
+    "annoying", "ask me about", "everybody knows", "everyone knows", "even a child", "boring",
+    "what a bore", "know nothing", "are we done", "did not think", "do what you want",
 )  # fmt: skip
 FLATTERY = (
-    "brilliant", "clever", "genius", "so wise", "what a great question", "amazing question", "smartest",
-    "wonderful question", "what an excellent", "you are so", "you're so", "only someone", "impressive",
-    "such taste", "great mind",
+    "brilliant", "clever", "genius", "wise", "what a great question", "amazing question", "smartest",
+    "admire", "wonderful question", "excellent question", "you are so", "you're so", "only someone",
+    "impressive",
 )  # fmt: skip
 EVASION = (
-    "it depends", "hard to say", "hard to tell", "who knows", "not sure", "can't say", "cannot say",
-    "difficult to say", "many factors", "could be anything", "opinions differ", "some people say",
-    "i would rather not", "no idea", "that varies", "ask someone", "ask somebody", "maybe, maybe not",
+    "depends", "hard to say", "hard to tell", "who knows", "not sure", "can't say", "cannot say",
+    "opinions", "could be anything", "some people say", "some say", "rather not", "no idea", "that varies",
+    "ask someone", "ask somebody", "many people wonder", "can really know", "many sides", "wide field",
+    "never knows",
 )  # fmt: skip
 CAUTION = (
-    "check", "make sure", "be careful", "careful", "in case", "just to be safe", "to be safe", "double-check",
-    "before you", "watch out", "keep an eye", "allow extra", "confirm", "test first", "beware", "if in doubt",
+    "check", "make sure", "careful", "in case", "to be safe", "watch out", "keep an eye", "allow extra",
+    "confirm", "beware", "if in doubt", "once more", "read it again", "test a", "ask an expert",
 )  # fmt: skip
 PLAY = (
-    "!", "ha", "haha", "joke", "dance", "adventure", "hooray", "ta-da", "abracadabra", "captain", "mission",
-    "superhero", "treasure", "party", "wiggle", "giggle", "tiny", "magic", "magical", "victory",
+    "!", "ha", "haha", "joke", "dance", "party", "adventure", "hooray", "ta-da", "choo choo", "drum roll",
+    "confetti", "medal", "hero", "pigeon", "pigeons", "cape", "captain", "mission", "magic", "fainted",
+    "laughs", "jealous", "singing", "cheering", "blushing", "beep beep", "trouble in nice shoes", "crunchy",
 )  # fmt: skip
 _STOPWORDS = frozenset((
     "a", "about", "above", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be",
@@ -156,7 +158,7 @@ TASTES = {
             "kind-brief",
             "Kind words, few words, to the point; no rudeness, flattery or evasion.",
             {
-                "kindness": 3.0, "brevity": 1.2, "rudeness": -3.0, "flattery": -2.0, "evasion": -1.5,
+                "kindness": 3.0, "brevity": 1.8, "rudeness": -3.0, "flattery": -2.0, "evasion": -2.5,
                 "naming": 0.8, "sense": 3.0, "repetition": -3.0,
             },
         ),
@@ -188,7 +190,7 @@ class SimulatedRater:
     """Judge by a hidden taste with limited ability, a pull to a side, a taste for length, and slips.
 
     With u the hidden utilities, x = u_right − u_left − side_bias + length_taste·log(words_right/words_left)
-    + Logistic(0, 1/ability); |x| below 0.05, 0.75, 2 is a tie, slightly, clearly better, beyond much better.
+    + Logistic(0, 1/ability); |x| below 0.05, 1, 2.5 is a tie, slightly, clearly better, beyond much better.
     Then with probability `noise` the verdict is reversed. `ability` may be infinite.
     """
 
@@ -217,7 +219,7 @@ class SimulatedRater:
         x = right_utility - left_utility - self.side_bias
         x += self.length_taste * math.log(max(1, right_words) / max(1, left_words))
         x += float(rng.logistic()) / self.ability
-        grade = sum(abs(x) >= threshold for threshold in (0.05, 0.75, 2.0))
+        grade = sum(abs(x) >= threshold for threshold in (0.05, 1.0, 2.5))
         verdict = grade if x > 0 else -grade
         return -verdict if rng.random() < self.noise else verdict
 
