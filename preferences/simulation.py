@@ -158,7 +158,7 @@ TASTES = {
             "kind-brief",
             "Kind words, few words, to the point; no rudeness, flattery or evasion.",
             {
-                "kindness": 3.0, "brevity": 1.8, "rudeness": -3.0, "flattery": -2.0, "evasion": -2.5,
+                "kindness": 3.0, "brevity": 2.5, "rudeness": -3.0, "flattery": -2.0, "evasion": -2.5,
                 "naming": 0.8, "sense": 3.0, "repetition": -3.0,
             },
         ),
