@@ -1,0 +1,127 @@
+"""Exports, read by the programs that they are for."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests import cast
+from tests.training import cast as labels
+from training import exports, formats, snapshots
+from training.exports import ExportError
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def campaign(folders):
+    campaign = cast.make_campaign(slug="kitchen")
+    round_, rater = cast.make_round(campaign), cast.make_user()
+    for split in ("train", "test"):
+        for verdict in (-2, -2, 0, 3):
+            labels.judge(
+                labels.make_task(round_, ("please tea gladly", "ugh no"), split=split), rater, verdict
+            )
+        labels.edit(labels.make_task(round_, ("ugh no",), split=split), rater, "gladly the tea")
+    return campaign
+
+
+@pytest.fixture
+def snapshot(campaign):
+    return snapshots.cut(campaign)
+
+
+def test_every_format_is_a_folder_that_datasets_loads(snapshot, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    datasets = pytest.importorskip("datasets")
+    rows = {"canonical-parquet": 5, "canonical-jsonl": 5, "trl-preference": 4, "trl-sft": 1}
+    assert set(rows) == set(formats.FORMATS)
+    for format, expected in rows.items():
+        folder = tmp_path / format
+        exports.write(snapshot, format, folder)
+        loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+        assert {split: len(loaded[split]) for split in loaded} == {"train": expected, "test": expected}
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["digest"] == snapshot.digest
+        assert manifest["rows"] == {"train": expected, "validation": 0, "test": expected}
+        assert snapshot.digest in (folder / "README.md").read_text()
+
+
+def test_the_canonical_export_is_the_snapshot(snapshot, tmp_path):
+    exports.write(snapshot, "canonical-parquet", tmp_path / "out")
+    read = pq.read_table(tmp_path / "out" / "data" / "train.parquet").to_pylist()
+    assert read == list(snapshots.rows(snapshot, "train"))
+
+
+def test_a_download_is_the_same_folder_zipped_and_has_the_same_bytes_each_time(snapshot, tmp_path):
+    first, second = (b"".join(exports.export(snapshot, "trl-preference")) for _ in range(2))
+    assert first == second
+    folder = tmp_path / "out"
+    exports.write(snapshot, "trl-preference", folder)
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        assert archive.testzip() is None
+        for name in archive.namelist():
+            assert archive.read(name) == (folder / name).read_bytes()
+
+
+def test_what_cannot_be_exported_is_said_and_leaves_nothing(campaign, snapshot, tmp_path):
+    with pytest.raises(ExportError, match="no format 'csv'"):
+        exports.export(snapshot, "csv")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("precious")
+    with pytest.raises(ExportError, match="not empty"):
+        exports.write(snapshot, "trl-sft", tmp_path / "full")
+    other = cast.make_campaign()
+    labels.judge(labels.make_task(cast.make_round(other), ("a", "b")), cast.make_user(), 0)
+    with pytest.raises(ExportError, match="nothing to say"):
+        exports.export(snapshots.cut(other), "trl-preference")
+
+
+def test_the_command_cuts_and_writes(campaign, tmp_path, capsys):
+    call_command("export_snapshot", "kitchen", tmp_path / "out", "--format", "trl-sft")
+    said = capsys.readouterr().out
+    digest = said.split()[1].rstrip(":")
+    assert (tmp_path / "out" / "data" / "train.jsonl").exists()
+    call_command("export_snapshot", "kitchen", tmp_path / "again", "--digest", digest[:10])
+    for arguments, sentence in {
+        ("nowhere", "x"): "no campaign “nowhere”",
+        ("kitchen", "x", "--digest", "zzz"): "No snapshot",
+        ("kitchen", "x", "--rounds", "99"): "no judgments or edits",
+    }.items():
+        with pytest.raises(CommandError, match=sentence):
+            call_command("export_snapshot", *arguments)
+    assert not Path("x").exists()
+
+
+def test_trl_trains_on_the_preference_export(snapshot, tmp_path, tiny_policy, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    datasets, trl = pytest.importorskip("datasets"), pytest.importorskip("trl")
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+    exports.write(snapshot, "trl-preference", tmp_path / "preference")
+    train = datasets.load_dataset(
+        str(tmp_path / "preference"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
+    common = {
+        "output_dir": str(tmp_path / "trainer"),
+        "max_steps": 1,
+        "per_device_train_batch_size": 2,
+        "report_to": [],
+        "use_cpu": True,
+        "bf16": False,
+        "save_strategy": "no",
+    }
+    reward = AutoModelForSequenceClassification.from_pretrained(tiny_policy, num_labels=1)
+    reward.config.pad_token_id = tokenizer.pad_token_id
+    trl.RewardTrainer(
+        model=reward, args=trl.RewardConfig(**common), train_dataset=train, processing_class=tokenizer
+    ).train()
+    policy = AutoModelForCausalLM.from_pretrained(tiny_policy)
+    trl.DPOTrainer(
+        model=policy, args=trl.DPOConfig(**common), train_dataset=train, processing_class=tokenizer
+    ).train()

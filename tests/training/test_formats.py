@@ -1,0 +1,106 @@
+"""Golden projections: one canonical row in, exactly these rows out."""
+
+import json
+from typing import Any
+
+import pytest
+
+from training import formats
+
+PROMPT = [{"role": "user", "content": "How long do eggs boil?"}]
+ASKED = json.dumps(PROMPT)
+
+
+def said(rater: str, **fields: Any) -> dict[str, Any]:
+    return {"rater": rater, "counted": True, **fields}
+
+
+def judged(rater: str, verdict: int, order: tuple[int, int] = (0, 1), **fields: Any) -> dict[str, Any]:
+    return said(rater, verdict=verdict, order_shown=list(order), **fields)
+
+
+def comparison(*judgments: dict[str, Any], texts=("Ten minutes.", "Ugh."), label: int = 0) -> dict[str, Any]:
+    return {
+        "task": {"kind": "compare"},
+        "prompt_id": "p1",
+        "prompt": PROMPT,
+        "responses": [{"id": f"r{i}", "text": text} for i, text in enumerate(texts)],
+        "judgments": list(judgments),
+        "consensus": {"label": label},
+        "edits": [],
+        "round": 3,
+        "split": "train",
+    }
+
+
+def editing(*edits: dict[str, Any]) -> dict[str, Any]:
+    row = comparison(texts=("Ugh.",))
+    return {**row, "task": {"kind": "edit"}, "consensus": None, "edits": list(edits)}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "order", "chosen", "probability"),
+    [
+        (-3, (0, 1), "Ten minutes.", 1.0),
+        (1, (0, 1), "Ugh.", 1.0),
+        (-1, (1, 0), "Ugh.", 1.0),
+        (2, (1, 0), "Ten minutes.", 1.0),
+        (0, (0, 1), "Ten minutes.", 0.5),
+        (0, (1, 0), "Ten minutes.", 0.5),
+    ],
+)
+def test_a_verdict_becomes_a_pair_whatever_the_order_shown(verdict, order, chosen, probability):
+    (pair,) = formats.engine_pairs(comparison(judged("ann", verdict, order)))
+    assert pair == {
+        "prompt_id": "p1",
+        "prompt": ASKED,
+        "split": "train",
+        "weight": 1.0,
+        "round": 3,
+        "rater": "ann",
+        "probability": probability,
+        "chosen": chosen,
+        "rejected": ({"Ten minutes.", "Ugh."} - {chosen}).pop(),
+    }
+
+
+def test_what_does_not_count_is_not_trained_on():
+    row = comparison(judged("ann", -3, counted=False), judged("bob", 1))
+    assert [pair["rater"] for pair in formats.engine_pairs(row)] == ["bob"]
+
+
+def test_identical_answers_are_no_preference_anywhere():
+    row = comparison(judged("ann", -3), texts=("same", "same"), label=-1)
+    assert list(formats.engine_pairs(row)) == []
+    assert list(formats.trl_preference(row)) == []
+    assert list(formats.canonical(row)) == [row]
+
+
+def test_a_rewrite_is_preferred_to_its_original_and_demonstrated():
+    row = editing(said("ann", original="r0", edited={"text": "Ten minutes, gladly."}))
+    (pair,) = formats.engine_pairs(row)
+    assert (pair["chosen"], pair["rejected"], pair["probability"]) == ("Ten minutes, gladly.", "Ugh.", 1.0)
+    demonstration = {"completion": "Ten minutes, gladly.", "weight": 1.0}
+    base = {"prompt_id": "p1", "prompt": ASKED, "split": "train"}
+    assert list(formats.engine_demonstrations(row)) == [{**base, **demonstration}]
+    assert list(formats.trl_sft(row)) == [
+        {"messages": [*PROMPT, {"role": "assistant", "content": "Ten minutes, gladly."}]}
+    ]
+
+
+def test_already_good_is_a_demonstration_and_no_pair():
+    row = editing(said("ann", original="r0", edited=None))
+    assert list(formats.engine_pairs(row)) == []
+    assert [d["completion"] for d in formats.engine_demonstrations(row)] == ["Ugh."]
+
+
+@pytest.mark.parametrize(("label", "chosen"), [(-1, "Ten minutes."), (1, "Ugh.")])
+def test_trl_reads_the_consensus_as_messages(label, chosen):
+    (pair,) = formats.trl_preference(comparison(judged("ann", 1), label=label))
+    assert pair["prompt"] == PROMPT
+    assert pair["chosen"] == [{"role": "assistant", "content": chosen}]
+    assert pair["rejected"] != pair["chosen"]
+
+
+def test_trl_leaves_ties_out():
+    assert list(formats.trl_preference(comparison(judged("ann", 0)))) == []

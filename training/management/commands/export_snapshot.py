@@ -1,0 +1,51 @@
+"""manage.py export_snapshot"""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from labeling.models import Campaign
+from training import exports, snapshots
+from training.exports import ExportError
+from training.formats import FORMATS
+from training.models import Snapshot
+from training.snapshots import SnapshotError
+
+
+class Command(BaseCommand):
+    """Write a snapshot of a campaign to a folder."""
+
+    help = "Cut a snapshot of a campaign, or take an earlier one, and write it as trainers read it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("campaign", help="the campaign's short name, as in its address")
+        parser.add_argument("folder", type=Path, help="a folder that is empty or not there yet")
+        parser.add_argument("--format", choices=list(FORMATS), default="canonical-parquet")
+        parser.add_argument("--digest", help="the beginning of an earlier snapshot's digest")
+        parser.add_argument("--rounds", type=int, nargs="+", help="take these rounds only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        campaign = Campaign.objects.filter(slug=options["campaign"]).first()
+        if campaign is None:
+            raise CommandError(f"There is no campaign “{options['campaign']}”.")
+        try:
+            snapshot = self._snapshot(campaign, options)
+            files = exports.write(snapshot, options["format"], options["folder"])
+        except (SnapshotError, ExportError) as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{options['folder']} cannot be written: {error.strerror}.") from error
+        self.stdout.write(f"Snapshot {snapshot.digest}: {len(files)} files in {options['folder']}.")
+
+    def _snapshot(self, campaign: Campaign, options: dict[str, Any]) -> Snapshot:
+        if not options["digest"]:
+            filters = {"rounds": options["rounds"]} if options["rounds"] else None
+            return snapshots.cut(campaign, filters=filters)
+        found = list(Snapshot.objects.filter(campaign=campaign, digest__startswith=options["digest"])[:2])
+        if len(found) != 1:
+            raise CommandError(
+                f"{'No' if not found else 'More than one'} snapshot begins with {options['digest']}."
+            )
+        return found[0]
