@@ -1,0 +1,17 @@
+"""The rater's addresses."""
+
+from django.urls import path
+
+from labeling.views import rate
+
+urlpatterns = [
+    path("", rate.home, name="home"),
+    path("rate/<slug:slug>/", rate.rate, name="rate"),
+    path("rate/<slug:slug>/guideline/", rate.guideline, name="rate-guideline"),
+    path("rate/<slug:slug>/judge/", rate.judge, name="rate-judge"),
+    path("rate/<slug:slug>/edit/", rate.edit, name="rate-edit"),
+    path("rate/<slug:slug>/skip/", rate.skip, name="rate-skip"),
+    path("rate/<slug:slug>/undo/", rate.undo, name="rate-undo"),
+    path("rate/<slug:slug>/draft/", rate.draft, name="rate-draft"),
+    path("rate/<slug:slug>/heartbeat/", rate.heartbeat, name="rate-heartbeat"),
+]

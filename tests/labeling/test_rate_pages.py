@@ -1,0 +1,339 @@
+"""The rater's pages without a browser: who sees what, what a button does, how many queries it takes."""
+
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Role
+from labeling import assignment, campaigns, rounds
+from labeling.models import (
+    Campaign,
+    Criterion,
+    Draft,
+    Edit,
+    Judgment,
+    Response,
+    Round,
+    Skip,
+    Slot,
+    TaskResponse,
+)
+from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
+
+pytestmark = pytest.mark.django_db
+FRAGMENT = {"X-Fragment": "1"}
+
+
+@pytest.fixture
+def rater():
+    return make_user()
+
+
+@pytest.fixture
+def campaign(rater):
+    return make_campaign(raters=(rater,), name="Kitchen talk")
+
+
+@pytest.fixture
+def signed_in(client, rater):
+    client.force_login(rater)
+    return client
+
+
+def url(name, campaign):
+    return reverse(name, args=[campaign.slug])
+
+
+def form(html, **values):
+    """Read the hidden values of the answer's form."""
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html))
+    return {**{k: v for k, v in hidden.items() if k != "csrfmiddlewaretoken"}, **values}
+
+
+def read(response):
+    return response.content.decode()
+
+
+def test_home_lists_a_raters_campaigns_and_says_what_to_do(signed_in, rater, campaign):
+    make_campaign(name="Not theirs")
+    make_open_round(campaign, comparisons=3)
+    html = read(signed_in.get("/"))
+    assert "Kitchen talk" in html
+    assert "Start rating" in html
+    assert "0 of 3 labels" in html
+    assert "Not theirs" not in html
+    signed_in.post(url("rate-judge", campaign), form(read(signed_in.get(url("rate", campaign))), verdict="1"))
+    html = read(signed_in.get("/"))
+    assert "1 of 3 labels" in html
+    assert "<strong>1</strong> by you today" in html
+
+
+def test_an_empty_home_says_whom_to_ask(signed_in, rater):
+    html = read(signed_in.get("/"))
+    assert "No campaign yet" in html
+    assert rater.username in html
+
+
+def test_home_takes_few_queries_however_many_campaigns(signed_in, rater, django_assert_num_queries):
+    for _ in range(4):
+        make_open_round(make_campaign(raters=(rater,)))
+    with django_assert_num_queries(5):
+        signed_in.get("/")
+
+
+def test_who_doesnt_rate_is_sent_to_the_campaigns(client):
+    client.force_login(make_user(Role.RESEARCHER))
+    assert client.get("/").headers["Location"] == reverse("campaigns")
+    client.force_login(make_user(Role.MANAGER))
+    assert client.get("/").headers["Location"] == reverse("campaigns")
+
+
+def test_strangers_to_a_campaign_find_nothing(client, campaign):
+    make_open_round(campaign)
+    names = ("rate-judge", "rate-edit", "rate-skip", "rate-undo", "rate-draft", "rate-heartbeat")
+    for user, status in ((make_user(), 404), (make_user(Role.RESEARCHER), 403)):
+        client.force_login(user)
+        for name in ("rate", "rate-guideline"):
+            assert client.get(url(name, campaign)).status_code == status
+        for name in names:
+            assert client.post(url(name, campaign)).status_code == status
+    client.logout()
+    assert client.get(url("rate", campaign)).status_code == 302
+
+
+def test_a_comparison_shows_both_answers_in_their_drawn_order_and_no_model(signed_in, rater, campaign):
+    make_open_round(campaign)
+    html = read(signed_in.get(url("rate", campaign)))
+    slot = Slot.objects.get()
+    texts = [t.response.text for t in TaskResponse.objects.select_related("response")]
+    first, second = (texts[position] for position in slot.order_shown)
+    assert html.index(first) < html.index(second)
+    assert "writer" not in html
+    assert "A is much better" in html
+
+
+def test_empty_answers_are_shown_as_such(signed_in, campaign):
+    round_ = make_round(campaign)
+    add_task(round_, ("", "Something"))
+    rounds.open_(round_)
+    assert read(signed_in.get(url("rate", campaign))).count("(empty answer)") == 1
+
+
+def test_hostile_texts_stay_texts(signed_in, campaign):
+    round_ = make_round(campaign)
+    add_task(round_, ("<script>alert(1)</script>", "</textarea><img src=x onerror=alert(2)>"))
+    add_task(round_, ("</textarea><script>alert(3)</script>",))
+    rounds.open_(round_)
+    campaigns.add_guideline(campaign, "<script>alert(4)</script>", campaign.created_by)
+    for _ in range(2):
+        html = read(signed_in.get(url("rate", campaign)))
+        assert "<script>alert" not in html
+        assert "<img" not in html
+        signed_in.post(url("rate-skip", campaign), form(html))
+    assert "<script>alert" not in read(signed_in.get(url("rate-guideline", campaign)))
+
+
+def test_a_verdict_goes_in_and_the_next_task_comes_back(signed_in, rater, campaign):
+    make_open_round(campaign, comparisons=2)
+    html = read(signed_in.get(url("rate", campaign)))
+    values = form(html, verdict="-2", comment="shorter", active_ms="1234")
+    response = signed_in.post(url("rate-judge", campaign), values, headers=FRAGMENT)
+    assert response.status_code == 200
+    assert "<html" not in read(response)
+    assert form(read(response))["lease"] != values["lease"]
+    judgment = Judgment.objects.get()
+    assert (judgment.verdict, judgment.comment, judgment.active_ms) == (-2, "shorter", 1234)
+    plain = signed_in.post(url("rate-judge", campaign), form(read(response), verdict="both_bad"))
+    assert plain.headers["Location"] == url("rate", campaign)
+    assert Judgment.objects.filter(both_bad=True, verdict=0).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_submit_with_its_next_task_takes_at_most_twelve_queries(client):
+    rater = make_user()
+    campaign = make_campaign(raters=(rater,))
+    make_open_round(campaign, comparisons=3)
+    client.force_login(rater)
+    values = form(read(client.get(url("rate", campaign))), verdict="1")
+    with CaptureQueriesContext(connection) as queries:
+        response = client.post(url("rate-judge", campaign), values, headers=FRAGMENT)
+    assert "Answer A" in read(response)
+    said = [q["sql"] for q in queries if q["sql"] not in ("BEGIN", "COMMIT")]
+    assert len(said) <= 12, "\n".join(said)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "Choose which answer is better first"),
+        ({"verdict": "4"}, "The verdict must be one of"),
+        ({"verdict": "best"}, "whole number"),
+        ({"verdict": "1", "comment": "a\x00"}, "can&#x27;t be stored"),
+        ({"verdict": "1", "guideline": "99"}, "no guideline 99"),
+    ],
+)
+def test_a_bad_verdict_is_named_beside_the_task_as_it_was(signed_in, campaign, values, message):
+    make_open_round(campaign)
+    given = form(read(signed_in.get(url("rate", campaign))), **{"comment": "so far", **values})
+    response = signed_in.post(url("rate-judge", campaign), given, headers=FRAGMENT)
+    assert response.status_code == 400
+    assert message in read(response)
+    assert form(read(response))["lease"] == given["lease"]
+    if "\x00" not in given["comment"]:
+        assert "so far" in read(response)
+    assert not Judgment.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, FRAGMENT])
+@pytest.mark.parametrize("lease", ["theirs", "none", "nonsense"])
+def test_a_foreign_lease_gets_a_page_that_says_so(signed_in, campaign, headers, lease):
+    other = make_user()
+    campaigns.add_rater(campaign, other, campaign.created_by)
+    make_open_round(campaign, comparisons=2)
+    held = assignment.claim(other, campaign)
+    given = form(read(signed_in.get(url("rate", campaign))), verdict="1")
+    given["lease"] = {"theirs": str(held.lease), "none": str(uuid4()), "nonsense": "x"}[lease]
+    response = signed_in.post(url("rate-judge", campaign), given, headers=headers)
+    assert response.status_code == 409
+    assert "This was not taken" in read(response)
+    assert not Judgment.objects.exists()
+
+
+def test_a_late_verdict_is_kept_and_the_rater_told_kindly(signed_in, campaign):
+    round_ = make_open_round(campaign)
+    given = form(read(signed_in.get(url("rate", campaign))), verdict="1")
+    Slot.objects.update(lease_until=timezone.now() - timedelta(minutes=1))
+    rounds.close(round_)
+    response = signed_in.post(url("rate-judge", campaign), given, headers=FRAGMENT)
+    assert response.status_code == 200
+    assert "it is kept, uncounted" in read(response)
+    assert Judgment.objects.get().extra
+
+
+def test_a_draft_survives_a_reload_and_an_undo_brings_everything_back(signed_in, campaign):
+    Criterion.objects.create(campaign=campaign, key="kind", name="Kind", points=3)
+    make_open_round(campaign)
+    given = form(read(signed_in.get(url("rate", campaign))), verdict="-1", comment="half a thou")
+    given["grade-kind-1"] = "3"
+    assert signed_in.post(url("rate-draft", campaign), given).json() == {"saved": True}
+    assert set(Draft.objects.get().data) == {"verdict", "comment", "grade-kind-1"}
+
+    def check(html):
+        assert "half a thou" in html
+        assert re.search(r'value="-1"[^>]*checked', html)
+        assert re.search(r'name="grade-kind-1" value="3" checked', html)
+
+    check(read(signed_in.get(url("rate", campaign))))
+    signed_in.post(url("rate-judge", campaign), {**given, "grade-kind-0": "1"})
+    assert not Draft.objects.exists()
+    response = signed_in.post(url("rate-undo", campaign), headers=FRAGMENT)
+    assert "Taken back" in read(response)
+    check(read(response))
+    assert Judgment.objects.count() == 2
+    assert "nothing to take back" in read(signed_in.post(url("rate-undo", campaign), headers=FRAGMENT))
+
+
+def test_drafts_and_heartbeats_of_lost_leases_are_refused(signed_in, campaign):
+    make_open_round(campaign)
+    given = form(read(signed_in.get(url("rate", campaign))))
+    assert signed_in.post(url("rate-heartbeat", campaign), given).status_code == 200
+    lost = {**given, "lease": str(uuid4())}
+    assert signed_in.post(url("rate-heartbeat", campaign), lost).status_code == 409
+    assert signed_in.post(url("rate-draft", campaign), lost).status_code == 409
+    assert signed_in.post(url("rate-draft", campaign), {**given, "comment": "x" * 400_000}).status_code == 400
+
+
+def test_a_skip_needs_a_reason_only_when_it_cant_be_judged(signed_in, campaign):
+    make_open_round(campaign)
+    given = form(read(signed_in.get(url("rate", campaign))), kind="cannot_judge")
+    assert "Say why" in read(signed_in.post(url("rate-skip", campaign), given, headers=FRAGMENT))
+    response = signed_in.post(url("rate-skip", campaign), {**given, "reason": "in Welsh"}, headers=FRAGMENT)
+    assert "come back to you" in read(response)
+    assert Skip.objects.get().reason == "in Welsh"
+
+
+def test_an_edit_goes_in_and_bad_ones_come_back_as_typed(signed_in, campaign):
+    make_open_round(campaign, comparisons=0, edits=2)
+    html = read(signed_in.get(url("rate", campaign)))
+    original = Slot.objects.get(status="claimed").task.responses.get().text
+    same = form(html, text=original + "\r\n", instruction="dull")
+    response = signed_in.post(url("rate-edit", campaign), same, headers=FRAGMENT)
+    assert response.status_code == 400
+    assert "Nothing but white space has changed" in read(response)
+    assert "dull" in read(response)
+    response = signed_in.post(url("rate-edit", campaign), {**same, "text": "Mended."}, headers=FRAGMENT)
+    assert response.status_code == 200
+    assert Response.objects.get(origin="edited").text == "Mended."
+    undone = read(signed_in.post(url("rate-undo", campaign), headers=FRAGMENT))
+    assert "Mended." in undone
+    signed_in.post(url("rate-edit", campaign), form(undone, already_good="on"))
+    assert Edit.objects.get(supersedes__withdrawn=True).edited is None
+    assert 'name="already_good"' in read(signed_in.post(url("rate-undo", campaign), headers=FRAGMENT))
+    lost = signed_in.post(url("rate-edit", campaign), {**same, "lease": str(uuid4())})
+    assert lost.status_code == 409
+
+
+def test_an_undo_after_the_round_is_refused_in_words(signed_in, campaign):
+    round_ = make_open_round(campaign)
+    signed_in.post(url("rate-judge", campaign), form(read(signed_in.get(url("rate", campaign))), verdict="1"))
+    rounds.close(round_)
+    response = signed_in.post(url("rate-undo", campaign), headers=FRAGMENT)
+    assert response.status_code == 400
+    assert "The round is over" in read(response)
+
+
+def test_the_guideline_opens_alone_or_beside_the_work(signed_in, campaign):
+    whole = read(signed_in.get(url("rate-guideline", campaign)))
+    part = read(signed_in.get(url("rate-guideline", campaign), headers=FRAGMENT))
+    assert "Prefer the better answer." in whole
+    assert "Prefer the better answer." in part
+    assert "<html" in whole
+    assert "<html" not in part
+    campaign.guidelines.all().delete()
+    assert "no guideline yet" in read(signed_in.get(url("rate-guideline", campaign)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        ("none", "Nothing to rate just now"),
+        ("preparing", "120 of 800 answers"),
+        ("about to", "about to write"),
+        ("taken", "1 task is left for others"),
+        ("learning", "models are learning"),
+        ("last", "Nothing to rate just now"),
+        ("loop paused", "Nothing to rate just now"),
+        ("paused", "This campaign is paused"),
+        ("closed", "This campaign is finished"),
+    ],
+)
+def test_when_there_is_nothing_to_do_the_page_says_why(signed_in, rater, campaign, reason, text):
+    manager = campaign.created_by
+    if reason in ("preparing", "about to"):
+        round_ = make_round(campaign)
+        done = {"responses_done": 120, "responses_total": 800} if reason == "preparing" else {}
+        Round.objects.filter(pk=round_.pk).update(**done)
+    if reason == "taken":
+        other = make_user()
+        campaigns.add_rater(campaign, other, manager)
+        make_open_round(campaign)
+        assignment.claim(other, campaign)
+    if reason in ("learning", "last", "loop paused"):
+        round_ = make_open_round(campaign)
+        rounds.close(round_)
+        Round.objects.filter(pk=round_.pk).update(origin=Round.Origin.LOOP)
+        if reason == "last":
+            Campaign.objects.update(max_rounds=round_.number)
+        if reason == "loop paused":
+            campaigns.pause_loop(campaign, "by hand", manager)
+    if reason in ("paused", "closed"):
+        campaigns.set_status(campaign, reason, manager)
+    html = read(signed_in.get(url("rate", campaign)))
+    assert text in html
+    assert "data-refresh" in html
