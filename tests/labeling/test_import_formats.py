@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from labeling.import_formats import Annotation, ImportRecord, Rewrite, guess_format, read_records
+from labeling.import_fields import Annotation, ImportRecord, Rewrite
+from labeling.import_formats import guess_format, read_records
 from labeling.import_source import LineError
 
 USER = [{"role": "user", "content": "Why is the sky blue?"}]
@@ -280,18 +281,24 @@ def test_a_wrong_line_is_named(format, row, field, message):
     assert message in said
 
 
+def _last(data, format):
+    *good, error = read_records(io.BytesIO(data), format)
+    assert isinstance(error, LineError)
+    return len(good), error.line, error.message
+
+
 def test_what_cannot_be_read_says_so():
     lines = b"".join(json.dumps({"prompt": f"Question {k}?"}).encode() + b"\n" for k in range(3000))
     packed = gzip.compress(lines)
-    *good, error = read_records(io.BytesIO(packed[: len(packed) // 2]), "prompts")
-    assert len(good) == error.line > 100
-    assert "truncated" in error.message
+    good, line, message = _last(packed[: len(packed) // 2], "prompts")
+    assert good == line > 100
+    assert "truncated" in message
     damaged = packed[:2000] + bytes([packed[2000] ^ 0xFF]) + packed[2001:]
-    assert "damaged" in list(read_records(io.BytesIO(damaged), "prompts"))[-1].message
-    (latin,) = list(read_records(io.BytesIO('{"prompt": "Grüße"}\n'.encode("latin-1")), "prompts"))
-    assert (latin.line, "UTF-8" in latin.message) == (1, True)
-    (excel,) = list(read_records(io.BytesIO(b"PK\x03\x04 and so on"), "csv"))
-    assert "Excel" in excel.message
+    assert "damaged" in _last(damaged, "prompts")[2]
+    good, line, message = _last('{"prompt": "Grüße"}\n'.encode("latin-1"), "prompts")
+    assert (good, line) == (0, 1)
+    assert "UTF-8" in message
+    assert "Excel" in _last(b"PK\x03\x04 and so on", "csv")[2]
 
 
 def test_reading_is_the_same_through_gzip():

@@ -23,6 +23,8 @@ def test_consensus_of_few_votes(verdicts, expected):
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=9))
 def test_swapping_the_answers_mirrors_the_consensus(verdicts):
     here, there = summarise_verdicts(verdicts), summarise_verdicts([-v for v in verdicts])
+    assert here is not None
+    assert there is not None
     assert (here.label, here.margin, here.agreement) == (-there.label, -there.margin, there.agreement)
     assert here.probability == pytest.approx(1 - there.probability)
 
