@@ -1,8 +1,11 @@
 import math
+from dataclasses import asdict
+from random import Random
 
 import numpy as np
 import pytest
 
+from models_app.demo import corpus
 from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, read_features
 
 PROMPT = "How long should I cook the rice for the curry?"
@@ -83,7 +86,7 @@ def test_equal_answers_tie_and_others_do_not():
 
 def test_a_perfect_rater_grades_by_the_gap():
     rater, rng = SimulatedRater("r", noise=0.0), np.random.default_rng(0)
-    gaps = {0.0: 0, 0.03: 0, 0.4: 1, -1.0: -2, 5.0: 3, -5.0: -3}
+    gaps = {0.0: 0, 0.03: 0, 0.4: 1, -1.5: -2, 5.0: 3, -5.0: -3}
     assert {gap: rater.vote(0.0, gap, rng) for gap in gaps} == gaps
 
 
@@ -114,3 +117,33 @@ def test_coin_flips_ignore_the_answers():
 def test_impossible_raters_are_refused(wrong):
     with pytest.raises(ValueError, match=r"ability|noise"):
         SimulatedRater("r", **wrong)
+
+
+@pytest.mark.parametrize(
+    ("taste", "more", "less"),
+    [
+        ("kind-brief", ["kindness"], ["rudeness", "flattery", "evasion", "length"]),
+        ("thorough-cautious", ["caution", "length", "named"], ["rudeness", "evasion"]),
+        ("playful", ["play"], ["rudeness", "evasion"]),
+        ("length", ["length"], []),
+    ],
+)
+def test_tastes_tell_the_demo_corpus_apart(taste, more, less):
+    """What a taste likes best of eight answers differs from the average answer as the taste says."""
+    rng = Random(0)
+    liked, average, gaps = [], [], []
+    for _ in range(150):
+        question = corpus.draw_question(rng)
+        answers = [corpus.draw_answer(question, rng) for _ in range(8)]
+        utilities = [TASTES[taste].utility(question.text, answer) for answer in answers]
+        features = [asdict(read_features(question.text, answer)) for answer in answers]
+        liked.append(features[int(np.argmax(utilities))])
+        average += features
+        gaps.append(abs(utilities[0] - utilities[1]))
+
+    def mean(rows, name):
+        return np.mean([row[name] for row in rows])
+
+    assert all(mean(liked, name) > 1.2 * mean(average, name) for name in more)
+    assert all(mean(liked, name) < 0.8 * mean(average, name) for name in less)
+    assert np.mean(np.array(gaps) < 0.05) < 0.1  # ties are rare
