@@ -1,0 +1,126 @@
+"""The API about people: oneself, one's tokens, and (for managers) everybody."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import people, tokens
+from accounts.models import ApiToken, Role, User
+from accounts.roles import signed_in_user
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Say in the OpenAPI document how a token is sent."""
+
+    target_class = "accounts.tokens.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "Token tst_…",
+        }
+
+
+class PersonSerializer(serializers.ModelSerializer[User]):
+    """A person as managers see them."""
+
+    role = serializers.ChoiceField(choices=Role.choices)
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "role", "pseudonym", "email", "is_active", "simulated"]
+        read_only_fields = ["id", "pseudonym", "is_active", "simulated"]
+
+
+class InvitedSerializer(PersonSerializer):
+    """A person just invited, with the path at which they choose a password."""
+
+    welcome = serializers.CharField(read_only=True)
+
+    class Meta(PersonSerializer.Meta):
+        fields = [*PersonSerializer.Meta.fields, "welcome"]
+
+
+class TokenSerializer(serializers.ModelSerializer[ApiToken]):
+    """A token without its secret."""
+
+    class Meta:
+        model = ApiToken
+        fields = ["id", "name", "created_at", "last_used_at", "revoked_at"]
+        read_only_fields = ["id", "created_at", "last_used_at", "revoked_at"]
+
+
+class IssuedSerializer(serializers.Serializer[ApiToken]):
+    """A new token's secret, which is shown this once."""
+
+    token = serializers.CharField()
+
+
+class Me(APIView):
+    """Tell who the token or session belongs to."""
+
+    action_for = {"GET": "own_account"}
+
+    @extend_schema(operation_id="me", responses=PersonSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(PersonSerializer(signed_in_user(request)).data)
+
+
+class Tokens(generics.ListAPIView[ApiToken]):
+    """List one's own tokens, or issue one."""
+
+    action_for = {"*": "own_account"}
+    serializer_class = TokenSerializer
+    queryset = ApiToken.objects.none()
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        return ApiToken.objects.filter(user=signed_in_user(self.request)).order_by("-pk")
+
+    @extend_schema(request=TokenSerializer, responses={201: IssuedSerializer})
+    def post(self, request: Request) -> Response:
+        form = TokenSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        token = tokens.issue(signed_in_user(request), form.validated_data["name"])
+        return Response({"token": token}, status=status.HTTP_201_CREATED)
+
+
+class Token(generics.DestroyAPIView[ApiToken]):
+    """Revoke one of one's own tokens."""
+
+    action_for = {"*": "own_account"}
+    serializer_class = TokenSerializer
+    queryset = ApiToken.objects.none()
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        return ApiToken.objects.filter(user=signed_in_user(self.request))
+
+    def perform_destroy(self, instance: ApiToken) -> None:
+        tokens.revoke(instance)
+
+
+class People(generics.ListAPIView[User]):
+    """List everybody who was invited, or invite somebody."""
+
+    action_for = {"*": "manage"}
+    serializer_class = PersonSerializer
+    queryset = User.objects.filter(imported=False).order_by("pk")
+
+    @extend_schema(request=PersonSerializer, responses={201: InvitedSerializer})
+    def post(self, request: Request) -> Response:
+        form = PersonSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = people.invite(**form.validated_data, by=signed_in_user(request))
+        uid, token = people.invitation(user)
+        answer = {**PersonSerializer(user).data, "welcome": reverse("welcome", args=[uid, token])}
+        return Response(answer, status=status.HTTP_201_CREATED)

@@ -1,0 +1,12 @@
+"""Addresses of the API about people."""
+
+from django.urls import path
+
+from accounts import api
+
+urlpatterns = [
+    path("me/", api.Me.as_view(), name="api_me"),
+    path("tokens/", api.Tokens.as_view(), name="api_tokens"),
+    path("tokens/<int:pk>/", api.Token.as_view(), name="api_token"),
+    path("people/", api.People.as_view(), name="api_people"),
+]

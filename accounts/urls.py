@@ -1,0 +1,24 @@
+"""Addresses of the account pages."""
+
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.urls import path, reverse_lazy
+
+from accounts import views
+
+urlpatterns = [
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("welcome/<str:uidb64>/<str:token>/", views.WelcomeView.as_view(), name="welcome"),
+    path("account/", views.account, name="tokens"),
+    path(
+        "account/password/",
+        PasswordChangeView.as_view(
+            template_name="accounts/password.html", success_url=reverse_lazy("tokens")
+        ),
+        name="password",
+    ),
+    path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="revoke_token"),
+    path("people/", views.people, name="people"),
+    path("people/<int:pk>/active/", views.set_active, name="set_active"),
+    path("audit/", views.audit_log, name="audit"),
+]

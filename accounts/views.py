@@ -1,0 +1,103 @@
+"""Pages about people: one's own account, everybody's, and the audit log."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import PasswordResetConfirmView
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import people as people_
+from accounts import tokens
+from accounts.forms import InviteForm, TokenForm
+from accounts.models import ApiToken, AuditEvent, User
+from accounts.roles import require, signed_in_user
+
+
+def invitation_link(request: HttpRequest, user: User) -> str:
+    """Return the address at which an invited person chooses a password."""
+    uid, token = people_.invitation(user)
+    return request.build_absolute_uri(reverse("welcome", args=[uid, token]))
+
+
+@method_decorator(login_not_required, name="dispatch")
+class WelcomeView(PasswordResetConfirmView):
+    """Let an invited person choose a password, once."""
+
+    template_name = "accounts/welcome.html"
+    post_reset_login = True
+
+    def get_success_url(self) -> str:
+        return reverse("home")
+
+
+@require("own_account")
+def account(request: HttpRequest) -> HttpResponse:
+    """Show one's own API tokens, and issue one, shown once."""
+    user = signed_in_user(request)
+    form = TokenForm(request.POST or None)
+    issued = ""
+    if request.method == "POST" and form.is_valid():
+        issued = tokens.issue(user, form.cleaned_data["name"])
+        form = TokenForm()
+    own = user.api_tokens.order_by("revoked_at", "-created_at")
+    context = {"form": form, "issued": issued, "tokens": own}
+    response = render(request, "accounts/account.html", context)
+    if issued:
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@require("own_account")
+def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
+    """End one of one's own tokens."""
+    token = get_object_or_404(ApiToken, pk=pk, user=signed_in_user(request))
+    tokens.revoke(token)
+    messages.success(request, _("“%(name)s” no longer works.") % {"name": token.name})
+    return redirect("tokens")
+
+
+@require("manage")
+def people(request: HttpRequest) -> HttpResponse:
+    """List everybody, and invite somebody."""
+    form = InviteForm(request.POST or None)
+    invited, link = None, ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            invited = people_.invite(**form.cleaned_data, by=signed_in_user(request))
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            link = invitation_link(request, invited)
+            form = InviteForm()
+    everybody = User.objects.filter(imported=False).order_by("-is_active", "role", "username")
+    page = Paginator(everybody, 100).get_page(request.GET.get("page"))
+    context = {"form": form, "invited": invited, "link": link, "page": page}
+    return render(request, "accounts/people.html", context)
+
+
+@require_POST
+@require("manage")
+def set_active(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep somebody out, or let them in again."""
+    user = get_object_or_404(User, pk=pk)
+    try:
+        people_.set_active(user, request.POST.get("active") == "yes", by=signed_in_user(request))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return redirect("people")
+
+
+@require_safe
+@require("manage")
+def audit_log(request: HttpRequest) -> HttpResponse:
+    """Show who changed what, newest first."""
+    events = AuditEvent.objects.select_related("actor").order_by("-pk")
+    page = Paginator(events, 100).get_page(request.GET.get("page"))
+    return render(request, "accounts/audit.html", {"page": page})
