@@ -1,0 +1,122 @@
+"""The registry over the API."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import signed_in_user
+from models_app import registry
+from models_app.models import ModelVersion, Promotion
+
+
+class ModelSerializer(serializers.ModelSerializer[ModelVersion]):
+    """A policy or reward model."""
+
+    class Meta:
+        model = ModelVersion
+        fields = [
+            "id",
+            "family",
+            "kind",
+            "name",
+            "backend",
+            "location",
+            "options",
+            "parent",
+            "status",
+            "created_at",
+        ]
+        read_only_fields = ["status", "created_at"]
+        validators: list[Any] = []  # registry.register says it in a sentence
+
+
+class Models(generics.ListAPIView[ModelVersion]):
+    """List models, or register one after looking at what it names."""
+
+    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    serializer_class = ModelSerializer
+    queryset = ModelVersion.objects.none()
+
+    def get_queryset(self) -> QuerySet[ModelVersion]:
+        wanted = {k: v for k, v in self.request.query_params.items() if k in {"family", "kind", "status"}}
+        return ModelVersion.objects.filter(**wanted).order_by("-pk")
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("family", str), OpenApiParameter("kind", enum=ModelVersion.Kind.values),
+            OpenApiParameter("status", enum=ModelVersion.Status.values),
+        ]
+    )  # fmt: skip
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(request=ModelSerializer, responses={201: ModelSerializer})
+    def post(self, request: Request) -> Response:
+        form = ModelSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        version = registry.register(by=signed_in_user(request), **form.validated_data)
+        return Response(ModelSerializer(version).data, status=status.HTTP_201_CREATED)
+
+
+class Model(generics.RetrieveAPIView[ModelVersion]):
+    """Show a model."""
+
+    action_for = {"GET": "view_campaigns"}
+    serializer_class = ModelSerializer
+    queryset = ModelVersion.objects.all()
+
+
+class PromotionSerializer(serializers.ModelSerializer[Promotion]):
+    """A change of champion."""
+
+    class Meta:
+        model = Promotion
+        fields = ["id", "version", "previous", "gate", "reason", "created_at"]
+        read_only_fields = ["version", "previous", "gate"]
+        extra_kwargs = {"reason": {"required": True, "allow_blank": False}}
+
+
+class Promote(APIView):
+    """Make a model the champion of its family, with a reason."""
+
+    action_for = {"POST": "manage"}
+
+    @extend_schema(
+        operation_id="model_promote", request=PromotionSerializer, responses={201: PromotionSerializer}
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        version = get_object_or_404(ModelVersion, pk=pk)
+        form = PromotionSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        reason = form.validated_data["reason"]
+        promotion = registry.promote(version, by=signed_in_user(request), reason=reason)
+        return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)
+
+
+class RollBackSerializer(serializers.Serializer[Promotion]):
+    """Whose champion goes back to its predecessor, and why."""
+
+    family = serializers.SlugField()
+    kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices)
+    reason = serializers.CharField(max_length=500)
+
+
+class RollBack(APIView):
+    """Make the champion's predecessor the champion again."""
+
+    action_for = {"POST": "manage"}
+
+    @extend_schema(
+        operation_id="models_roll_back", request=RollBackSerializer, responses={201: PromotionSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        form = RollBackSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        promotion = registry.roll_back(by=signed_in_user(request), **form.validated_data)
+        return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)

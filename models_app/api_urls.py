@@ -1,0 +1,12 @@
+"""Addresses of the registry's API."""
+
+from django.urls import path
+
+from models_app import api
+
+urlpatterns = [
+    path("models/", api.Models.as_view(), name="api_models"),
+    path("models/roll-back/", api.RollBack.as_view(), name="api_roll_back"),
+    path("models/<int:pk>/", api.Model.as_view(), name="api_model"),
+    path("models/<int:pk>/promote/", api.Promote.as_view(), name="api_promote"),
+]

@@ -1,0 +1,42 @@
+"""The form that registers a model."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from models_app.models import ModelVersion
+
+
+class RegisterForm(forms.Form):
+    """A policy or reward model, and where it is."""
+
+    family = forms.SlugField(
+        max_length=80, label=_("Family"), help_text=_("What the model is a version of: a campaign's address.")
+    )
+    kind = forms.ChoiceField(choices=ModelVersion.Kind.choices, label=_("Kind"))
+    name = forms.CharField(max_length=200, label=_("Name"))
+    backend = forms.ChoiceField(choices=ModelVersion.Backend.choices, label=_("Runs as"))
+    location = forms.CharField(
+        required=False,
+        max_length=500,
+        label=_("Folder, hub id or address"),
+        help_text=_("e.g. /models/llama, org/model, or http://localhost:8001/v1"),
+    )
+    server_model = forms.CharField(
+        required=False, max_length=200, label=_("Model name at the server"), help_text=_("Servers only.")
+    )
+    api_key_env = forms.CharField(
+        required=False,
+        max_length=80,
+        label=_("Variable that holds the server's key"),
+        help_text=_("The name of an environment variable of the workers; the key itself is not stored."),
+    )
+
+    def registration(self) -> dict[str, Any]:
+        """Return what registry.register takes."""
+        data = self.cleaned_data
+        options = {"model": data["server_model"], "api_key_env": data["api_key_env"]}
+        names = ["family", "kind", "name", "backend", "location"]
+        served = data["backend"] == ModelVersion.Backend.OPENAI
+        return {**{name: data[name] for name in names}, "options": options if served else {}}

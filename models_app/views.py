@@ -1,0 +1,69 @@
+"""Pages of the registry; training adds the page of one model, which shows the run that made it."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.roles import require, signed_in_user
+from models_app import registry
+from models_app.forms import RegisterForm
+from models_app.models import ModelVersion
+from models_app.registry import ModelError
+
+
+@require_safe
+@require("view_campaigns")
+def models(request: HttpRequest) -> HttpResponse:
+    """List the models by family, newest first."""
+    rows = ModelVersion.objects.select_related("parent").order_by("family", "kind", "-pk")
+    page = Paginator(rows, 100).get_page(request.GET.get("page"))
+    return render(request, "models_app/models.html", {"page": page, "section": "models"})
+
+
+@require("manage")
+def register(request: HttpRequest) -> HttpResponse:
+    """Register a model after looking at what it names."""
+    form = RegisterForm(request.POST or None, initial={"family": request.GET.get("family", "")})
+    if request.method == "POST" and form.is_valid():
+        try:
+            version = registry.register(by=signed_in_user(request), **form.registration())
+        except ModelError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("“%(name)s” is a candidate now.") % {"name": version.name})
+            return redirect("model", version.pk)
+    return render(request, "models_app/register.html", {"form": form, "section": "models"})
+
+
+@require_POST
+@require("manage")
+def promote(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make a model the champion of its family, with a reason."""
+    version = get_object_or_404(ModelVersion, pk=pk)
+    try:
+        registry.promote(version, by=signed_in_user(request), reason=request.POST.get("reason", ""))
+    except ModelError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("“%(name)s” is the champion now.") % {"name": version.name})
+    return redirect("model", pk)
+
+
+@require_POST
+@require("manage")
+def roll_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Go back from this champion to its predecessor."""
+    version = get_object_or_404(ModelVersion, pk=pk, status=ModelVersion.Status.CHAMPION)
+    reason = request.POST.get("reason", "")
+    try:
+        promotion = registry.roll_back(
+            version.family, version.kind, by=signed_in_user(request), reason=reason
+        )
+    except ModelError as error:
+        messages.error(request, str(error))
+        return redirect("model", pk)
+    messages.success(request, _("“%(name)s” is the champion again.") % {"name": promotion.version.name})
+    return redirect("model", promotion.version_id)
