@@ -1,0 +1,115 @@
+"""What the labels say about raters and policies: rows in, preferences' estimates out."""
+
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.db.models import Count, Max, QuerySet
+
+from labeling.models import Campaign, Judgment, Task, TaskResponse
+from preferences.agreement import count_ratings, krippendorff_alpha, pairwise_agreement
+from preferences.bradley_terry import rate
+from preferences.intervals import clustered_bootstrap
+from preferences.types import Estimate, Pair, Vote
+
+KEEP_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class PolicyFigure:
+    """What share of the votes a policy takes from the reference policy, a tie counting half."""
+
+    policy: str
+    votes: int
+    share: Estimate
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A campaign's figures; where `policies` is empty, `policies_why` says why."""
+
+    agreement: Estimate  # share of pairs of verdicts on the same task that agree on the winner or a tie
+    alpha: Estimate  # Krippendorff's α over the same three outcomes
+    left: Estimate  # share of clear verdicts that went to the side shown left
+    reference: str
+    policies: list[PolicyFigure]
+    policies_why: str
+
+
+def counted(campaign: Campaign) -> QuerySet[Judgment]:
+    """Return the judgments that count: neither extra nor withdrawn nor superseded."""
+    return Judgment.objects.filter(
+        task__campaign=campaign, extra=False, withdrawn=False, superseded_by=None
+    ).order_by("pk")
+
+
+def measure(campaign: Campaign) -> Figures:
+    """Compute a campaign's figures, once per state of its judgments."""
+    state = counted(campaign).aggregate(n=Count("pk"), last=Max("pk"))
+    key = f"figures:{campaign.pk}:{state['n']}:{state['last']}"
+    figures: Figures | None = cache.get(key)
+    if figures is None:
+        figures = _measure(campaign)
+        cache.set(key, figures, KEEP_SECONDS)
+    return figures
+
+
+def _rows(campaign: Campaign) -> list[tuple[int, int, str, int, list[int]]]:
+    """Return (task, prompt, rater, verdict as displayed, order shown) of every judgment that counts."""
+    return list(
+        counted(campaign).values_list("task", "task__prompt", "rater__pseudonym", "verdict", "order_shown")
+    )
+
+
+def _measure(campaign: Campaign) -> Figures:
+    rows = list(
+        counted(campaign).values_list("task", "task__prompt", "rater__pseudonym", "verdict", "order_shown")
+    )
+    # position 0's side of each verdict, whichever side it was shown on
+    outcomes = [
+        (task, (verdict > 0) - (verdict < 0) if order[0] == 0 else (verdict < 0) - (verdict > 0))
+        for task, _, _, verdict, order in rows
+    ]
+    counts = count_ratings(outcomes, [-1, 0, 1])
+    clear = [(float(verdict < 0), prompt) for _, prompt, _, verdict, _ in rows if verdict]
+    left = clustered_bootstrap([went_left for went_left, _ in clear], [prompt for _, prompt in clear])
+    reference, policies, why = _rate_policies(campaign)
+    return Figures(pairwise_agreement(counts), krippendorff_alpha(counts), left, reference, policies, why)
+
+
+def _rate_policies(campaign: Campaign) -> tuple[str, list[PolicyFigure], str]:
+    """Rate policies by the votes between different ones; return (reference, figures, why there are none).
+
+    The reference is the policy that was there first: the campaign's base.
+    """
+    sides = _policies_by_position(campaign)
+    votes = []
+    for task, prompt, rater, verdict, order in _rows(campaign):
+        pair = sides.get(task, {})
+        if len(order) == 2 and len(pair) == 2 and pair[0] != pair[1]:
+            left, right = pair[order[0]][1], pair[order[1]][1]
+            votes.append(Vote(rater, Pair(str(prompt), left, right), verdict))
+    if not votes:
+        return "", [], "no answers of two different policies have been compared yet"
+    try:
+        board = rate(votes)
+    except ValueError as error:
+        return "", [], str(error)
+    rated = {r.policy for r in board.ratings}
+    _, reference = min(p for pair in sides.values() for p in pair.values() if p[1] in rated)
+    figures = [
+        PolicyFigure(r.policy, r.votes, board.win_share(r.policy, reference))
+        for r in board.ratings
+        if r.policy != reference
+    ]
+    return reference, figures, ""
+
+
+def _policies_by_position(campaign: Campaign) -> dict[int, dict[int, tuple[int, str]]]:
+    """Return which policy (key, name) stands at which position of each comparison."""
+    sides: dict[int, dict[int, tuple[int, str]]] = {}
+    places = TaskResponse.objects.filter(
+        task__campaign=campaign, task__kind=Task.Kind.COMPARE, response__policy__isnull=False
+    ).values_list("task", "position", "response__policy", "response__policy__name")
+    for task, position, policy, name in places:
+        sides.setdefault(task, {})[position] = (policy, name)
+    return sides
