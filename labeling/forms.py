@@ -1,0 +1,203 @@
+"""Forms of the manager's pages."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from labeling.import_formats import FORMATS
+from labeling.models import Campaign
+from models_app import sampling
+from models_app.models import ModelVersion
+
+if TYPE_CHECKING:
+    CampaignModelForm = forms.ModelForm[Campaign]
+else:
+    CampaignModelForm = forms.ModelForm
+
+STAGES = [
+    ("sft", _("Learn from edits (SFT)")),
+    ("dpo", _("Learn from judgments (DPO)")),
+    ("best_of_n", _("Learn from the reward model's best of n")),
+]
+
+
+class SettingsForm(CampaignModelForm):
+    """A campaign's settings."""
+
+    temperature = forms.FloatField(min_value=0.01, initial=1.0, label=_("Temperature"))
+    top_p = forms.FloatField(min_value=0.01, max_value=1, initial=1.0, label=_("Top-p"))
+    max_new_tokens = forms.IntegerField(min_value=1, initial=96, label=_("Longest answer, in tokens"))
+    stages = forms.MultipleChoiceField(
+        choices=STAGES,
+        required=False,
+        initial=["sft", "best_of_n"],
+        widget=forms.CheckboxSelectMultiple,
+        label=_("How the policy is improved"),
+    )
+    hyper = forms.JSONField(
+        required=False,
+        initial=dict,
+        label=_("Training settings"),
+        help_text=_("Overrides of the defaults as JSON: {“reward”: {…}, “policy”: {…}}; empty for none."),
+    )
+
+    class Meta:
+        model = Campaign
+        fields = [
+            "name", "description", "scale", "allow_ties", "overlap", "lease_minutes", "tasks_per_round",
+            "edit_share", "retrain_after", "max_rounds", "stages", "hyper",
+        ]  # fmt: skip
+        widgets = {"description": forms.Textarea(attrs={"rows": 2})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.sampling is not None:
+            for name in ["temperature", "top_p", "max_new_tokens"]:
+                self.fields[name].initial = getattr(self.instance.sampling, name)
+
+    def clean_hyper(self) -> dict[str, Any]:
+        hyper = self.cleaned_data["hyper"] or {}
+        if not isinstance(hyper, dict) or not all(
+            k in {"reward", "policy"} and isinstance(v, dict) for k, v in hyper.items()
+        ):
+            raise forms.ValidationError(_("This must be an object with “reward” and “policy” objects in it."))
+        return dict(hyper)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what campaigns.create and campaigns.update take."""
+        values = {name: self.cleaned_data[name] for name in self.Meta.fields}
+        seed = self.instance.sampling.seed if self.instance.sampling is not None else 0
+        names = ["temperature", "top_p", "max_new_tokens"]
+        return {
+            **values,
+            "sampling": sampling.get_config(**{n: self.cleaned_data[n] for n in names}, seed=seed),
+        }
+
+
+class NewCampaignForm(SettingsForm):
+    """A new campaign: its settings, its first guideline and the policy that answers first."""
+
+    guideline = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 10}),
+        label=_("Guideline"),
+        help_text=_("What raters should look for, in Markdown. You can publish new versions later."),
+    )
+    base = forms.ChoiceField(
+        choices=[
+            ("none", _("None: answers come with the import")),
+            ("existing", _("A model that is registered already")),
+            ("transformers", _("A Transformers checkpoint: a folder or a hub id")),
+            ("openai_compatible", _("A server that speaks the chat-completions protocol")),
+        ],
+        initial="none",
+        widget=forms.RadioSelect,
+        label=_("Which policy answers first?"),
+    )
+    existing = forms.ModelChoiceField(
+        queryset=ModelVersion.objects.none(), required=False, label=_("Registered model")
+    )
+    location = forms.CharField(required=False, max_length=500, label=_("Folder, hub id or address"))
+    server_model = forms.CharField(required=False, max_length=200, label=_("Model name at the server"))
+    api_key_env = forms.CharField(
+        required=False,
+        max_length=80,
+        label=_("Variable that holds the server's key"),
+        help_text=_("The name of an environment variable of the workers; the key itself is not stored."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = ModelVersion.objects.filter(kind=ModelVersion.Kind.POLICY).exclude(
+            backend=ModelVersion.Backend.IMPORTED
+        )
+        field = self.fields["existing"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = choices.order_by("-pk")
+        field.label_from_instance = named  # type: ignore[method-assign]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        base = data.get("base")
+        if base == "existing" and not data.get("existing"):
+            self.add_error("existing", _("Choose one of the registered models."))
+        if base in {"transformers", "openai_compatible"} and not data.get("location"):
+            self.add_error("location", _("Say where the model is."))
+        if base == "openai_compatible" and not data.get("server_model"):
+            self.add_error("server_model", _("Name the model that the server should use."))
+        return data
+
+    def base_policy(self) -> dict[str, Any] | None:
+        """Return what campaigns.create takes as base_policy."""
+        data = self.cleaned_data
+        if data["base"] == "none":
+            return None
+        if data["base"] == "existing":
+            version: ModelVersion = data["existing"]
+            return {
+                "name": version.name,
+                "backend": version.backend,
+                "location": version.location,
+                "options": version.options,
+            }
+        options = {"model": data["server_model"], "api_key_env": data["api_key_env"]}
+        return {
+            "name": "base",
+            "backend": data["base"],
+            "location": data["location"],
+            "options": options if data["base"] == ModelVersion.Backend.OPENAI else {},
+        }
+
+
+class GuidelineForm(forms.Form):
+    """The next version of the instructions."""
+
+    text = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 18}), label=_("Text"), help_text=_("Markdown.")
+    )
+
+
+def named(obj: ModelVersion) -> str:
+    """Tell models of the same name apart by their family."""
+    return f"{obj.name} ({obj.family})"
+
+
+class AddRatersForm(forms.Form):
+    """Let people rate in a campaign."""
+
+    users = forms.ModelMultipleChoiceField(
+        queryset=User.objects.none(), label=_("People"), widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, choices: QuerySet[User], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["users"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = choices
+
+
+class ImportForm(forms.Form):
+    """An upload or a paste of prompts, answers and past judgments."""
+
+    file = forms.FileField(required=False, label=_("File"), help_text=_("JSONL or CSV; gzip is fine."))
+    text = forms.CharField(
+        required=False,
+        strip=False,
+        label=_("… or paste it"),
+        widget=forms.Textarea(attrs={"rows": 6, "class": "code", "spellcheck": "false"}),
+    )
+    format = forms.ChoiceField(
+        required=False, choices=[("", _("Guess it")), *FORMATS.items()], label=_("Format")
+    )
+    dry_run = forms.BooleanField(
+        required=False, initial=True, label=_("Only check and count; keep nothing yet")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if bool(data.get("file")) == bool((data.get("text") or "").strip()):
+            self.add_error("file", _("Choose a file or paste a text (one of the two)."))
+        return data

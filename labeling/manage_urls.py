@@ -1,0 +1,20 @@
+"""Addresses of the manager's pages about campaigns; training adds the overview of one."""
+
+from django.urls import path
+
+from labeling.views import imports, manage
+
+urlpatterns = [
+    path("", manage.campaigns, name="campaigns"),
+    path("new/", manage.new_campaign, name="new_campaign"),
+    path("<slug:slug>/settings/", manage.campaign_settings, name="campaign_settings"),
+    path("<slug:slug>/status/", manage.set_status, name="set_status"),
+    path("<slug:slug>/loop/", manage.set_loop, name="set_loop"),
+    path("<slug:slug>/guideline/", manage.guideline, name="guideline"),
+    path("<slug:slug>/raters/", manage.raters, name="campaign_raters"),
+    path("<slug:slug>/raters/<int:pk>/remove/", manage.remove_rater, name="remove_rater"),
+    path("<slug:slug>/figures/", manage.figures, name="figures"),
+    path("<slug:slug>/import/", imports.import_, name="import"),
+    path("<slug:slug>/rounds/start/", manage.start_round, name="start_round"),
+    path("<slug:slug>/rounds/<int:number>/end/", manage.end_round, name="end_round"),
+]

@@ -1,0 +1,219 @@
+"""The manager's pages about campaigns: list, new, settings, guideline, raters, figures, rounds."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import Role, User
+from accounts.roles import require, signed_in_user
+from labeling import campaigns as campaigns_
+from labeling import quality, rounds
+from labeling.campaigns import CampaignError
+from labeling.forms import AddRatersForm, GuidelineForm, NewCampaignForm, SettingsForm
+from labeling.models import Campaign, Edit, Judgment, Membership, Prompt, Round
+from labeling.rendering import render as render_markdown
+from labeling.rounds import StateError
+from labeling.tasks import generate_round
+from models_app.registry import ModelError
+
+
+def named(request: HttpRequest, slug: str) -> Campaign:
+    """Return the campaign of an address, if the user may know of it."""
+    return get_object_or_404(campaigns_.visible_to(signed_in_user(request)), slug=slug)
+
+
+def count_of(rows: QuerySet, campaign: str = "campaign") -> Coalesce:  # type: ignore[type-arg]
+    """Count a campaign's rows in a subquery, so that several counts of one list don't multiply."""
+    counts = rows.filter(**{campaign: OuterRef("pk")}).order_by().values(campaign).annotate(n=Count("pk"))
+    return Coalesce(Subquery(counts.values("n"), output_field=IntegerField()), 0)
+
+
+@require_safe
+@require("view_campaigns")
+def campaigns(request: HttpRequest) -> HttpResponse:
+    """List the campaigns with how far each is."""
+    current = Round.objects.filter(campaign=OuterRef("pk")).order_by("-number")
+    live = {"extra": False, "withdrawn": False, "superseded_by": None}
+    rows = (
+        campaigns_.visible_to(signed_in_user(request))
+        .annotate(
+            n_prompts=count_of(Prompt.objects.all()),
+            n_raters=count_of(Membership.objects.all()),
+            n_judgments=count_of(Judgment.objects.filter(**live), "task__campaign"),
+            n_edits=count_of(Edit.objects.filter(**live), "task__campaign"),
+            round_number=Subquery(current.values("number")[:1]),
+            round_status=Subquery(current.values("status")[:1]),
+        )
+        .order_by("-pk")
+    )
+    page = Paginator(rows, 50).get_page(request.GET.get("page"))
+    return render(request, "manage/campaigns.html", {"page": page, "section": "campaigns"})
+
+
+@require("manage")
+def new_campaign(request: HttpRequest) -> HttpResponse:
+    """Make a campaign."""
+    form = NewCampaignForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            campaign = campaigns_.create(
+                by=signed_in_user(request),
+                guideline=form.cleaned_data["guideline"],
+                base_policy=form.base_policy(),
+                **form.settings(),
+            )
+        except CampaignError as error:
+            form.add_error(error.field if error.field in form.fields else None, str(error))
+        except ModelError as error:
+            form.add_error("location" if form.cleaned_data["location"] else "existing", str(error))
+        else:
+            messages.success(request, _("The campaign is there. Import prompts next."))
+            return redirect("import", campaign.slug)
+    return render(request, "manage/new_campaign.html", {"form": form, "section": "campaigns"})
+
+
+@require("manage")
+def campaign_settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Change a campaign's settings."""
+    campaign = named(request, slug)
+    form = SettingsForm(request.POST or None, instance=campaign)
+    if request.method == "POST" and form.is_valid():
+        # validating has written the form's values into the instance; `update` notes what they were before
+        campaigns_.update(named(request, slug), signed_in_user(request), **form.settings())
+        messages.success(request, _("Saved. The next round follows the new settings."))
+        return redirect("campaign_settings", slug)
+    context = {"campaign": campaign, "form": form, "section": "campaigns", "tab": "settings"}
+    return render(request, "manage/settings.html", context)
+
+
+@require_POST
+@require("manage")
+def set_status(request: HttpRequest, slug: str) -> HttpResponse:
+    """Activate, pause or close a campaign."""
+    try:
+        campaigns_.set_status(named(request, slug), request.POST.get("status", ""), signed_in_user(request))
+    except CampaignError as error:
+        messages.error(request, str(error))
+    return redirect("campaign", slug)
+
+
+@require_POST
+@require("manage")
+def set_loop(request: HttpRequest, slug: str) -> HttpResponse:
+    """Pause the loop, or let it go on."""
+    campaign, by = named(request, slug), signed_in_user(request)
+    if request.POST.get("paused") == "yes":
+        campaigns_.pause_loop(campaign, request.POST.get("reason", ""), by)
+    else:
+        campaigns_.resume_loop(campaign, by)
+    return redirect("campaign", slug)
+
+
+@require("view_campaigns", post="manage")
+def guideline(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the versions of the instructions, and publish the next."""
+    campaign = named(request, slug)
+    versions = list(campaign.guidelines.select_related("created_by").order_by("-number"))
+    form = GuidelineForm(request.POST or None, initial={"text": versions[0].text if versions else ""})
+    if request.method == "POST" and form.is_valid():
+        published = campaigns_.add_guideline(campaign, form.cleaned_data["text"], signed_in_user(request))
+        messages.success(request, _("Version %(number)s is in use.") % {"number": published.number})
+        return redirect("guideline", slug)
+    context = {
+        "campaign": campaign,
+        "versions": [(version, render_markdown(version.text)) for version in versions],
+        "form": form,
+        "section": "campaigns",
+        "tab": "guideline",
+    }
+    return render(request, "manage/guideline.html", context)
+
+
+@require("view_campaigns", post="manage")
+def raters(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show who may rate and how much each has done, and add people."""
+    campaign = named(request, slug)
+    could = User.objects.filter(role__in=[Role.RATER, Role.MANAGER], imported=False, is_active=True)
+    could = could.exclude(memberships__campaign=campaign).order_by("username")
+    form = AddRatersForm(request.POST or None, choices=could)
+    if request.method == "POST" and form.is_valid():
+        for user in form.cleaned_data["users"]:
+            campaigns_.add_rater(campaign, user, signed_in_user(request))
+        return redirect("campaign_raters", slug)
+    page = Paginator(working_in(campaign), 100).get_page(request.GET.get("page"))
+    context = {
+        "campaign": campaign,
+        "page": page,
+        "form": form,
+        "could": could,
+        "section": "campaigns",
+        "tab": "raters",
+    }
+    return render(request, "manage/raters.html", context)
+
+
+def working_in(campaign: Campaign) -> QuerySet[User]:
+    """Return the members of a campaign and everybody who said something in it, with how much they said."""
+    live = {"extra": False, "withdrawn": False, "superseded_by": None, "task__campaign": campaign}
+    return (
+        User.objects.annotate(
+            n_judgments=count_of(Judgment.objects.filter(**live), "rater"),
+            n_edits=count_of(Edit.objects.filter(**live), "rater"),
+            member=Count("memberships", filter=Q(memberships__campaign=campaign)),
+        )
+        .filter(Q(member=1) | Q(n_judgments__gt=0) | Q(n_edits__gt=0))
+        .order_by("-member", "-n_judgments", "username")
+    )
+
+
+@require_POST
+@require("manage")
+def remove_rater(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """End somebody's right to rate in a campaign."""
+    campaigns_.remove_rater(named(request, slug), get_object_or_404(User, pk=pk), signed_in_user(request))
+    return redirect("campaign_raters", slug)
+
+
+@require_safe
+@require("view_campaigns")
+def figures(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show how far raters agree and what they think of the policies."""
+    campaign = named(request, slug)
+    context = {
+        "campaign": campaign,
+        "figures": quality.measure(campaign),
+        "section": "campaigns",
+        "tab": "figures",
+    }
+    return render(request, "manage/figures.html", context)
+
+
+@require_POST
+@require("manage")
+def start_round(request: HttpRequest, slug: str) -> HttpResponse:
+    """Start the next round now."""
+    try:
+        round_ = rounds.start_next(named(request, slug), signed_in_user(request))
+    except StateError as error:
+        messages.error(request, str(error))
+    else:
+        generate_round.delay_on_commit(round_.pk)  # type: ignore[attr-defined]
+    return redirect("campaign", slug)
+
+
+@require_POST
+@require("manage")
+def end_round(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Close a round, so that its labels are learnt from, or cancel it."""
+    round_ = get_object_or_404(named(request, slug).rounds, number=number)
+    end = rounds.cancel if request.POST.get("how") == "cancel" else rounds.close
+    try:
+        end(round_, by=signed_in_user(request), reason=request.POST.get("reason", ""))
+    except StateError as error:
+        messages.error(request, str(error))
+    return redirect("campaign", slug)
