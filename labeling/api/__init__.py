@@ -1,0 +1,1 @@
+"""The API of labeling: campaigns and what is in them, and rating by program."""

@@ -1,0 +1,257 @@
+"""Campaigns, their guidelines and their raters over the API."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils.functional import cached_property
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import User
+from accounts.roles import signed_in_user
+from labeling import campaigns, quality
+from labeling.models import Campaign, Guideline, Membership
+from models_app import sampling
+from models_app.models import ModelVersion, SamplingConfig
+
+
+class InCampaign(GenericAPIView[Any]):
+    """A view of one campaign's things; the address names the campaign."""
+
+    @cached_property
+    def campaign(self) -> Campaign:
+        visible = campaigns.visible_to(signed_in_user(self.request))
+        return get_object_or_404(visible, slug=self.kwargs["slug"])
+
+
+class SamplingSerializer(serializers.ModelSerializer[SamplingConfig]):
+    """How answers are drawn."""
+
+    class Meta:
+        model = SamplingConfig
+        fields = ["temperature", "top_p", "max_new_tokens", "seed"]
+        validators: list[Any] = []  # equal values share a row
+        extra_kwargs = {
+            "temperature": {"min_value": 0.01},
+            "top_p": {"min_value": 0.01, "max_value": 1},
+            "max_new_tokens": {"min_value": 1, "max_value": 32768},
+        }
+
+
+class CampaignSerializer(serializers.ModelSerializer[Campaign]):
+    """A campaign's settings."""
+
+    sampling = SamplingSerializer(required=False)
+
+    class Meta:
+        model = Campaign
+        fields = [
+            "slug", "name", "description", "status", "scale", "allow_ties", "overlap", "lease_minutes",
+            "tasks_per_round", "edit_share", "retrain_after", "max_rounds", "sampling", "stages", "hyper",
+            "model_family", "loop_paused", "created_at",
+        ]  # fmt: skip
+        read_only_fields = ["model_family", "loop_paused", "created_at"]
+        extra_kwargs = {"slug": {"required": False}}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "sampling" in attrs:
+            given = attrs["sampling"]
+            now = self.instance.sampling if self.instance is not None else None
+            values = SamplingSerializer(now).data if now else {}
+            attrs["sampling"] = sampling.get_config(**{**values, **given})
+        return attrs
+
+
+class BasePolicySerializer(serializers.Serializer[ModelVersion]):
+    """Where the policy that answers first is."""
+
+    name = serializers.CharField(max_length=200)
+    backend = serializers.ChoiceField(choices=ModelVersion.Backend.choices)
+    location = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+    options = serializers.DictField(required=False, default=dict)
+
+
+class NewCampaignSerializer(CampaignSerializer):
+    """A new campaign, with its first guideline and its base policy."""
+
+    guideline = serializers.CharField(required=False, write_only=True)
+    base_policy = BasePolicySerializer(required=False, write_only=True)
+
+    class Meta(CampaignSerializer.Meta):
+        fields = [*CampaignSerializer.Meta.fields, "guideline", "base_policy"]
+
+
+class Campaigns(generics.ListAPIView[Campaign]):
+    """List campaigns, or make one."""
+
+    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    serializer_class = CampaignSerializer
+    queryset = Campaign.objects.none()
+
+    def get_queryset(self) -> QuerySet[Campaign]:
+        visible = campaigns.visible_to(signed_in_user(self.request))
+        return visible.select_related("sampling").order_by("-pk")
+
+    @extend_schema(request=NewCampaignSerializer, responses={201: CampaignSerializer})
+    def post(self, request: Request) -> Response:
+        form = NewCampaignSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        campaign = campaigns.create(by=signed_in_user(request), **form.validated_data)
+        return Response(CampaignSerializer(campaign).data, status=status.HTTP_201_CREATED)
+
+
+class OneCampaign(InCampaign):
+    """Show a campaign, or change its settings."""
+
+    action_for = {"GET": "view_campaigns", "PATCH": "manage"}
+    serializer_class = CampaignSerializer
+
+    @extend_schema(operation_id="campaign")
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(CampaignSerializer(self.campaign).data)
+
+    @extend_schema(operation_id="campaign_change")
+    def patch(self, request: Request, slug: str) -> Response:
+        form = CampaignSerializer(self.campaign, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        changes = {key: value for key, value in form.validated_data.items() if key != "slug"}
+        campaigns.update(self.campaign, signed_in_user(request), **changes)
+        return Response(CampaignSerializer(self.campaign).data)
+
+
+class LoopSerializer(serializers.Serializer[Campaign]):
+    """Whether the conductor leaves the campaign alone, and why."""
+
+    paused = serializers.BooleanField()
+    reason = serializers.CharField(max_length=500, required=False, default="Paused by hand.")
+
+
+class Loop(InCampaign):
+    """Pause or resume a campaign's loop."""
+
+    action_for = {"POST": "manage"}
+    serializer_class = LoopSerializer
+
+    @extend_schema(operation_id="campaign_loop", request=LoopSerializer, responses=CampaignSerializer)
+    def post(self, request: Request, slug: str) -> Response:
+        form = LoopSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        by = signed_in_user(request)
+        if form.validated_data["paused"]:
+            campaigns.pause_loop(self.campaign, form.validated_data["reason"], by)
+        else:
+            campaigns.resume_loop(self.campaign, by)
+        return Response(CampaignSerializer(self.campaign).data)
+
+
+class GuidelineSerializer(serializers.ModelSerializer[Guideline]):
+    """One version of the instructions."""
+
+    class Meta:
+        model = Guideline
+        fields = ["number", "text", "created_at"]
+        read_only_fields = ["number", "created_at"]
+
+
+class Guidelines(InCampaign, generics.ListAPIView[Guideline]):
+    """List the versions of a campaign's instructions, or publish the next."""
+
+    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    serializer_class = GuidelineSerializer
+    queryset = Guideline.objects.none()
+
+    def get_queryset(self) -> QuerySet[Guideline]:
+        return self.campaign.guidelines.order_by("-number")
+
+    def post(self, request: Request, slug: str) -> Response:
+        form = GuidelineSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        text = form.validated_data["text"]
+        guideline = campaigns.add_guideline(self.campaign, text, signed_in_user(request))
+        return Response(GuidelineSerializer(guideline).data, status=status.HTTP_201_CREATED)
+
+
+class RaterSerializer(serializers.ModelSerializer[Membership]):
+    """Somebody who may rate in a campaign."""
+
+    username = serializers.SlugRelatedField[User](
+        source="user", slug_field="username", queryset=User.objects.filter(imported=False)
+    )
+    pseudonym = serializers.CharField(source="user.pseudonym", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["username", "pseudonym", "created_at"]
+        read_only_fields = ["created_at"]
+
+
+class Raters(InCampaign, generics.ListAPIView[Membership]):
+    """List who may rate in a campaign, or add somebody."""
+
+    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    serializer_class = RaterSerializer
+    queryset = Membership.objects.none()
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        return self.campaign.memberships.select_related("user").order_by("user__username")
+
+    def post(self, request: Request, slug: str) -> Response:
+        form = RaterSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = form.validated_data["user"]
+        membership = campaigns.add_rater(self.campaign, user, signed_in_user(request))
+        return Response(RaterSerializer(membership).data, status=status.HTTP_201_CREATED)
+
+
+class Rater(InCampaign):
+    """End somebody's right to rate in a campaign."""
+
+    action_for = {"DELETE": "manage"}
+
+    @extend_schema(operation_id="campaign_rater_remove", request=None, responses={204: None})
+    def delete(self, request: Request, slug: str, username: str) -> Response:
+        user = get_object_or_404(User, username=username, memberships__campaign=self.campaign)
+        campaigns.remove_rater(self.campaign, user, signed_in_user(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """A figure with its 95 % interval and n; an undefined figure is null and says why."""
+
+    value = serializers.FloatField(allow_null=True)
+    interval = serializers.ListField(child=serializers.FloatField(), allow_null=True)
+    n = serializers.IntegerField()
+    why = serializers.CharField()
+
+
+class PolicyFigureSerializer(serializers.Serializer[Any]):
+    """What share of raters' votes a policy takes from the reference policy."""
+
+    policy = serializers.CharField()
+    votes = serializers.IntegerField()
+    share = EstimateSerializer()
+
+
+class FiguresSerializer(serializers.Serializer[Any]):
+    """What the labels of a campaign say."""
+
+    agreement = EstimateSerializer()
+    alpha = EstimateSerializer()
+    left = EstimateSerializer()
+    reference = serializers.CharField()
+    policies = PolicyFigureSerializer(many=True)
+    policies_why = serializers.CharField()
+
+
+class Figures(InCampaign):
+    """Show agreement between raters and what they think of the policies."""
+
+    action_for = {"GET": "view_campaigns"}
+
+    @extend_schema(operation_id="campaign_figures", request=None, responses=FiguresSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(FiguresSerializer(quality.measure(self.campaign)).data)

@@ -1,0 +1,223 @@
+"""Rounds, tasks, imports and what raters said, over the API."""
+
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.roles import signed_in_user
+from labeling import rounds
+from labeling.api.campaigns import InCampaign
+from labeling.models import Edit, Judgment, Prompt, Round, Task, TaskResponse
+from labeling.tasks import generate_round
+from models_app.models import ModelVersion
+
+
+class RoundSerializer(serializers.ModelSerializer[Round]):
+    """A round with how far it is."""
+
+    policies = serializers.SlugRelatedField[ModelVersion](many=True, read_only=True, slug_field="name")
+    tasks = serializers.IntegerField(source="n_tasks", read_only=True)
+    tasks_done = serializers.IntegerField(source="n_done", read_only=True)
+
+    class Meta:
+        model = Round
+        fields = [
+            "id", "number", "origin", "status", "policies", "responses_done", "responses_total", "tasks",
+            "tasks_done", "error", "created_at",
+        ]  # fmt: skip
+
+
+def with_counts(rows: QuerySet[Round]) -> QuerySet[Round]:
+    """Add how many tasks each round has and how many are done."""
+    return rows.prefetch_related("policies").annotate(
+        n_tasks=Count("tasks", filter=~Q(tasks__status=Task.Status.CANCELLED)),
+        n_done=Count("tasks", filter=Q(tasks__status=Task.Status.DONE)),
+    )
+
+
+class Rounds(InCampaign, generics.ListAPIView[Round]):
+    """List a campaign's rounds, or start the next."""
+
+    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    serializer_class = RoundSerializer
+    queryset = Round.objects.none()
+
+    def get_queryset(self) -> QuerySet[Round]:
+        return with_counts(self.campaign.rounds.all()).order_by("-number")
+
+    @extend_schema(request=None, responses={201: RoundSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        round_ = rounds.start_next(self.campaign, signed_in_user(request))
+        generate_round.delay_on_commit(round_.pk)  # type: ignore[attr-defined]
+        shown = with_counts(Round.objects.filter(pk=round_.pk)).get()
+        return Response(RoundSerializer(shown).data, status=status.HTTP_201_CREATED)
+
+
+class ReasonSerializer(serializers.Serializer[Round]):
+    """Why, in words."""
+
+    reason = serializers.CharField(max_length=500, required=False, default="")
+
+
+class EndRound(InCampaign):
+    """Close a round (its labels count) or cancel it (it is given up)."""
+
+    action_for = {"POST": "manage"}
+    serializer_class = ReasonSerializer
+    verb = "close"
+
+    @extend_schema(request=ReasonSerializer, responses=RoundSerializer)
+    def post(self, request: Request, slug: str, number: int) -> Response:
+        round_ = get_object_or_404(self.campaign.rounds, number=number)
+        form = ReasonSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        end = rounds.close if self.verb == "close" else rounds.cancel
+        end(round_, by=signed_in_user(request), reason=form.validated_data["reason"])
+        return Response(RoundSerializer(with_counts(Round.objects.filter(pk=round_.pk)).get()).data)
+
+
+class PromptSerializer(serializers.ModelSerializer[Prompt]):
+    """A conversation awaiting an answer."""
+
+    messages = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
+
+    class Meta:
+        model = Prompt
+        fields = ["id", "messages", "split", "language", "tags", "meta", "created_at"]
+
+
+class Prompts(InCampaign, generics.ListAPIView[Prompt]):
+    """List a campaign's prompts."""
+
+    action_for = {"GET": "view_campaigns"}
+    serializer_class = PromptSerializer
+    queryset = Prompt.objects.none()
+
+    def get_queryset(self) -> QuerySet[Prompt]:
+        return self.campaign.prompts.order_by("pk")
+
+
+class AnswerSerializer(serializers.ModelSerializer[TaskResponse]):
+    """An answer at its place in a task."""
+
+    id = serializers.IntegerField(source="response_id")
+    text = serializers.CharField(source="response.text")
+    origin = serializers.CharField(source="response.origin")
+    policy = serializers.CharField(source="response.policy.name", default=None, allow_null=True)
+
+    class Meta:
+        model = TaskResponse
+        fields = ["position", "id", "text", "origin", "policy"]
+
+
+class TaskSerializer(serializers.ModelSerializer[Task]):
+    """A question to raters."""
+
+    round = serializers.IntegerField(source="round.number")
+    messages = serializers.ListField(source="prompt.messages", child=serializers.DictField())
+    answers = AnswerSerializer(source="task_responses", many=True)
+
+    class Meta:
+        model = Task
+        fields = [
+            "id", "round", "kind", "status", "overlap", "counted", "selection", "probability", "external_id",
+            "messages", "answers",
+        ]  # fmt: skip
+
+
+class Tasks(InCampaign, generics.ListAPIView[Task]):
+    """List a campaign's tasks."""
+
+    action_for = {"GET": "view_campaigns"}
+    serializer_class = TaskSerializer
+    queryset = Task.objects.none()
+
+    def get_queryset(self) -> QuerySet[Task]:
+        rows = self.campaign.tasks.select_related("prompt", "round").order_by("pk")
+        rows = rows.prefetch_related("task_responses__response__policy")
+        return rows.filter(
+            **_filters(self.request, {"round": "round__number", "status": "status", "kind": "kind"})
+        )
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("round", int), OpenApiParameter("status", enum=Task.Status.values),
+            OpenApiParameter("kind", enum=Task.Kind.values),
+        ]
+    )  # fmt: skip
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+def _filters(request: Request, names: dict[str, str]) -> dict[str, str]:
+    """Read filters from the query; a number that is none is refused by name."""
+    found = {
+        lookup: request.query_params[name] for name, lookup in names.items() if name in request.query_params
+    }
+    if not found.get("round__number", "0").isdigit():
+        raise serializers.ValidationError({"round": ["A round is named by its number."]})
+    return found
+
+
+class JudgmentSerializer(serializers.ModelSerializer[Judgment]):
+    """One verdict; `counts` is false when it is extra, withdrawn or superseded."""
+
+    rater = serializers.CharField(source="rater.pseudonym")
+    guideline = serializers.IntegerField(source="guideline.number", default=None, allow_null=True)
+    order_shown = serializers.ListField(child=serializers.IntegerField())
+    counts = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Judgment
+        fields = [
+            "id", "task", "rater", "verdict", "both_bad", "criteria", "reasons", "comment", "order_shown",
+            "guideline", "active_ms", "extra", "withdrawn", "supersedes", "counts", "imported", "created_at",
+        ]  # fmt: skip
+
+    def get_counts(self, judgment: Judgment) -> bool:
+        return not (judgment.extra or judgment.withdrawn or hasattr(judgment, "superseded_by"))
+
+
+class Judgments(InCampaign, generics.ListAPIView[Judgment]):
+    """List the verdicts of a campaign under the raters' pseudonyms."""
+
+    action_for = {"GET": "view_campaigns"}
+    serializer_class = JudgmentSerializer
+    queryset = Judgment.objects.none()
+
+    def get_queryset(self) -> QuerySet[Judgment]:
+        rows = Judgment.objects.filter(task__campaign=self.campaign)
+        return rows.select_related("rater", "guideline", "superseded_by").order_by("pk")
+
+
+class EditSerializer(serializers.ModelSerializer[Edit]):
+    """One rewrite; `edited` is null where the rater said that the original is already good."""
+
+    rater = serializers.CharField(source="rater.pseudonym")
+    original = serializers.CharField(source="original.text")
+    edited = serializers.CharField(source="edited.text", default=None, allow_null=True)
+    guideline = serializers.IntegerField(source="guideline.number", default=None, allow_null=True)
+
+    class Meta:
+        model = Edit
+        fields = [
+            "id", "task", "rater", "original", "edited", "instruction", "distance", "guideline", "active_ms",
+            "extra", "withdrawn", "supersedes", "imported", "created_at",
+        ]  # fmt: skip
+
+
+class Edits(InCampaign, generics.ListAPIView[Edit]):
+    """List the rewrites of a campaign under the raters' pseudonyms."""
+
+    action_for = {"GET": "view_campaigns"}
+    serializer_class = EditSerializer
+    queryset = Edit.objects.none()
+
+    def get_queryset(self) -> QuerySet[Edit]:
+        rows = Edit.objects.filter(task__campaign=self.campaign)
+        return rows.select_related("rater", "original", "edited", "guideline").order_by("pk")

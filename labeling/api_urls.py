@@ -1,0 +1,39 @@
+"""Addresses of labeling's API."""
+
+from django.urls import path
+
+from labeling.api import campaigns, imports, rating, records
+
+urlpatterns = [
+    path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
+    path("campaigns/<slug:slug>/", campaigns.OneCampaign.as_view(), name="api_campaign"),
+    path("campaigns/<slug:slug>/loop/", campaigns.Loop.as_view(), name="api_loop"),
+    path("campaigns/<slug:slug>/guidelines/", campaigns.Guidelines.as_view(), name="api_guidelines"),
+    path("campaigns/<slug:slug>/raters/", campaigns.Raters.as_view(), name="api_raters"),
+    path("campaigns/<slug:slug>/raters/<str:username>/", campaigns.Rater.as_view(), name="api_rater"),
+    path("campaigns/<slug:slug>/figures/", campaigns.Figures.as_view(), name="api_figures"),
+    path("campaigns/<slug:slug>/imports/", imports.Imports.as_view(), name="api_imports"),
+    path("campaigns/<slug:slug>/prompts/", records.Prompts.as_view(), name="api_prompts"),
+    path("campaigns/<slug:slug>/rounds/", records.Rounds.as_view(), name="api_rounds"),
+    path(
+        "campaigns/<slug:slug>/rounds/<int:number>/close/",
+        records.EndRound.as_view(verb="close"),
+        name="api_close_round",
+    ),
+    path(
+        "campaigns/<slug:slug>/rounds/<int:number>/cancel/",
+        records.EndRound.as_view(verb="cancel"),
+        name="api_cancel_round",
+    ),
+    path("campaigns/<slug:slug>/tasks/", records.Tasks.as_view(), name="api_tasks"),
+    path("campaigns/<slug:slug>/judgments/", records.Judgments.as_view(), name="api_judgments"),
+    path("campaigns/<slug:slug>/edits/", records.Edits.as_view(), name="api_edits"),
+    path("rate/", rating.Ratable.as_view(), name="api_rate"),
+    path("rate/<slug:slug>/next/", rating.Next.as_view(), name="api_next"),
+    path("rate/<slug:slug>/heartbeat/", rating.Heartbeat.as_view(), name="api_heartbeat"),
+    path("rate/<slug:slug>/release/", rating.Release.as_view(), name="api_release"),
+    path("rate/<slug:slug>/skip/", rating.SkipTask.as_view(), name="api_skip"),
+    path("rate/<slug:slug>/undo/", rating.Undo.as_view(), name="api_undo"),
+    path("rate/<slug:slug>/judgments/", rating.SubmitVerdict.as_view(), name="api_judge"),
+    path("rate/<slug:slug>/edits/", rating.SubmitEdit.as_view(), name="api_edit"),
+]
