@@ -1,0 +1,171 @@
+"""Snapshots and runs over the API."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import signed_in_user
+from labeling.api.campaigns import InCampaign
+from training import exports, runs, snapshots
+from training.formats import FORMATS
+from training.models import Evaluation, Run, Snapshot
+from training.readings import curves
+from training.tasks import execute_run
+from training.views.snapshots import as_download
+
+
+class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
+    """An immutable dataset; `filters` may hold {"rounds": [numbers]}."""
+
+    campaign = serializers.SlugRelatedField[Any](read_only=True, slug_field="slug")
+
+    class Meta:
+        model = Snapshot
+        fields = ["id", "campaign", "digest", "filters", "counts", "created_at"]
+        read_only_fields = ["digest", "counts", "created_at"]
+
+
+class Snapshots(InCampaign, generics.ListAPIView[Snapshot]):
+    """List a campaign's snapshots, or cut one."""
+
+    action_for = {"*": "export"}
+    serializer_class = SnapshotSerializer
+    queryset = Snapshot.objects.none()
+
+    def get_queryset(self) -> QuerySet[Snapshot]:
+        return self.campaign.snapshots.select_related("campaign").order_by("-pk")
+
+    def post(self, request: Request, slug: str) -> Response:
+        form = SnapshotSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        filters = form.validated_data.get("filters")
+        snapshot = snapshots.cut(self.campaign, by=signed_in_user(request), filters=filters)
+        return Response(SnapshotSerializer(snapshot).data, status=status.HTTP_201_CREATED)
+
+
+class OneSnapshot(generics.RetrieveAPIView[Snapshot]):
+    """Show a snapshot."""
+
+    action_for = {"GET": "export"}
+    serializer_class = SnapshotSerializer
+    queryset = Snapshot.objects.select_related("campaign")
+
+
+class Download(APIView):
+    """Stream a snapshot as a zip file in one of the formats."""
+
+    action_for = {"GET": "export"}
+
+    @extend_schema(
+        operation_id="snapshot_download",
+        parameters=[OpenApiParameter("format", enum=list(FORMATS), required=True)],
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, pk: int) -> HttpResponseBase:
+        snapshot = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+        format = request.query_params.get("format", "")
+        return as_download(exports.export(snapshot, format), exports.file_name(snapshot, format))
+
+
+class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
+    """A gate's report; each check says in words what it found."""
+
+    checks = serializers.ListField(child=serializers.DictField())
+
+    class Meta:
+        model = Evaluation
+        fields = ["passed", "checks", "champion", "created_at"]
+
+
+class RunSerializer(serializers.ModelSerializer[Run]):
+    """One execution of the engine on one snapshot."""
+
+    campaign = serializers.SlugRelatedField[Any](read_only=True, slug_field="slug")
+    round = serializers.IntegerField(source="round.number", default=None, allow_null=True, read_only=True)
+    evaluation = EvaluationSerializer(default=None, allow_null=True, read_only=True)
+
+    class Meta:
+        model = Run
+        fields = [
+            "id", "campaign", "round", "kind", "status", "snapshot", "parent", "reward_model", "produced",
+            "config", "result", "progress", "attempts", "error", "evaluation", "created_at", "started_at",
+            "finished_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class StartSerializer(serializers.ModelSerializer[Run]):
+    """What to train on which snapshot."""
+
+    class Meta:
+        model = Run
+        fields = ["kind", "snapshot"]
+
+
+class Runs(InCampaign, generics.ListAPIView[Run]):
+    """List a campaign's runs, or start one."""
+
+    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    serializer_class = RunSerializer
+    queryset = Run.objects.none()
+
+    def get_queryset(self) -> QuerySet[Run]:
+        return self.campaign.runs.select_related("campaign", "round", "evaluation").order_by("-pk")
+
+    @extend_schema(request=StartSerializer, responses={201: RunSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        form = StartSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        snapshot = form.validated_data["snapshot"]
+        if snapshot.campaign_id != self.campaign.pk:
+            raise serializers.ValidationError({"snapshot": ["This snapshot is of another campaign."]})
+        queue = runs.queue_policy if form.validated_data["kind"] == Run.Kind.POLICY else runs.queue_reward
+        run = queue(self.campaign, snapshot, by=signed_in_user(request))
+        execute_run.delay_on_commit(run.pk)  # type: ignore[attr-defined]
+        return Response(RunSerializer(run).data, status=status.HTTP_201_CREATED)
+
+
+class OneRun(generics.RetrieveAPIView[Run]):
+    """Show a run."""
+
+    action_for = {"GET": "view_campaigns"}
+    serializer_class = RunSerializer
+    queryset = Run.objects.select_related("campaign", "round", "evaluation")
+
+
+class Metrics(APIView):
+    """Show a run's curves as (step, value) by name, thinned out evenly where there are many points."""
+
+    action_for = {"GET": "view_campaigns"}
+
+    @extend_schema(operation_id="run_metrics", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(curves(get_object_or_404(Run, pk=pk)))
+
+
+class CancelSerializer(serializers.Serializer[Run]):
+    """Why a run is stopped."""
+
+    reason = serializers.CharField(max_length=500, required=False, default="")
+
+
+class Cancel(APIView):
+    """Stop a run; a running one takes a few seconds."""
+
+    action_for = {"POST": "manage"}
+
+    @extend_schema(operation_id="run_cancel", request=CancelSerializer, responses=RunSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        form = CancelSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        run = get_object_or_404(Run.objects.select_related("campaign", "round"), pk=pk)
+        run = runs.cancel(run, by=signed_in_user(request), reason=form.validated_data["reason"])
+        return Response(RunSerializer(run).data)

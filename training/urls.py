@@ -1,0 +1,20 @@
+"""Addresses of the pages that see the whole loop."""
+
+from django.urls import path
+
+from training.views import campaign, runs, snapshots
+
+urlpatterns = [
+    path("campaigns/<slug:slug>/", campaign.campaign, name="campaign"),
+    path("campaigns/<slug:slug>/live/", campaign.campaign_live, name="campaign_live"),
+    path("campaigns/<slug:slug>/snapshots/", snapshots.cut_snapshot, name="cut_snapshot"),
+    path("snapshots/", snapshots.snapshots, name="snapshots"),
+    path("snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
+    path("snapshots/<int:pk>/train/", runs.start_run, name="start_run"),
+    path("snapshots/<int:pk>/<slug:format>/", snapshots.download, name="download"),
+    path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
+    path("runs/<int:pk>/cancel/", runs.cancel_run, name="cancel_run"),
+    path("runs/<int:pk>/retry/", runs.retry_run, name="retry_run"),
+    path("models/<int:pk>/", runs.model, name="model"),
+]

@@ -1,0 +1,126 @@
+"""One campaign: its rounds, runs and models, its figures, and what the loop does next."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from accounts.roles import require, signed_in_user
+from labeling import campaigns, quality
+from labeling.models import Campaign, Edit, Round, Task
+from models_app.models import ModelVersion
+from preferences.types import Estimate, Interval
+from training import loop
+from training.models import Run
+
+NEWEST = 20  # rounds, runs and models of each kind on the page
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far something is, for a <progress> bar; a total of zero is not known yet."""
+
+    done: int
+    total: int
+    of: str
+
+
+def visible_campaign(request: HttpRequest, slug: str) -> Campaign:
+    """Return the campaign of an address, if the user may know of it."""
+    rows = campaigns.visible_to(signed_in_user(request)).select_related("sampling")
+    return get_object_or_404(rows, slug=slug)
+
+
+@require_safe
+@require("view_campaigns")
+def campaign(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show a campaign."""
+    campaign = visible_campaign(request, slug)
+    context = {**overview(campaign), "campaign": campaign, "section": "campaigns", "tab": "overview"}
+    return render(request, "training/campaign.html", context)
+
+
+@require_safe
+@require("view_campaigns")
+def campaign_live(request: HttpRequest, slug: str) -> HttpResponse:
+    """Give the part of a campaign's page that changes by itself."""
+    campaign = visible_campaign(request, slug)
+    return render(request, "training/_campaign.html", {**overview(campaign), "campaign": campaign})
+
+
+def overview(campaign: Campaign) -> dict[str, Any]:
+    """Return what the page of a campaign shows."""
+    rounds = list(
+        campaign.rounds.annotate(
+            n_tasks=Count("tasks", filter=~Q(tasks__status=Task.Status.CANCELLED)),
+            n_done=Count("tasks", filter=Q(tasks__status=Task.Status.DONE)),
+        )
+        .prefetch_related("policies")
+        .order_by("-number")[:NEWEST]
+    )
+    runs = campaign.runs.select_related("round", "produced", "snapshot", "evaluation").order_by("-pk")[
+        :NEWEST
+    ]
+    versions = ModelVersion.objects.filter(family=campaign.model_family).select_related(
+        "parent", "run__round"
+    )
+    models = list(
+        versions.exclude(backend=ModelVersion.Backend.IMPORTED).order_by("kind", "-pk")[: 2 * NEWEST]
+    )
+    live = {"task__campaign": campaign, "extra": False, "withdrawn": False, "superseded_by": None}
+    prompts = dict(campaign.prompts.values_list("split").annotate(n=Count("pk")))
+    return {
+        "rounds": [(round_, progress(round_)) for round_ in rounds],
+        "runs": runs,
+        "models": models,
+        "next_step": loop.describe(campaign),
+        "judgments": quality.counted(campaign).count(),
+        "edits": Edit.objects.filter(**live).count(),
+        "prompts": prompts,
+        "n_prompts": sum(prompts.values()),
+        "figures": quality.measure(campaign),
+        "reward_accuracy": reward_accuracy(campaign),
+        "win_rate": win_rate(campaign),
+        "round_live": any(r.status in {"draft", "generating", "open"} and r.origin == "loop" for r in rounds),
+    }
+
+
+def progress(round_: Round) -> Progress:
+    """Return how far a round is: its answers while they are sampled, its tasks from then on."""
+    if round_.status in {Round.Status.DRAFT, Round.Status.GENERATING} and round_.origin == Round.Origin.LOOP:
+        return Progress(round_.responses_done, round_.responses_total, "answers")
+    return Progress(round_.n_done, round_.n_tasks, "tasks")  # type: ignore[attr-defined]
+
+
+def reward_accuracy(campaign: Campaign) -> Estimate:
+    """Return the champion reward model's accuracy on held-out prompts."""
+    run = _made_champion(campaign, Run.Kind.REWARD)
+    if run is None:
+        return Estimate(None, None, 0, "no reward model has been promoted yet")
+    test = run.result.get("test") or {}
+    return estimate(test.get("accuracy"), test.get("interval"), test.get("n"), test.get("why"))
+
+
+def win_rate(campaign: Campaign) -> Estimate:
+    """Return how often the champion policy beat its parent, by the reward model on held-out prompts."""
+    run = _made_champion(campaign, Run.Kind.POLICY)
+    if run is None:
+        return Estimate(None, None, 0, "no policy has been improved and promoted yet")
+    proxy = run.result.get("proxy") or {}
+    why = proxy.get("why") or "there was no reward model to judge by"
+    return estimate(proxy.get("win_rate"), proxy.get("interval"), proxy.get("n"), why)
+
+
+def _made_champion(campaign: Campaign, kind: Run.Kind) -> Run | None:
+    champion = {"produced__family": campaign.model_family, "produced__status": ModelVersion.Status.CHAMPION}
+    return Run.objects.filter(kind=kind, **champion).first()
+
+
+def estimate(value: float | None, interval: list[float] | None, n: int | None, why: str | None) -> Estimate:
+    """Read a figure that the engine wrote to result.json."""
+    if value is None:
+        return Estimate(None, None, n or 0, why or "it was not measured")
+    return Estimate(value, Interval(*interval) if interval else None, n or 0, why or "")

@@ -1,0 +1,133 @@
+"""Runs and the models that they make."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.roles import require, signed_in_user
+from labeling.models import Campaign
+from labeling.rounds import StateError
+from models_app.models import ModelVersion, Promotion
+from training import runs as runs_
+from training.models import Evaluation, Run, Snapshot
+from training.readings import curves, log_tail
+from training.runs import RunError
+from training.tasks import execute_run
+
+
+@require_safe
+@require("view_campaigns")
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a run."""
+    rows = Run.objects.select_related("campaign", "round", "snapshot", "parent", "reward_model", "produced")
+    run = get_object_or_404(rows, pk=pk)
+    context = {
+        "run": run,
+        "campaign": run.campaign,
+        "evaluation": Evaluation.objects.filter(run=run).select_related("champion").first(),
+        "events": run.events.select_related("by").order_by("pk"),
+        "figures": flatten(run.result),
+        "settings": flatten(run.config),
+        "log": log_tail(run),
+        "live": run.status in {Run.Status.QUEUED, Run.Status.RUNNING},
+        "section": "campaigns",
+    }
+    return render(request, "training/run.html", context)
+
+
+def flatten(result: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return nested results or settings as (name, value), the name of a nested one with its path."""
+    flat: list[tuple[str, Any]] = []
+    for name, value in result.items():
+        if isinstance(value, dict):
+            flat += [(f"{name} · {inner}", v) for inner, v in flatten(value)]
+        else:
+            flat.append((name.replace("_", " "), value))
+    return flat
+
+
+@require_safe
+@require("view_campaigns")
+def run_live(request: HttpRequest, pk: int) -> JsonResponse:
+    """Give a run's status, progress, curves and log as they are now."""
+    run = get_object_or_404(Run, pk=pk)
+    return JsonResponse(
+        {"status": run.status, "progress": run.progress, "metrics": curves(run), "log": log_tail(run)}
+    )
+
+
+@require_POST
+@require("manage")
+def cancel_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop a run."""
+    run = get_object_or_404(Run, pk=pk)
+    try:
+        runs_.cancel(run, by=signed_in_user(request), reason=request.POST.get("reason", ""))
+    except StateError as error:
+        messages.error(request, str(error))
+    return redirect("run", pk)
+
+
+@require_POST
+@require("manage")
+def retry_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue a failed or cancelled run once more."""
+    run = get_object_or_404(Run.objects.select_related("campaign", "round"), pk=pk)
+    try:
+        again = runs_.retry(run, by=signed_in_user(request))
+    except (RunError, StateError) as error:
+        messages.error(request, str(error))
+        return redirect("run", pk)
+    execute_run.delay_on_commit(again.pk)  # type: ignore[attr-defined]
+    return redirect("run", again.pk)
+
+
+@require_POST
+@require("manage")
+def start_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """Train on a snapshot now: a reward model, or a better policy."""
+    snapshot = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+    queue = runs_.queue_policy if request.POST.get("kind") == Run.Kind.POLICY else runs_.queue_reward
+    try:
+        run = queue(snapshot.campaign, snapshot, by=signed_in_user(request))
+    except RunError as error:
+        messages.error(request, str(error))
+        return redirect("snapshot", pk)
+    execute_run.delay_on_commit(run.pk)  # type: ignore[attr-defined]
+    return redirect("run", run.pk)
+
+
+@require_safe
+@require("view_campaigns")
+def model(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a model: where it comes from, what was measured, and when it was in use."""
+    version = get_object_or_404(ModelVersion.objects.select_related("parent", "created_by"), pk=pk)
+    made_by = Run.objects.filter(produced=version).select_related("snapshot", "round", "campaign").first()
+    context = {
+        "model": version,
+        "run": made_by,
+        "evaluation": Evaluation.objects.filter(run=made_by).select_related("champion").first(),
+        "lineage": lineage(version),
+        "children": version.children.order_by("pk"),
+        "promotions": Promotion.objects.filter(Q(version=version) | Q(previous=version))
+        .select_related("version", "previous", "by")
+        .order_by("-pk"),
+        "campaigns": Campaign.objects.filter(model_family=version.family),
+        "section": "models",
+    }
+    return render(request, "training/model.html", context)
+
+
+def lineage(version: ModelVersion) -> list[ModelVersion]:
+    """Return a model's ancestors, its parent first."""
+    family = {v.pk: v for v in ModelVersion.objects.filter(family=version.family)}
+    found: list[ModelVersion] = []
+    parent = family.get(version.parent_id or 0)
+    while parent is not None:
+        found.append(parent)
+        parent = family.get(parent.parent_id or 0)
+    return found
