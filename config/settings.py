@@ -172,6 +172,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
     "PAGE_SIZE": 50,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "config.api_errors.handle",
+    "URL_FORMAT_OVERRIDE": None,  # ?format= names an export format
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Touchstone",
@@ -180,6 +182,16 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["accounts.roles.RolePermission"],
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignStatus": "labeling.models.Campaign.Status",
+        "RoundStatus": "labeling.models.Round.Status",
+        "RunStatus": "training.models.Run.Status",
+        "RunKind": "training.models.Run.Kind",
+        "TaskStatus": "labeling.models.Task.Status",
+        "TaskKind": "labeling.models.Task.Kind",
+        "SkipKind": "labeling.models.Skip.Kind",
+        "ModelStatus": "models_app.models.ModelVersion.Status",
+    },
 }
 
 CELERY_BROKER_URL = local_services.broker_url(REDIS_URL)
@@ -188,12 +200,15 @@ CELERY_TASK_ROUTES = {
     "models_app.tasks.*": {"queue": "sample"},
     "labeling.tasks.generate_round": {"queue": "sample"},
     "training.tasks.execute_run": {"queue": "train"},
+    "training.tasks.evaluate_run": {"queue": "train"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
+# `manage.py rehearse` runs these when no worker answers; a path, because training may not import config.
+STACK_WORKERS = "config.stack.workers"
 CONDUCTOR_SECONDS = float(os.environ.get("CONDUCTOR_SECONDS", "3"))
 CELERY_BEAT_SCHEDULE = {
     "conduct": {"task": "training.tasks.conduct", "schedule": CONDUCTOR_SECONDS},

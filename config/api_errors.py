@@ -1,0 +1,43 @@
+"""What the API answers when a domain function refuses: 409 where something is in another state, else 400."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from labeling.assignment import LeaseError
+from labeling.campaigns import CampaignError
+from labeling.import_source import SourceError
+from labeling.rounds import StateError
+from labeling.submissions import SubmissionError
+from models_app.registry import ModelError
+from training.runs import RunError
+from training.snapshots import SnapshotError
+
+
+class Conflict(exceptions.APIException):
+    """Nothing was changed, because something is in another state than the request takes for granted."""
+
+    status_code = 409
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an API request that raised `error`; None lets it become a 500."""
+    return exception_handler(translate(error), context)
+
+
+def translate(error: Exception) -> Exception:
+    """Turn a refusal of the domain into the API's; other errors stay as they are."""
+    match error:
+        case CampaignError() | SubmissionError():
+            return exceptions.ValidationError({error.field: [str(error)]})
+        case DjangoValidationError():
+            problems = error.message_dict if hasattr(error, "error_dict") else {"detail": error.messages}
+            return exceptions.ValidationError(problems)
+        case ModelError() | SourceError():
+            return exceptions.ValidationError({"detail": [str(error)]})
+        case StateError() | RunError() | LeaseError() | SnapshotError():
+            return Conflict(str(error))
+    return error
