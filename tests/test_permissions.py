@@ -1,0 +1,299 @@
+"""Who may do what: one table of every address, method and role. What is not in the table is refused."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts import people, tokens
+from accounts.models import ApiToken, Role
+from labeling import assignment, judgments
+from tests.cast import make_campaign, make_open_round, make_policy, make_user
+from training import snapshots
+from training.models import Run
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+LOGIN = "login"  # sent to the sign-in page
+
+# what each role gets: nobody, a rater who is a member, one who is not, a researcher, a manager
+LOOK = (LOGIN, 403, 403, 200, 200)
+MANAGE = (LOGIN, 403, 403, 403, 200)
+CHANGE = (LOGIN, 403, 403, 403, 302)
+OWN = (LOGIN, 200, 200, 200, 200)
+RATE = (LOGIN, 200, 404, 403, 404)  # the manager may rate, but is no member
+API_LOOK = (401, 403, 403, 200, 200)
+API_MANAGE = (401, 403, 403, 403, 200)
+API_CREATE = (401, 403, 403, 403, 201)
+API_RATE = (401, 200, 404, 403, 404)
+API_RATED = (401, 204, 404, 403, 404)
+API_SUBMIT = (401, 201, 404, 403, 404)
+
+TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
+    # accounts
+    "login": {"GET": (200, 302, 302, 302, 302), "POST": (200, 302, 302, 302, 302)},
+    "logout": {"POST": (LOGIN, 302, 302, 302, 302)},
+    "welcome": {"GET": (200,) * 5, "POST": (200,) * 5},  # a false token is told so
+    "tokens": {"GET": OWN, "POST": OWN},
+    "password": {"GET": OWN, "POST": OWN},
+    "revoke_token": {"POST": (LOGIN, 404, 404, 404, 302)},  # it is the manager's token
+    "people": {"GET": MANAGE, "POST": MANAGE},
+    "set_active": {"POST": CHANGE},
+    "audit": {"GET": MANAGE},
+    "api_me": {"GET": (401, 200, 200, 200, 200)},
+    "api_tokens": {"GET": (401, 200, 200, 200, 200), "POST": (401, 201, 201, 201, 201)},
+    "api_token": {"DELETE": (401, 404, 404, 404, 204)},
+    "api_people": {"GET": API_MANAGE, "POST": API_CREATE},
+    "api-schema": {"GET": (401, 200, 200, 200, 200)},
+    # rating
+    "home": {"GET": (LOGIN, 200, 200, 302, 302)},
+    "rate": {"GET": RATE},
+    "rate-guideline": {"GET": RATE},
+    "rate-judge": {"POST": (LOGIN, 302, 404, 403, 404)},
+    "rate-edit": {"POST": (LOGIN, 409, 404, 403, 404)},  # the task is a comparison
+    "rate-skip": {"POST": (LOGIN, 302, 404, 403, 404)},
+    "rate-undo": {"POST": (LOGIN, 302, 404, 403, 404)},
+    "rate-draft": {"POST": RATE},
+    "rate-heartbeat": {"POST": RATE},
+    "api_rate": {"GET": (401, 200, 200, 403, 200)},
+    "api_next": {"POST": API_RATE},
+    "api_heartbeat": {"POST": API_RATED},
+    "api_release": {"POST": API_RATED},
+    "api_skip": {"POST": API_RATED},
+    "api_undo": {"POST": API_RATE},
+    "api_judge": {"POST": API_SUBMIT},
+    "api_edit": {"POST": (401, 400, 404, 403, 404)},  # the task is a comparison
+    # campaigns
+    "campaigns": {"GET": LOOK},
+    "new_campaign": {"GET": MANAGE, "POST": CHANGE},
+    "campaign": {"GET": LOOK},
+    "campaign_live": {"GET": LOOK},
+    "campaign_settings": {"GET": MANAGE, "POST": CHANGE},
+    "set_status": {"POST": CHANGE},
+    "set_loop": {"POST": CHANGE},
+    "guideline": {"GET": LOOK, "POST": CHANGE},
+    "campaign_raters": {"GET": LOOK, "POST": CHANGE},
+    "remove_rater": {"POST": CHANGE},
+    "figures": {"GET": LOOK},
+    "import": {"GET": MANAGE, "POST": MANAGE},
+    "start_round": {"POST": CHANGE},
+    "end_round": {"POST": CHANGE},
+    "api_campaigns": {"GET": API_LOOK, "POST": API_CREATE},
+    "api_campaign": {"GET": API_LOOK, "PATCH": API_MANAGE},
+    "api_loop": {"POST": API_MANAGE},
+    "api_guidelines": {"GET": API_LOOK, "POST": API_CREATE},
+    "api_raters": {"GET": API_LOOK, "POST": API_CREATE},
+    "api_rater": {"DELETE": (401, 403, 403, 403, 204)},
+    "api_figures": {"GET": API_LOOK},
+    "api_imports": {"POST": API_CREATE},
+    "api_prompts": {"GET": API_LOOK},
+    "api_rounds": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # there is no policy to answer
+    "api_close_round": {"POST": API_MANAGE},
+    "api_cancel_round": {"POST": API_MANAGE},
+    "api_tasks": {"GET": API_LOOK},
+    "api_judgments": {"GET": API_LOOK},
+    "api_edits": {"GET": API_LOOK},
+    # models
+    "models": {"GET": LOOK},
+    "model": {"GET": LOOK},
+    "register_model": {"GET": MANAGE, "POST": CHANGE},
+    "promote": {"POST": CHANGE},
+    "roll_back": {"POST": (LOGIN, 403, 403, 403, 404)},  # it is no champion
+    "api_models": {"GET": API_LOOK, "POST": API_CREATE},
+    "api_model": {"GET": API_LOOK},
+    "api_promote": {"POST": API_CREATE},
+    "api_roll_back": {"POST": (401, 403, 403, 403, 400)},  # there is no champion
+    # training
+    "snapshots": {"GET": LOOK},
+    "snapshot": {"GET": LOOK},
+    "cut_snapshot": {"POST": (LOGIN, 403, 403, 302, 302)},
+    "download": {"GET": LOOK},
+    "start_run": {"POST": CHANGE},
+    "run": {"GET": LOOK},
+    "run_live": {"GET": LOOK},
+    "cancel_run": {"POST": CHANGE},
+    "retry_run": {"POST": CHANGE},
+    "api_snapshots": {"GET": API_LOOK, "POST": (401, 403, 403, 201, 201)},
+    "api_snapshot": {"GET": API_LOOK},
+    "api_download": {"GET": API_LOOK},
+    "api_runs": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # there is no checkpoint to grow from
+    "api_run": {"GET": API_LOOK},
+    "api_metrics": {"GET": API_LOOK},
+    "api_cancel_run": {"POST": API_MANAGE},
+}
+
+
+def named_patterns(patterns: list[Any]) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            if pattern.namespace != "admin":
+                yield from named_patterns(pattern.url_patterns)
+        else:
+            yield pattern
+
+
+@pytest.fixture
+def world() -> dict[str, Any]:
+    """Make one of everything that an address can name."""
+    manager, researcher = make_user(Role.MANAGER), make_user(Role.RESEARCHER)
+    member, outsider = make_user(), make_user()
+    campaign = make_campaign(by=manager, raters=(member,))
+    round_ = make_open_round(campaign, comparisons=3)
+    first = assignment.claim(member, campaign)
+    judgments.submit(member, first.lease, idempotency_key=uuid4(), verdict=2)
+    slot = assignment.claim(member, campaign)
+    policy = make_policy(campaign.model_family)
+    snapshot = snapshots.cut(campaign)
+    run = Run.objects.create(campaign=campaign, kind="reward", snapshot=snapshot, parent=policy)
+    tokens.issue(manager, "nightly")
+    token = ApiToken.objects.get()
+    uid, _ = people.invitation(outsider)
+    in_campaign = {"slug": campaign.slug}
+    in_round = {**in_campaign, "number": round_.number}
+    pks = {"snapshot": snapshot.pk, "run": run.pk, "model": policy.pk}
+    args = {
+        "welcome": {"uidb64": uid, "token": "false-token"},
+        "revoke_token": {"pk": token.pk},
+        "api_token": {"pk": token.pk},
+        "set_active": {"pk": outsider.pk},
+        "remove_rater": {**in_campaign, "pk": member.pk},
+        "api_rater": {**in_campaign, "username": member.username},
+        "end_round": in_round,
+        "api_close_round": in_round,
+        "api_cancel_round": in_round,
+        "cut_snapshot": in_campaign,
+        "start_run": {"pk": snapshot.pk},
+        "download": {"pk": snapshot.pk, "format": "trl-preference"},
+        "api_download": {"pk": snapshot.pk},
+        "api_metrics": {"pk": run.pk},
+        "promote": {"pk": policy.pk},
+        "roll_back": {"pk": policy.pk},
+        "api_promote": {"pk": policy.pk},
+    }
+    lease = {"lease": str(slot.lease), "idempotency_key": str(uuid4())}
+    registration = {"family": campaign.slug, "kind": "policy", "name": "another", "backend": "imported"}
+    settings = {
+        "name": "Another", "scale": 7, "overlap": 1, "lease_minutes": 15, "tasks_per_round": 10, "edit_share": 0,
+        "retrain_after": 10, "temperature": 1, "top_p": 1, "max_new_tokens": 9, "base": "none",
+    }  # fmt: skip
+    invitation = {"username": "nina", "role": "rater"}
+    body = {
+        "people": invitation,
+        "api_people": invitation,
+        "tokens": {"name": "mine"},
+        "api_tokens": {"name": "mine"},
+        "rate-judge": {**lease, "verdict": 1},
+        "rate-edit": {**lease, "text": "better"},
+        "rate-skip": lease,
+        "rate-draft": lease,
+        "rate-heartbeat": lease,
+        "api_heartbeat": lease,
+        "api_release": lease,
+        "api_skip": lease,
+        "api_judge": {**lease, "verdict": 1},
+        "api_edit": {**lease, "text": "better"},
+        "new_campaign": settings,
+        "campaign_settings": settings,
+        "guideline": {"text": "Be kind."},
+        "campaign_raters": {"users": [outsider.pk]},
+        "import": {"text": '{"prompt": "How?"}', "format": "prompts", "dry_run": "on"},
+        "api_campaigns": {"name": "Another"},
+        "api_campaign": {"overlap": 2},
+        "api_loop": {"paused": True},
+        "api_guidelines": {"text": "Be kind."},
+        "api_raters": {"username": outsider.username},
+        "api_imports": {"text": '{"prompt": "How?"}', "format": "prompts"},
+        "set_status": {"status": "paused"},
+        "register_model": registration,
+        "api_models": registration,
+        "promote": {"reason": "It is better."},
+        "api_promote": {"reason": "It is better."},
+        "api_roll_back": {"family": campaign.slug, "kind": "policy", "reason": "It is worse."},
+        "api_runs": {"kind": "reward", "snapshot": snapshot.pk},
+    }
+    people_ = {"member": member, "outsider": outsider, "researcher": researcher, "manager": manager}
+    return {"people": people_, "in_campaign": in_campaign, "pks": pks, "args": args, "body": body}
+
+
+def address(world: dict[str, Any], pattern: URLPattern) -> str:
+    name = pattern.name
+    known = world["args"].get(name)
+    if known is None:
+        names = set(pattern.pattern.converters)
+        thing = name.removeprefix("api_").split("_")[-1]
+        thing = "run" if name.startswith(("run", "cancel_run", "retry_run")) else thing
+        known = {"pk": world["pks"].get(thing)} if names == {"pk"} else world["in_campaign"] if names else {}
+    return reverse(name, kwargs=known) + ("?format=trl-preference" if name == "api_download" else "")
+
+
+def outcome(client: Client, method: str, url: str, body: dict[str, Any]) -> int | str:
+    """Send a request, undo what it changed, and return its status."""
+    kind: dict[str, Any] = {"content_type": "application/json"} if url.startswith("/api/") else {}
+    with transaction.atomic():
+        send = getattr(client, method.lower())
+        response = send(url) if method == "GET" else send(url, body, **kind)
+        if response.streaming:
+            b"".join(response)
+        transaction.set_rollback(True)
+    if response.status_code == 302 and response["Location"].startswith("/login/?next="):
+        return LOGIN
+    return response.status_code
+
+
+PATTERNS = {pattern.name: pattern for pattern in named_patterns(get_resolver().url_patterns)}
+
+
+def test_every_address_is_in_the_table():
+    assert sorted(PATTERNS) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_each_role_gets_what_the_table_says(world, name):
+    pattern = PATTERNS[name]
+    url = address(world, pattern)
+    roles = ["nobody", *world["people"]]
+    found, expected = {}, {}
+    for method in METHODS:
+        for role, wanted in zip(roles, TABLE[name].get(method, [None] * 5), strict=True):
+            beyond = method not in {"GET", "POST"} and not url.startswith("/api/")
+            if wanted is None and (beyond or role not in {"nobody", "manager"}):
+                continue  # who may do least and most stand for all; a page takes PUT and the rest like GET
+            client = Client()
+            if role != "nobody":
+                client.force_login(world["people"][role])
+            got = outcome(client, method, url, world["body"].get(name, {}))
+            refused = wanted is None and got in {LOGIN, 401, 403, 405}
+            found[method, role], expected[method, role] = got, got if refused else wanted
+    assert found == expected
+
+
+def test_the_admin_is_for_staff_alone(world):
+    for person in world["people"].values():
+        client = Client()
+        client.force_login(person)
+        assert client.get(reverse("admin:index")).status_code == 302
+
+
+def test_a_token_acts_as_its_user_until_it_is_revoked(world):
+    manager = world["people"]["manager"]
+    secret = tokens.issue(manager, "script")
+    client = Client(headers={"Authorization": f"Token {secret}"})
+    assert client.get(reverse("api_campaigns")).status_code == 200
+    tokens.revoke(ApiToken.objects.get(name="script"))
+    answer = client.get(reverse("api_campaigns"))
+    assert answer.status_code == 401
+    assert answer.json() == {"detail": "This token is unknown or revoked."}
+
+
+def test_somebody_kept_out_is_out_at_once(world):
+    outsider = world["people"]["outsider"]
+    client = Client()
+    client.force_login(outsider)
+    assert client.get(reverse("home")).status_code == 200
+    people.set_active(outsider, False, by=world["people"]["manager"])
+    assert client.get(reverse("home")).status_code == 302
