@@ -1,0 +1,239 @@
+"""Policies and reward models that run here, from a Hugging Face folder or hub id."""
+
+import inspect
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DynamicCache,
+)
+
+from models_app.backends import BackendError, Conversation, SamplingParams
+
+BATCH = 64
+SCORE_TOKENS = 16_384
+_ANSWERING_HEADS = ("CausalLM", "LMHeadModel", "ConditionalGeneration")
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+class TransformersPolicy:
+    """A causal language model and its tokenizer; samples in batches with a key-value cache."""
+
+    def __init__(self, model: Any, tokenizer: Any, batch_size: int = BATCH) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
+
+    def generate(
+        self, conversations: Sequence[Conversation], params: SamplingParams
+    ) -> Iterator[tuple[int, str]]:
+        """Yield (index, answer) batch by batch, shortest prompts first.
+
+        Each answer has its own random numbers, from (seed, index), so it hardly depends on its neighbours.
+        A prompt that leaves no room for the answer loses its beginning.
+        """
+        room = _context(self.model.config) - params.max_new_tokens
+        if room < 1:
+            raise BackendError(f"max_new_tokens is {params.max_new_tokens}, more than the model can read.")
+        prompts = [
+            _encode(self.tokenizer, talk, add_generation_prompt=True)[-room:] for talk in conversations
+        ]
+        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+        for start in range(0, len(order), self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            for index, ids in zip(chosen, self._sample(prompts, chosen, params), strict=True):
+                yield index, self.tokenizer.decode(ids, skip_special_tokens=True).strip()
+
+    def _stop_ids(self) -> list[int]:
+        ends = self.model.generation_config.eos_token_id
+        ends = list(ends) if isinstance(ends, list) else [ends]
+        return [end for end in {*ends, self.tokenizer.eos_token_id} if end is not None]
+
+    @torch.inference_mode()
+    def _sample(self, prompts: list[list[int]], chosen: list[int], params: SamplingParams) -> list[list[int]]:
+        """Sample one batch; rows that ended leave the batch once half of it has ended."""
+        device = self.model.device
+        stop = torch.tensor(self._stop_ids(), device=device)
+        draws = np.stack([_draws(params, index) for index in chosen])
+        uniform = torch.from_numpy(draws).to(device)
+        ids, mask = _pad([prompts[index] for index in chosen], self._pad_id(), left=True)
+        ids, mask = ids.to(device), mask.to(device)
+        answers = torch.full((len(chosen), params.max_new_tokens), -1, device=device)
+        rows = torch.arange(len(chosen), device=device)
+        alive = torch.ones(len(chosen), dtype=torch.bool, device=device)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        cache = DynamicCache(config=self.model.config)
+        for step in range(params.max_new_tokens):
+            extra = {"position_ids": positions} if self._takes_positions else {}
+            logits = self.model(
+                input_ids=ids,
+                attention_mask=mask,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+                **extra,
+            ).logits[:, -1]
+            token = _pick(logits, uniform[rows, step], params)
+            alive = alive & ~torch.isin(token, stop)
+            answers[rows[alive], step] = token[alive]
+            left = int(alive.sum())
+            if left == 0:
+                break
+            ids, positions = token[:, None], positions[:, -1:] + 1
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
+            if 2 * left <= len(rows):
+                keep = alive.nonzero()[:, 0]
+                cache.batch_select_indices(keep)
+                ids, positions, mask, rows = ids[keep], positions[keep], mask[keep], rows[keep]
+                alive = alive[keep]
+        return [[token for token in row if token >= 0] for row in answers.tolist()]
+
+    def _pad_id(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return int(pad if pad is not None else self._stop_ids()[0])
+
+
+class TransformersRewardModel:
+    """A sequence classifier with one label, read as the reward of a conversation's last answer."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+
+    @torch.inference_mode()
+    def score(self, conversations: Sequence[Conversation]) -> list[float]:
+        """Give one reward each; order, padding and neighbours make no difference beyond rounding."""
+        room = _context(self.model.config)
+        texts = [_encode(self.tokenizer, talk)[-room:] for talk in conversations]
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        scores = [0.0] * len(texts)
+        start = 0
+        while start < len(order):
+            end = start + 1
+            while end < len(order) and len(texts[order[end]]) * (end + 1 - start) <= SCORE_TOKENS:
+                end += 1
+            chosen = order[start:end]
+            ids, mask = _pad([texts[index] for index in chosen], self.model.config.pad_token_id, left=False)
+            device = self.model.device
+            logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+            for index, value in zip(chosen, logits[:, 0].float().tolist(), strict=True):
+                scores[index] = value
+            start = end
+        return scores
+
+
+def load_policy(location: str) -> TransformersPolicy:
+    """Load a causal language model with a chat template from a folder or hub id; raise BackendError."""
+    config, tokenizer = _open(location)
+    heads = config.architectures or []
+    if not any(part in head for head in heads for part in _ANSWERING_HEADS):
+        raise BackendError(f"{location} holds {_named(heads)}, which is not a language model.")
+    model = _load(AutoModelForCausalLM, location)
+    return TransformersPolicy(model, tokenizer)
+
+
+def load_reward_model(location: str) -> TransformersRewardModel:
+    """Load a sequence classifier with one label from a folder or hub id; raise BackendError."""
+    config, tokenizer = _open(location)
+    heads = config.architectures or []
+    if not any("SequenceClassification" in head for head in heads):
+        raise BackendError(f"{location} holds {_named(heads)}, which is not a reward model.")
+    if config.num_labels != 1:
+        raise BackendError(f"{location} has {config.num_labels} labels, but a reward model has one.")
+    model = _load(AutoModelForSequenceClassification, location)
+    if model.config.pad_token_id is None:
+        if tokenizer.pad_token_id is None:
+            raise BackendError(
+                f"{location} names no padding token, so answers cannot be scored side by side."
+            )
+        model.config.pad_token_id = tokenizer.pad_token_id
+    return TransformersRewardModel(model, tokenizer)
+
+
+def _open(location: str) -> tuple[Any, Any]:
+    if not os.path.isdir(location) and not _HUB_ID.fullmatch(location):
+        raise BackendError(f"There is no folder {location}.")
+    try:
+        config = AutoConfig.from_pretrained(location)
+        tokenizer = AutoTokenizer.from_pretrained(location)
+    except (OSError, ValueError, KeyError) as error:
+        raise BackendError(f"{location} cannot be read as a model: {_first_line(error)}") from error
+    if not tokenizer.chat_template:
+        raise BackendError(f"The tokenizer of {location} has no chat template.")
+    return config, tokenizer
+
+
+def _load(kind: Any, location: str) -> Any:
+    cuda = torch.cuda.is_available()
+    try:
+        model, info = kind.from_pretrained(
+            location, dtype="auto" if cuda else torch.float32, output_loading_info=True
+        )
+    except Exception as error:
+        raise BackendError(f"{location} cannot be loaded: {_first_line(error)}") from error
+    if info["missing_keys"]:
+        missing = ", ".join(sorted(info["missing_keys"])[:3])
+        raise BackendError(f"{location} lacks the weights {missing}.")
+    return model.to("cuda" if cuda else "cpu")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _named(heads: Sequence[str]) -> str:
+    return " and ".join(heads) or "a model of unknown kind"
+
+
+def _context(config: Any) -> int:
+    return int(getattr(config, "max_position_embeddings", None) or 1 << 20)
+
+
+def _encode(tokenizer: Any, conversation: Conversation, add_generation_prompt: bool = False) -> list[int]:
+    text = tokenizer.apply_chat_template(
+        conversation, tokenize=False, add_generation_prompt=add_generation_prompt
+    )
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _pad(rows: list[list[int]], pad: int, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give (ids, mask), both [rows, longest row], padded on one side."""
+    longest = max(len(row) for row in rows)
+    ids = torch.full((len(rows), longest), pad)
+    mask = torch.zeros((len(rows), longest), dtype=torch.long)
+    for i, row in enumerate(rows):
+        place = slice(longest - len(row), longest) if left else slice(0, len(row))
+        ids[i, place] = torch.tensor(row, dtype=torch.long)
+        mask[i, place] = 1
+    return ids, mask
+
+
+def _draws(params: SamplingParams, index: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.random.default_rng((params.seed, index)).random(params.max_new_tokens, dtype=np.float32)
+
+
+def _pick(logits: torch.Tensor, uniform: torch.Tensor, params: SamplingParams) -> torch.Tensor:
+    """Pick one token a row [rows] from logits [rows, vocabulary] by inverting the cumulative distribution."""
+    if params.temperature == 0:
+        return logits.argmax(-1)
+    chances = torch.softmax(logits.float() / params.temperature, -1)
+    if params.top_p >= 1:
+        return _invert(chances, uniform)
+    ranked, tokens = chances.sort(-1, descending=True)
+    ranked[ranked.cumsum(-1) - ranked >= params.top_p] = 0
+    return tokens.gather(-1, _invert(ranked, uniform)[:, None])[:, 0]
+
+
+def _invert(chances: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    sums = chances.cumsum(-1)
+    found = torch.searchsorted(sums, (uniform * sums[:, -1])[:, None], right=True)[:, 0]
+    return found.clamp(max=chances.shape[-1] - 1)
