@@ -178,7 +178,13 @@
     text.disabled = good;
     const parts = good || text.value === original ? [] : wordDiff(original, text.value);
     const words = (piece) => (piece.match(/\S+/g) || []).length;
-    const changed = (parts || []).reduce((sum, [kind, piece]) => sum + (kind === "=" ? 0 : words(piece)), 0);
+    // a replaced word counts once, as it does when the edit is stored
+    let changed = 0, hunk = { "-": 0, "+": 0 };
+    for (const [kind, piece] of [...(parts || []), ["=", ""]]) {
+      if (kind !== "=") { hunk[kind] += words(piece); continue; }
+      changed += Math.max(hunk["-"], hunk["+"]);
+      hunk = { "-": 0, "+": 0 };
+    }
     count.textContent = `${words(text.value)} ${count.dataset.words}` + (changed ? `, ${changed} ${count.dataset.changed}` : "");
     document.getElementById("reset").hidden = good || text.value === original;
     diff.hidden = !parts || parts.length === 0;
