@@ -5,7 +5,7 @@ the state machines and by unique constraints, and the next tick starts from the 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -166,8 +166,9 @@ def read_facts(campaign: Campaign) -> Facts:
         return known
     lease = round_.generation_lease_until
     reward = last_run(round_, Run.Kind.REWARD)
-    return Facts(
-        **{**vars(known), "round": round_.status},
+    return replace(
+        known,
+        round=round_.status,
         generating=lease is not None and lease > timezone.now(),
         labels=round_.tasks.aggregate(labels=Sum("counted"))["labels"] or 0,
         asked=round_.tasks.filter(status=Task.Status.OPEN).exists(),
@@ -231,7 +232,7 @@ def _perform(campaign: Campaign, step: Step) -> bool:
         case Action.START_GENERATING:
             rounds.start_generating(round_)
         case Action.GENERATE:
-            send("labeling.tasks.generate_round", round_.pk, queue="sample")
+            send("labeling.tasks.generate_round", round_.pk)
             return False
         case Action.CLOSE_ROUND:
             rounds.close(round_, reason=step.says)
@@ -247,7 +248,7 @@ def _perform(campaign: Campaign, step: Step) -> bool:
             assert run is not None
             # the worker that trained checks at once; this is for when it died in between
             if run.finished_at is not None and run.finished_at < timezone.now() - WAITING:
-                send("training.tasks.evaluate_run", run.pk, queue="train")
+                send("training.tasks.evaluate_run", run.pk)
             return False
         case Action.RETRY:
             _send_run(runs.retry(_troubled_run(round_)))
@@ -281,14 +282,14 @@ def recover_runs() -> None:
         _send_run(run)
 
 
-def send(task: str, pk: int, *, queue: str) -> None:
+def send(task: str, pk: int) -> None:
     """Send a message to a worker once the transaction is over, and not again for some seconds."""
     if cache.add(f"sent:{task}:{pk}", 1, AGAIN):
-        transaction.on_commit(partial(current_app.send_task, task, args=[pk], queue=queue))
+        transaction.on_commit(partial(current_app.send_task, task, args=[pk]))
 
 
 def _send_run(run: Run) -> None:
-    send(EXECUTE, run.pk, queue="train")
+    send(EXECUTE, run.pk)
 
 
 def _run_facts(run: Run | None) -> RunFacts | None:

@@ -10,7 +10,7 @@ from training.models import Run
 logger = logging.getLogger(__name__)
 
 
-@shared_task(queue="train")
+@shared_task
 def execute_run(run_id: int) -> None:
     """Run the engine, then the gate, then let the loop go on (queue: train)."""
     run = execution.execute(run_id)
@@ -24,7 +24,7 @@ def execute_run(run_id: int) -> None:
     conduct.delay()
 
 
-@shared_task(queue="train")
+@shared_task
 def evaluate_run(run_id: int) -> None:
     """Check what a run made, and promote it if it passes (queue: train)."""
     run = Run.objects.select_related("produced", "snapshot", "campaign").get(pk=run_id)

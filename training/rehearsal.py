@@ -1,0 +1,278 @@
+"""Rehearse a campaign: simulated raters with a hidden taste work through rounds as people would.
+
+They claim and submit through the same functions, and the conductor does the rest. Every call is safe to
+repeat, so a rehearsal outlives a database, a worker or an engine that is killed meanwhile.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from typing import TypeVar
+from uuid import uuid4
+
+import numpy as np
+from django.db.models import Sum
+
+from accounts.models import Role, User
+from labeling import assignment, campaigns, judgments, rounds
+from labeling.assignment import LeaseError
+from labeling.judgments import JudgmentError
+from labeling.models import Campaign, Round, Slot
+from labeling.rounds import StateError
+from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, Taste
+from training import contest, loop
+from training.models import Run
+from training.reconnecting import insist
+
+RATERS = 10
+SPARE = 1.06  # tasks per judgment: a pair of equal answers is dropped
+POLL = 0.5  # seconds
+RECOUNT = 10  # judgments between two looks at the round
+STILL = 300.0  # seconds without any change after which a rehearsal gives up
+
+T = TypeVar("T")
+Progress = Callable[[str, int, int], None]
+Rater = SimulatedRater | CoinFlipRater
+Cast = list[tuple[User, Rater]]
+
+
+class RehearsalError(Exception):
+    """Say in one plain sentence why a rehearsal cannot go on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is rehearsed; `noise` is the share of judgments that are reversed."""
+
+    campaign: Campaign
+    taste: Taste = TASTES["kind-brief"]
+    rounds: int = 3
+    judgments: int = 400
+    noise: float = 0.15
+    coin_flips: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RoundReport:
+    """What one round came to; shares are of 1, intervals 95 %, `win_rate` against the base by the taste."""
+
+    round: int
+    judgments: int
+    reward_accuracy: float | None
+    reward_accuracy_interval: list[float] | None
+    win_rate: float | None
+    win_rate_interval: list[float] | None
+    distinct: float | None
+    mean_words: float | None
+    seconds: float
+
+
+@contextmanager
+def staged(plan: Plan) -> Iterator[Cast]:
+    """Set the campaign up for a rehearsal, give its raters, and put the settings back at the end.
+
+    A round that is under way is cancelled: its labels stay. Raises RehearsalError when nobody manages.
+    """
+    campaign, manager = plan.campaign, insist(lambda: _manager(plan.campaign))
+    settings = ("tasks_per_round", "retrain_after", "edit_share", "max_rounds")
+    before = {name: getattr(campaign, name) for name in settings}
+    done = insist(lambda: _make_way(campaign, manager))
+    wanted = {
+        "tasks_per_round": math.ceil(plan.judgments * SPARE / campaign.overlap) + 1,
+        "retrain_after": plan.judgments,
+        "edit_share": 0.0,
+        "max_rounds": done + plan.rounds,
+    }
+    insist(lambda: campaigns.update(campaign, manager, **wanted))
+    try:
+        yield insist(lambda: _raters(plan, manager))
+    finally:
+        insist(lambda: campaigns.update(campaign, manager, **before))
+
+
+def rehearse(plan: Plan, raters: Cast, progress: Progress) -> Iterator[RoundReport]:
+    """Yield a report after each round; the campaign must be staged, and the workers must run.
+
+    Raises RehearsalError when the loop pauses or stands still.
+    """
+    last = 0
+    for _ in range(plan.rounds):
+        report = _play(plan, last, raters, progress)
+        yield report
+        last = report.round
+
+
+def _play(plan: Plan, last: int, raters: Cast, progress: Progress) -> RoundReport:
+    """Take the first round after round `last` from its opening to its policy."""
+    began = time.monotonic()
+    round_ = _await(plan, progress, lambda: _opened(plan.campaign, last))
+    labels = _vote(plan, round_, raters, progress)
+    _await(plan, progress, lambda: _turned(plan.campaign, round_))
+    return _report(plan, round_, labels, began, progress)
+
+
+def _manager(campaign: Campaign) -> User:
+    manager = campaign.created_by or User.objects.filter(role=Role.MANAGER, is_active=True).first()
+    if manager is None:
+        raise RehearsalError("There is no manager on whose behalf the campaign could be set up.")
+    return manager
+
+
+def _make_way(campaign: Campaign, manager: User) -> int:
+    """Let the loop begin a round of its own; returns how many it has finished."""
+    live = loop.loop_rounds(campaign).exclude(status=Round.Status.CLOSED).first()
+    if campaign.status != Campaign.Status.ACTIVE:
+        campaigns.set_status(campaign, Campaign.Status.ACTIVE, manager)
+    if live is not None:
+        try:
+            rounds.cancel(live, by=manager, reason="A rehearsal begins.")
+        except StateError:
+            live.refresh_from_db()  # it closed at this moment
+    if campaign.loop_paused:
+        campaigns.resume_loop(campaign, manager)
+    return loop.loop_rounds(campaign).count()
+
+
+def _raters(plan: Plan, manager: User) -> Cast:
+    rng = np.random.default_rng([plan.seed, 1])
+    found: Cast = []
+    for number in range(1, RATERS + 1):
+        user, _ = User.objects.get_or_create(
+            username=f"simulated-{number}", defaults={"role": Role.RATER, "simulated": True}
+        )
+        campaigns.add_rater(plan.campaign, user, manager)
+        ability = float(np.exp(rng.normal(math.log(4), 0.3)))
+        if plan.coin_flips:
+            found.append((user, CoinFlipRater(user.username)))
+        else:
+            found.append((user, SimulatedRater(user.username, ability=ability, noise=plan.noise)))
+    return found
+
+
+def _opened(campaign: Campaign, last: int) -> Round | None:
+    return loop.loop_rounds(campaign).filter(status=Round.Status.OPEN, number__gt=last).first()
+
+
+def _turned(campaign: Campaign, round_: Round) -> bool:
+    """Tell whether the loop is through with a round."""
+    now_at = loop.last_round(campaign)
+    if now_at is not None and now_at != round_:
+        return True
+    facts = loop.read_facts(campaign)
+    if facts.round != Round.Status.CLOSED or facts.reward is None or not facts.reward.gated:
+        return False
+    return facts.policy_run.gated if facts.policy_run else not facts.improvable
+
+
+def _vote(plan: Plan, round_: Round, raters: Cast, progress: Progress) -> int:
+    """Let raters take turns until the round has its labels; returns how many it has."""
+    allowed = judgments.verdicts(plan.campaign)
+    labels, idle = 0, 0
+    for turn, (user, rater) in enumerate(cycle(raters)):
+        if turn % RECOUNT == 0 or idle:
+            labels, status = insist(lambda: _labels(round_))
+            if status != Round.Status.OPEN or idle == len(raters):
+                break
+        if labels >= plan.judgments:
+            break
+        slot = insist(partial(assignment.claim, user, plan.campaign))
+        idle = 0 if slot else idle + 1
+        if slot and _submit(user, slot, _nearest(_verdict(plan, slot, rater), allowed)):
+            labels += 1
+            progress(f"round {round_.number}: judging", labels, plan.judgments)
+    return insist(lambda: _labels(round_))[0]
+
+
+def _labels(round_: Round) -> tuple[int, str]:
+    labels = round_.tasks.aggregate(labels=Sum("counted"))["labels"] or 0
+    return labels, Round.objects.values_list("status", flat=True).get(pk=round_.pk)
+
+
+def _verdict(plan: Plan, slot: Slot, rater: Rater) -> int:
+    places = insist(lambda: list(slot.task.task_responses.select_related("response__prompt")))
+    asked = places[0].response.prompt.messages[-1]["content"]
+    left, right = (places[position].response.text for position in slot.order_shown)
+    rng = np.random.default_rng([plan.seed, slot.task_id, slot.pk])
+    return rater.vote(
+        plan.taste.utility(asked, left),
+        plan.taste.utility(asked, right),
+        rng,
+        left_words=len(left.split()),
+        right_words=len(right.split()),
+    )
+
+
+def _nearest(verdict: int, allowed: tuple[int, ...]) -> int:
+    """Fit a verdict on seven points to the campaign's scale, on its own side."""
+    return min(allowed, key=lambda offered: (abs(offered - verdict), -abs(offered)))
+
+
+def _submit(user: User, slot: Slot, verdict: int) -> bool:
+    key, lease = uuid4(), slot.lease
+    assert lease is not None
+    try:
+        made = insist(
+            lambda: judgments.submit(user, lease, idempotency_key=key, verdict=verdict, active_ms=1000)
+        )
+    except (JudgmentError, LeaseError):
+        return False  # the round closed meanwhile
+    return not made.extra
+
+
+def _await(plan: Plan, progress: Progress, look: Callable[[], T | None]) -> T:
+    """Wait for the conductor and its workers until `look` finds something; show what they do meanwhile."""
+    shown: object = None
+    since = time.monotonic()
+    while True:
+        if found := insist(look):
+            return found
+        stage = insist(lambda: _stage(plan.campaign))
+        if stage != shown:
+            shown, since = stage, time.monotonic()
+            progress(*stage)
+        if time.monotonic() - since > STILL:
+            raise RehearsalError(f"Nothing has moved for {STILL / 60:.0f} minutes: {stage[0]}")
+        time.sleep(POLL)
+
+
+def _stage(campaign: Campaign) -> tuple[str, int, int]:
+    """Say what the loop is doing, and how far that is."""
+    facts = loop.read_facts(campaign)
+    if facts.paused:
+        raise RehearsalError(f"The loop has paused: {facts.paused}")
+    round_ = loop.last_round(campaign)
+    if round_ is None:
+        return loop.decide(facts).says, 0, 0
+    name = f"round {round_.number}: "
+    if round_.status == Round.Status.GENERATING:
+        if round_.error:
+            raise RehearsalError(f"Answers cannot be sampled: {round_.error}")
+        return name + "sampling", round_.responses_done, round_.responses_total
+    run = round_.runs.filter(status=Run.Status.RUNNING).first()
+    if run is None:
+        return name + loop.decide(facts).says, 0, 0
+    stage = f"{run.kind}, {run.progress.get('stage', 'starting')}"
+    return name + stage, run.progress.get("done", 0), run.progress.get("total", 0)
+
+
+def _report(plan: Plan, round_: Round, labels: int, began: float, progress: Progress) -> RoundReport:
+    """Hold the champion's answers against the base's, by the noiseless taste."""
+    reward = insist(lambda: loop.last_run(round_, Run.Kind.REWARD))
+    test = (reward.result if reward else {}).get("test") or {}
+    found = contest.hold(plan.campaign, plan.taste, lambda n, of: progress("comparing with the base", n, of))
+    return RoundReport(
+        round=round_.number,
+        judgments=labels,
+        reward_accuracy=test.get("accuracy"),
+        reward_accuracy_interval=test.get("interval"),
+        win_rate=found.win_rate.value,
+        win_rate_interval=list(found.win_rate.interval) if found.win_rate.interval else None,
+        distinct=found.distinct,
+        mean_words=found.mean_words,
+        seconds=round(time.monotonic() - began, 1),
+    )
