@@ -1,9 +1,7 @@
 """Every address, page and API."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 
@@ -13,21 +11,16 @@ class SchemaView(SpectacularAPIView):
     action_for = {"*": "own_account"}
 
 
-# TODO(lead): plain includes once every part has landed
-def optional(prefix: str, module: str) -> list[URLPattern | URLResolver]:
-    return [path(prefix, include(module))] if find_spec(module) else []
-
-
 urlpatterns = [
     path("admin/", admin.site.urls),
-    *optional("", "accounts.urls"),
-    *optional("", "labeling.urls"),
-    *optional("campaigns/", "labeling.manage_urls"),
-    *optional("models/", "models_app.urls"),
-    *optional("", "training.urls"),
+    path("", include("accounts.urls")),
+    path("", include("labeling.urls")),
+    path("campaigns/", include("labeling.manage_urls")),
+    path("models/", include("models_app.urls")),
+    path("", include("training.urls")),
     path("api/v1/schema/", SchemaView.as_view(), name="api-schema"),
-    *optional("api/v1/", "accounts.api_urls"),
-    *optional("api/v1/", "labeling.api_urls"),
-    *optional("api/v1/", "models_app.api_urls"),
-    *optional("api/v1/", "training.api_urls"),
+    path("api/v1/", include("accounts.api_urls")),
+    path("api/v1/", include("labeling.api_urls")),
+    path("api/v1/", include("models_app.api_urls")),
+    path("api/v1/", include("training.api_urls")),
 ]
