@@ -1,0 +1,157 @@
+"""The gate's checks on figures of known meaning, and what a pass and a block lead to."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from labeling.rounds import StateError
+from models_app import registry
+from models_app.models import Promotion
+from tests import cast
+from tests.training import cast as labels
+from training import formats, gates, runs, snapshots
+from training.engine import evaluation
+from training.models import Evaluation, Run
+
+GOOD = {"proxy": {"win_rate": 0.8, "interval": [0.7, 0.88], "n": 200}, "length_ratio": 0.9, "distinct": 0.97}
+
+
+def blocked(result) -> list[str]:
+    return [check["name"] for check in gates.policy_checks(result) if not check["passed"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({}, []),
+        ({"proxy": {"win_rate": 0.6, "interval": [0.49, 0.7], "n": 50}}, ["Wins against its parent"]),
+        ({"proxy": None}, ["Wins against its parent"]),
+        ({"proxy": {"win_rate": 1.0, "interval": None, "n": 1}}, ["Wins against its parent"]),
+        ({"length_ratio": 1.2}, []),
+        ({"length_ratio": 1.21}, ["Length"]),
+        ({"distinct": 0.79}, ["Variety"]),
+        (
+            {"proxy": None, "length_ratio": None, "distinct": None},
+            ["Wins against its parent", "Length", "Variety"],
+        ),
+    ],
+)
+def test_a_policy_must_win_without_growing_long_or_monotonous(change, names):
+    result = {**GOOD, **change}
+    assert blocked(result) == names
+    assert all(check["says"].endswith(".") for check in gates.policy_checks(result))
+
+
+@pytest.fixture
+def campaign(folders):
+    return cast.make_campaign()
+
+
+def succeeded(campaign, margins: list[float], texts=("a b c", "d e f")) -> Run:
+    """Make a succeeded reward run whose model gives these margins to as many held-out votes for the first."""
+    family = campaign.model_family
+    if not campaign.snapshots.exists():
+        labels.judge(labels.make_task(cast.make_round(campaign), ("a", "b")), cast.make_user(), 1)
+    run = Run.objects.create(
+        campaign=campaign,
+        kind="reward",
+        snapshot=snapshots.cut(campaign),
+        parent=cast.make_policy(family),
+        status="running",
+    )
+    folder = runs.folder(run)
+    folder.mkdir(parents=True)
+    prompt = json.dumps([{"role": "user", "content": "Hello?"}])
+    pairs = [
+        {"prompt_id": f"p{n}", "prompt": prompt, "chosen": texts[0], "rejected": texts[1], "probability": 1.0,
+         "weight": 1.0, "rater": "ann", "round": 1, "split": "test"}
+        for n in range(len(margins))
+    ]  # fmt: skip
+    snapshots.write_parquet(folder / "pairs.parquet", formats.ENGINE_PAIRS, pairs)
+    pq.write_table(pa.table({"margin": pa.array(margins, pa.float64())}), folder / "test_votes.parquet")
+    ones, values = np.ones(len(margins)), np.array(margins)
+    test = evaluation.accuracy(ones, values, [pair["prompt_id"] for pair in pairs])
+    produced = labels.make_model(family, "reward", f"reward-{run.pk}")
+    Run.objects.filter(pk=run.pk).update(
+        status="succeeded", produced=produced, result={"test": test, "length_baseline": {"rule": "longer"}}
+    )
+    run.refresh_from_db()
+    return run
+
+
+def says(run: Run) -> dict[str, tuple[bool, str]]:
+    return {check["name"]: (check["passed"], check["says"]) for check in gates.evaluate(run).checks}
+
+
+@pytest.mark.django_db
+def test_a_reward_model_that_beats_chance_becomes_champion_by_its_report(campaign):
+    run = succeeded(campaign, [1.0] * 80 + [-1.0] * 20)
+    report = gates.evaluate(run)
+    assert report.passed
+    assert registry.champion(campaign.model_family, "reward") == run.produced
+    promotion = Promotion.objects.get()
+    assert promotion.gate["run"] == run.pk
+    assert promotion.gate["checks"] == report.checks
+    assert says(run)["Beats chance"][1].startswith("It agrees with 80.0% of 100 held-out votes")
+    assert "advisory" in says(run)["Enough comparisons"][1]
+    # a second evaluation is the same report, and no second promotion
+    assert gates.evaluate(run) == report
+    assert Promotion.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_chance_is_not_enough(campaign):
+    run = succeeded(campaign, [1.0] * 52 + [-1.0] * 48)
+    assert says(run)["Beats chance"] == (False, says(run)["Beats chance"][1])
+    assert "may be chance" in says(run)["Beats chance"][1]
+    assert registry.champion(campaign.model_family, "reward") is None
+
+
+@pytest.mark.django_db
+def test_no_held_out_votes_blocks_in_words(campaign):
+    run = succeeded(campaign, [])
+    assert says(run)["Beats chance"] == (
+        False,
+        "There is no held-out accuracy: there are no votes to test on yet.",
+    )
+
+
+@pytest.mark.django_db
+def test_a_model_that_is_clearly_worse_than_length_alone_is_blocked(campaign):
+    run = succeeded(campaign, [1.0] * 70 + [-1.0] * 30, texts=("much longer than", "that"))
+    passed, sentence = says(run)["Beats length alone"]
+    assert not passed
+    assert "Always preferring the longer answer agrees with 100.0%" in sentence
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("champions_hits", "passed", "words"),
+    [
+        (95, False, "clearly worse"),
+        (70, True, "excluded"),
+        (50, True, "a loss of more than a point is excluded"),
+    ],
+)
+def test_the_champion_is_compared_on_the_same_votes(campaign, monkeypatch, champions_hits, passed, words):
+    champion = labels.make_model(campaign.model_family, "reward", "old", status="champion")
+    run = succeeded(campaign, [1.0] * 70 + [-1.0] * 30)
+    theirs = np.array([1.0] * champions_hits + [-1.0] * (100 - champions_hits))
+    # what a checkpoint would answer: only its margins matter here, test_loop scores with a real one
+    monkeypatch.setattr(gates, "_margins", lambda version, pairs: theirs)
+    found, sentence = says(run)["Not worse than the champion"]
+    assert found is passed
+    assert words in sentence
+    assert Evaluation.objects.get(run=run).champion == champion
+
+
+@pytest.mark.django_db
+def test_only_what_succeeded_is_checked(campaign):
+    run = succeeded(campaign, [1.0])
+    Run.objects.filter(pk=run.pk).update(status="cancelled")
+    run.refresh_from_db()
+    with pytest.raises(StateError, match="is cancelled"):
+        gates.evaluate(run)
