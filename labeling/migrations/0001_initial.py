@@ -10,410 +10,1129 @@ import labeling.models.campaign
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('models_app', '0001_initial'),
+        ("models_app", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Campaign',
+            name="Campaign",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(max_length=60, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('description', models.TextField(blank=True)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default='active', max_length=8)),
-                ('scale', models.PositiveSmallIntegerField(choices=[(2, '2 points: A or B'), (4, '4 points: clearly or slightly better'), (7, '7 points: much, clearly, slightly better, or about the same')], default=7)),
-                ('allow_ties', models.BooleanField(default=True)),
-                ('overlap', models.PositiveSmallIntegerField(default=1, help_text='How many different raters judge each task.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(50)])),
-                ('lease_minutes', models.PositiveSmallIntegerField(default=15, help_text='How long a claimed task waits for its rater.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('tasks_per_round', models.PositiveIntegerField(default=400, help_text='How many tasks the next round asks.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('edit_share', models.FloatField(default=0.0, help_text="The share of a round's tasks that ask for a rewrite instead of a verdict.", validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1)])),
-                ('retrain_after', models.PositiveIntegerField(default=400, help_text='New labels in a round after which it closes and the models are retrained.', validators=[django.core.validators.MinValueValidator(1)])),
-                ('max_rounds', models.PositiveIntegerField(blank=True, help_text='The loop stops after this many rounds; empty for no end.', null=True)),
-                ('model_family', models.SlugField(max_length=80)),
-                ('stages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), default=labeling.models.campaign.default_stages, size=None)),
-                ('hyper', models.JSONField(blank=True, default=dict)),
-                ('loop_paused', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('sampling', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='models_app.samplingconfig')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("active", "Active"),
+                            ("paused", "Paused"),
+                            ("closed", "Closed"),
+                        ],
+                        default="active",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "scale",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (2, "2 points: A or B"),
+                            (4, "4 points: clearly or slightly better"),
+                            (7, "7 points: much, clearly, slightly better, or about the same"),
+                        ],
+                        default=7,
+                    ),
+                ),
+                ("allow_ties", models.BooleanField(default=True)),
+                (
+                    "overlap",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        help_text="How many different raters judge each task.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(50),
+                        ],
+                    ),
+                ),
+                (
+                    "lease_minutes",
+                    models.PositiveSmallIntegerField(
+                        default=15,
+                        help_text="How long a claimed task waits for its rater.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "tasks_per_round",
+                    models.PositiveIntegerField(
+                        default=400,
+                        help_text="How many tasks the next round asks.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "edit_share",
+                    models.FloatField(
+                        default=0.0,
+                        help_text="The share of a round's tasks that ask for a rewrite instead of a verdict.",
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1),
+                        ],
+                    ),
+                ),
+                (
+                    "retrain_after",
+                    models.PositiveIntegerField(
+                        default=400,
+                        help_text="New labels in a round after which it closes and the models are retrained.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "max_rounds",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="The loop stops after this many rounds; empty for no end.",
+                        null=True,
+                    ),
+                ),
+                ("model_family", models.SlugField(max_length=80)),
+                (
+                    "stages",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=12),
+                        default=labeling.models.campaign.default_stages,
+                        size=None,
+                    ),
+                ),
+                ("hyper", models.JSONField(blank=True, default=dict)),
+                ("loop_paused", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "sampling",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="models_app.samplingconfig",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Criterion',
+            name="Criterion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.SlugField(max_length=40)),
-                ('name', models.CharField(max_length=80)),
-                ('points', models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MinValueValidator(2), django.core.validators.MaxValueValidator(10)])),
-                ('required', models.BooleanField(default=False)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='criteria', to='labeling.campaign')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.SlugField(max_length=40)),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "points",
+                    models.PositiveSmallIntegerField(
+                        default=5,
+                        validators=[
+                            django.core.validators.MinValueValidator(2),
+                            django.core.validators.MaxValueValidator(10),
+                        ],
+                    ),
+                ),
+                ("required", models.BooleanField(default=False)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="criteria",
+                        to="labeling.campaign",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Guideline',
+            name="Guideline",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('text', models.TextField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='guidelines', to='labeling.campaign')),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("text", models.TextField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="guidelines",
+                        to="labeling.campaign",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Import',
+            name="Import",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('filename', models.CharField(blank=True, max_length=255)),
-                ('format', models.CharField(max_length=40)),
-                ('report', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='imports', to='labeling.campaign')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("filename", models.CharField(blank=True, max_length=255)),
+                ("format", models.CharField(max_length=40)),
+                ("report", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="imports",
+                        to="labeling.campaign",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='labeling.campaign')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="labeling.campaign",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Prompt',
+            name="Prompt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('messages', models.JSONField()),
-                ('content_hash', models.CharField(max_length=64)),
-                ('split', models.CharField(choices=[('train', 'Train'), ('validation', 'Validation'), ('test', 'Test')], max_length=10)),
-                ('language', models.CharField(blank=True, max_length=16)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), blank=True, default=list, size=None)),
-                ('meta', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prompts', to='labeling.campaign')),
-                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='prompts', to='labeling.import')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("messages", models.JSONField()),
+                ("content_hash", models.CharField(max_length=64)),
+                (
+                    "split",
+                    models.CharField(
+                        choices=[("train", "Train"), ("validation", "Validation"), ("test", "Test")],
+                        max_length=10,
+                    ),
+                ),
+                ("language", models.CharField(blank=True, max_length=16)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), blank=True, default=list, size=None
+                    ),
+                ),
+                ("meta", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prompts",
+                        to="labeling.campaign",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="prompts",
+                        to="labeling.import",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Round',
+            name="Round",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('origin', models.CharField(choices=[('loop', 'Sampled from policies'), ('import', 'Imported')], default='loop', max_length=8)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('generating', 'Generating answers'), ('open', 'Open'), ('closed', 'Closed'), ('cancelled', 'Cancelled')], default='draft', max_length=10)),
-                ('seed', models.BigIntegerField(default=0)),
-                ('task_target', models.PositiveIntegerField(default=0)),
-                ('responses_done', models.PositiveIntegerField(default=0)),
-                ('responses_total', models.PositiveIntegerField(default=0)),
-                ('generation_lease_until', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rounds', to='labeling.campaign')),
-                ('policies', models.ManyToManyField(blank=True, related_name='rounds', to='models_app.modelversion')),
-                ('sampling', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rounds', to='models_app.samplingconfig')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[("loop", "Sampled from policies"), ("import", "Imported")],
+                        default="loop",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("generating", "Generating answers"),
+                            ("open", "Open"),
+                            ("closed", "Closed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("seed", models.BigIntegerField(default=0)),
+                ("task_target", models.PositiveIntegerField(default=0)),
+                ("responses_done", models.PositiveIntegerField(default=0)),
+                ("responses_total", models.PositiveIntegerField(default=0)),
+                ("generation_lease_until", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rounds",
+                        to="labeling.campaign",
+                    ),
+                ),
+                (
+                    "policies",
+                    models.ManyToManyField(blank=True, related_name="rounds", to="models_app.modelversion"),
+                ),
+                (
+                    "sampling",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rounds",
+                        to="models_app.samplingconfig",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Response',
+            name="Response",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField(blank=True)),
-                ('text_hash', models.CharField(max_length=64)),
-                ('origin', models.CharField(choices=[('sampled', 'Sampled from a policy'), ('imported', 'Imported'), ('edited', 'Edited by a person'), ('written', 'Written by a person')], max_length=8)),
-                ('copy', models.PositiveSmallIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='responses', to=settings.AUTH_USER_MODEL)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='edits_of', to='labeling.response')),
-                ('policy', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='responses', to='models_app.modelversion')),
-                ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='responses', to='labeling.prompt')),
-                ('sampling', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='responses', to='models_app.samplingconfig')),
-                ('round', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='responses', to='labeling.round')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.TextField(blank=True)),
+                ("text_hash", models.CharField(max_length=64)),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("sampled", "Sampled from a policy"),
+                            ("imported", "Imported"),
+                            ("edited", "Edited by a person"),
+                            ("written", "Written by a person"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("copy", models.PositiveSmallIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="responses",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edits_of",
+                        to="labeling.response",
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="responses",
+                        to="models_app.modelversion",
+                    ),
+                ),
+                (
+                    "prompt",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="responses",
+                        to="labeling.prompt",
+                    ),
+                ),
+                (
+                    "sampling",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="responses",
+                        to="models_app.samplingconfig",
+                    ),
+                ),
+                (
+                    "round",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="responses",
+                        to="labeling.round",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RoundEvent',
+            name="RoundEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('before', models.CharField(max_length=10)),
-                ('after', models.CharField(max_length=10)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('round', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='labeling.round')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("before", models.CharField(max_length=10)),
+                ("after", models.CharField(max_length=10)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "round",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="labeling.round",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('compare', 'Comparison'), ('edit', 'Edit')], max_length=8)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('done', 'Done'), ('cancelled', 'Cancelled')], default='open', max_length=10)),
-                ('overlap', models.PositiveSmallIntegerField(default=1)),
-                ('counted', models.PositiveSmallIntegerField(default=0)),
-                ('selection', models.CharField(choices=[('random', 'Uniformly at random'), ('active', 'Chosen for what it teaches'), ('imported', 'Imported')], default='random', max_length=8)),
-                ('probability', models.FloatField(blank=True, null=True)),
-                ('external_id', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='labeling.campaign')),
-                ('prompt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tasks', to='labeling.prompt')),
-                ('round', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='labeling.round')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(choices=[("compare", "Comparison"), ("edit", "Edit")], max_length=8),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("done", "Done"), ("cancelled", "Cancelled")],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("overlap", models.PositiveSmallIntegerField(default=1)),
+                ("counted", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "selection",
+                    models.CharField(
+                        choices=[
+                            ("random", "Uniformly at random"),
+                            ("active", "Chosen for what it teaches"),
+                            ("imported", "Imported"),
+                        ],
+                        default="random",
+                        max_length=8,
+                    ),
+                ),
+                ("probability", models.FloatField(blank=True, null=True)),
+                ("external_id", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tasks",
+                        to="labeling.campaign",
+                    ),
+                ),
+                (
+                    "prompt",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tasks",
+                        to="labeling.prompt",
+                    ),
+                ),
+                (
+                    "round",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="labeling.round"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Slot',
+            name="Slot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('open', 'Open'), ('claimed', 'Claimed'), ('done', 'Done'), ('cancelled', 'Cancelled')], default='open', max_length=10)),
-                ('order_key', models.FloatField()),
-                ('lease', models.UUIDField(blank=True, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('order_shown', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slots', to='labeling.campaign')),
-                ('rater', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='slots', to=settings.AUTH_USER_MODEL)),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='slots', to='labeling.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("claimed", "Claimed"),
+                            ("done", "Done"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("order_key", models.FloatField()),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "order_shown",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None
+                    ),
+                ),
+                ("claimed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="slots",
+                        to="labeling.campaign",
+                    ),
+                ),
+                (
+                    "rater",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="slots",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="slots", to="labeling.task"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Skip',
+            name="Skip",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('skip', 'Skipped'), ('cannot_judge', 'Cannot judge')], default='skip', max_length=12)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('rater', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='skips', to=settings.AUTH_USER_MODEL)),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='skips', to='labeling.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("skip", "Skipped"), ("cannot_judge", "Cannot judge")],
+                        default="skip",
+                        max_length=12,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "rater",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="skips",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="skips", to="labeling.task"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Judgment',
+            name="Judgment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('idempotency_key', models.UUIDField()),
-                ('active_ms', models.PositiveIntegerField(blank=True, null=True)),
-                ('extra', models.BooleanField(default=False)),
-                ('withdrawn', models.BooleanField(default=False)),
-                ('imported', models.BooleanField(default=False)),
-                ('meta', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('verdict', models.SmallIntegerField()),
-                ('both_bad', models.BooleanField(default=False)),
-                ('criteria', models.JSONField(blank=True, default=dict)),
-                ('reasons', models.JSONField(blank=True, default=list)),
-                ('comment', models.TextField(blank=True)),
-                ('order_shown', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), size=None)),
-                ('guideline', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.guideline')),
-                ('rater', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('supersedes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='superseded_by', to='labeling.judgment')),
-                ('slot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='labeling.slot')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='labeling.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("idempotency_key", models.UUIDField()),
+                ("active_ms", models.PositiveIntegerField(blank=True, null=True)),
+                ("extra", models.BooleanField(default=False)),
+                ("withdrawn", models.BooleanField(default=False)),
+                ("imported", models.BooleanField(default=False)),
+                ("meta", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("verdict", models.SmallIntegerField()),
+                ("both_bad", models.BooleanField(default=False)),
+                ("criteria", models.JSONField(blank=True, default=dict)),
+                ("reasons", models.JSONField(blank=True, default=list)),
+                ("comment", models.TextField(blank=True)),
+                (
+                    "order_shown",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveSmallIntegerField(), size=None
+                    ),
+                ),
+                (
+                    "guideline",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="labeling.guideline",
+                    ),
+                ),
+                (
+                    "rater",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "supersedes",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="superseded_by",
+                        to="labeling.judgment",
+                    ),
+                ),
+                (
+                    "slot",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="labeling.slot",
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="labeling.task",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Edit',
+            name="Edit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('idempotency_key', models.UUIDField()),
-                ('active_ms', models.PositiveIntegerField(blank=True, null=True)),
-                ('extra', models.BooleanField(default=False)),
-                ('withdrawn', models.BooleanField(default=False)),
-                ('imported', models.BooleanField(default=False)),
-                ('meta', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('instruction', models.TextField(blank=True)),
-                ('distance', models.PositiveIntegerField(default=0)),
-                ('rater', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('supersedes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='superseded_by', to='labeling.edit')),
-                ('guideline', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='labeling.guideline')),
-                ('edited', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='edit', to='labeling.response')),
-                ('original', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='edits', to='labeling.response')),
-                ('slot', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='labeling.slot')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='labeling.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("idempotency_key", models.UUIDField()),
+                ("active_ms", models.PositiveIntegerField(blank=True, null=True)),
+                ("extra", models.BooleanField(default=False)),
+                ("withdrawn", models.BooleanField(default=False)),
+                ("imported", models.BooleanField(default=False)),
+                ("meta", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("instruction", models.TextField(blank=True)),
+                ("distance", models.PositiveIntegerField(default=0)),
+                (
+                    "rater",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "supersedes",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="superseded_by",
+                        to="labeling.edit",
+                    ),
+                ),
+                (
+                    "guideline",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="labeling.guideline",
+                    ),
+                ),
+                (
+                    "edited",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edit",
+                        to="labeling.response",
+                    ),
+                ),
+                (
+                    "original",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edits",
+                        to="labeling.response",
+                    ),
+                ),
+                (
+                    "slot",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="labeling.slot",
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="%(class)ss",
+                        to="labeling.task",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Draft',
+            name="Draft",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('data', models.JSONField(default=dict)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('rater', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to=settings.AUTH_USER_MODEL)),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='labeling.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("data", models.JSONField(default=dict)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "rater",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drafts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="drafts", to="labeling.task"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TaskResponse',
+            name="TaskResponse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('response', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='task_responses', to='labeling.response')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='task_responses', to='labeling.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "response",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="task_responses",
+                        to="labeling.response",
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="task_responses",
+                        to="labeling.task",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.AddField(
-            model_name='task',
-            name='responses',
-            field=models.ManyToManyField(related_name='tasks', through='labeling.TaskResponse', to='labeling.response'),
+            model_name="task",
+            name="responses",
+            field=models.ManyToManyField(
+                related_name="tasks", through="labeling.TaskResponse", to="labeling.response"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('scale__in', [2, 4, 7])), name='campaign_scale_known'),
+            model_name="campaign",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("scale__in", [2, 4, 7])), name="campaign_scale_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('overlap__gte', 1)), name='campaign_overlap_positive'),
+            model_name="campaign",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("overlap__gte", 1)), name="campaign_overlap_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('edit_share__gte', 0), ('edit_share__lte', 1)), name='campaign_edit_share_is_share'),
+            model_name="campaign",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("edit_share__gte", 0), ("edit_share__lte", 1)),
+                name="campaign_edit_share_is_share",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='criterion',
-            constraint=models.UniqueConstraint(fields=('campaign', 'key'), name='criterion_key_once'),
+            model_name="criterion",
+            constraint=models.UniqueConstraint(fields=("campaign", "key"), name="criterion_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='guideline',
-            constraint=models.UniqueConstraint(fields=('campaign', 'number'), name='guideline_number_once'),
+            model_name="guideline",
+            constraint=models.UniqueConstraint(fields=("campaign", "number"), name="guideline_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('campaign', 'user'), name='membership_once'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("campaign", "user"), name="membership_once"),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.UniqueConstraint(fields=('campaign', 'content_hash'), name='prompt_once_in_campaign'),
+            model_name="prompt",
+            constraint=models.UniqueConstraint(
+                fields=("campaign", "content_hash"), name="prompt_once_in_campaign"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.CheckConstraint(condition=models.Q(('split__in', ['train', 'validation', 'test'])), name='prompt_split_known'),
+            model_name="prompt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("split__in", ["train", "validation", "test"])), name="prompt_split_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='round',
-            constraint=models.UniqueConstraint(fields=('campaign', 'number'), name='round_number_once'),
+            model_name="round",
+            constraint=models.UniqueConstraint(fields=("campaign", "number"), name="round_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='round',
-            constraint=models.UniqueConstraint(condition=models.Q(('origin', 'loop'), ('status__in', ['draft', 'generating', 'open'])), fields=('campaign',), name='one_live_loop_round'),
+            model_name="round",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("origin", "loop"), ("status__in", ["draft", "generating", "open"])),
+                fields=("campaign",),
+                name="one_live_loop_round",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.UniqueConstraint(condition=models.Q(('origin', 'sampled')), fields=('prompt', 'policy', 'sampling', 'round', 'copy'), name='response_draw_once', nulls_distinct=False),
+            model_name="response",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("origin", "sampled")),
+                fields=("prompt", "policy", "sampling", "round", "copy"),
+                name="response_draw_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.UniqueConstraint(condition=models.Q(('origin', 'imported')), fields=('prompt', 'policy', 'text_hash', 'copy'), name='response_imported_once', nulls_distinct=False),
+            model_name="response",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("origin", "imported")),
+                fields=("prompt", "policy", "text_hash", "copy"),
+                name="response_imported_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('origin', 'sampled'), _negated=True), models.Q(('policy__isnull', False), ('sampling__isnull', False)), _connector='OR'), name='response_sampled_names_policy'),
+            model_name="response",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("origin", "sampled"), _negated=True),
+                    models.Q(("policy__isnull", False), ("sampling__isnull", False)),
+                    _connector="OR",
+                ),
+                name="response_sampled_names_policy",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('origin', 'edited'), _negated=True), models.Q(('author__isnull', False), ('parent__isnull', False)), _connector='OR'), name='response_edited_names_parent'),
+            model_name="response",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("origin", "edited"), _negated=True),
+                    models.Q(("author__isnull", False), ("parent__isnull", False)),
+                    _connector="OR",
+                ),
+                name="response_edited_names_parent",
+            ),
         ),
         migrations.AddIndex(
-            model_name='slot',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['campaign', 'order_key'], name='slot_next_open'),
+            model_name="slot",
+            index=models.Index(
+                condition=models.Q(("status", "open")),
+                fields=["campaign", "order_key"],
+                name="slot_next_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='slot',
-            index=models.Index(condition=models.Q(('status', 'claimed')), fields=['lease_until'], name='slot_lease_running_out'),
+            model_name="slot",
+            index=models.Index(
+                condition=models.Q(("status", "claimed")),
+                fields=["lease_until"],
+                name="slot_lease_running_out",
+            ),
         ),
         migrations.AddIndex(
-            model_name='slot',
-            index=models.Index(condition=models.Q(('status', 'claimed')), fields=['rater', 'campaign'], name='slot_held_by_rater'),
+            model_name="slot",
+            index=models.Index(
+                condition=models.Q(("status", "claimed")),
+                fields=["rater", "campaign"],
+                name="slot_held_by_rater",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['claimed', 'done'])), fields=('task', 'rater'), name='slot_one_per_rater_and_task'),
+            model_name="slot",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["claimed", "done"])),
+                fields=("task", "rater"),
+                name="slot_one_per_rater_and_task",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'claimed'), _negated=True), models.Q(('lease__isnull', False), ('lease_until__isnull', False), ('rater__isnull', False)), _connector='OR'), name='slot_claimed_has_lease'),
+            model_name="slot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "claimed"), _negated=True),
+                    models.Q(
+                        ("lease__isnull", False), ("lease_until__isnull", False), ("rater__isnull", False)
+                    ),
+                    _connector="OR",
+                ),
+                name="slot_claimed_has_lease",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='skip',
-            constraint=models.UniqueConstraint(fields=('task', 'rater'), name='skip_once'),
+            model_name="skip",
+            constraint=models.UniqueConstraint(fields=("task", "rater"), name="skip_once"),
         ),
         migrations.AddConstraint(
-            model_name='judgment',
-            constraint=models.UniqueConstraint(fields=('rater', 'idempotency_key'), name='judgment_submitted_once'),
+            model_name="judgment",
+            constraint=models.UniqueConstraint(
+                fields=("rater", "idempotency_key"), name="judgment_submitted_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgment',
-            constraint=models.UniqueConstraint(condition=models.Q(('extra', False), ('withdrawn', False)), fields=('slot',), name='judgment_one_per_slot'),
+            model_name="judgment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("extra", False), ("withdrawn", False)),
+                fields=("slot",),
+                name="judgment_one_per_slot",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgment',
-            constraint=models.UniqueConstraint(condition=models.Q(('supersedes__isnull', True)), fields=('task', 'rater'), name='judgment_one_chain_per_rater_and_task'),
+            model_name="judgment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("supersedes__isnull", True)),
+                fields=("task", "rater"),
+                name="judgment_one_chain_per_rater_and_task",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgment',
-            constraint=models.CheckConstraint(condition=models.Q(('extra', True), ('withdrawn', True), ('slot__isnull', False), _connector='OR'), name='judgment_counted_has_slot'),
+            model_name="judgment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("extra", True), ("withdrawn", True), ("slot__isnull", False), _connector="OR"
+                ),
+                name="judgment_counted_has_slot",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgment',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__gte', -3), ('verdict__lte', 3)), name='judgment_verdict_in_range'),
+            model_name="judgment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("verdict__gte", -3), ("verdict__lte", 3)),
+                name="judgment_verdict_in_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='judgment',
-            constraint=models.CheckConstraint(condition=models.Q(('both_bad', False), ('verdict', 0), _connector='OR'), name='judgment_both_bad_prefers_neither'),
+            model_name="judgment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("both_bad", False), ("verdict", 0), _connector="OR"),
+                name="judgment_both_bad_prefers_neither",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='edit',
-            constraint=models.UniqueConstraint(fields=('rater', 'idempotency_key'), name='edit_submitted_once'),
+            model_name="edit",
+            constraint=models.UniqueConstraint(
+                fields=("rater", "idempotency_key"), name="edit_submitted_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='edit',
-            constraint=models.UniqueConstraint(condition=models.Q(('extra', False), ('withdrawn', False)), fields=('slot',), name='edit_one_per_slot'),
+            model_name="edit",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("extra", False), ("withdrawn", False)),
+                fields=("slot",),
+                name="edit_one_per_slot",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='edit',
-            constraint=models.UniqueConstraint(condition=models.Q(('supersedes__isnull', True)), fields=('task', 'rater'), name='edit_one_chain_per_rater_and_task'),
+            model_name="edit",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("supersedes__isnull", True)),
+                fields=("task", "rater"),
+                name="edit_one_chain_per_rater_and_task",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='edit',
-            constraint=models.CheckConstraint(condition=models.Q(('extra', True), ('withdrawn', True), ('slot__isnull', False), _connector='OR'), name='edit_counted_has_slot'),
+            model_name="edit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("extra", True), ("withdrawn", True), ("slot__isnull", False), _connector="OR"
+                ),
+                name="edit_counted_has_slot",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='draft',
-            constraint=models.UniqueConstraint(fields=('task', 'rater'), name='draft_once'),
+            model_name="draft",
+            constraint=models.UniqueConstraint(fields=("task", "rater"), name="draft_once"),
         ),
         migrations.AddConstraint(
-            model_name='taskresponse',
-            constraint=models.UniqueConstraint(fields=('task', 'position'), name='task_position_once'),
+            model_name="taskresponse",
+            constraint=models.UniqueConstraint(fields=("task", "position"), name="task_position_once"),
         ),
         migrations.AddConstraint(
-            model_name='taskresponse',
-            constraint=models.UniqueConstraint(fields=('task', 'response'), name='task_response_once'),
+            model_name="taskresponse",
+            constraint=models.UniqueConstraint(fields=("task", "response"), name="task_response_once"),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('campaign', 'external_id'), name='task_imported_once'),
+            model_name="task",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=("campaign", "external_id"),
+                name="task_imported_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('counted__lte', models.F('overlap'))), name='task_counted_within_overlap'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("counted__lte", models.F("overlap"))), name="task_counted_within_overlap"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('probability__isnull', True), models.Q(('probability__gt', 0), ('probability__lte', 1)), _connector='OR'), name='task_probability_is_probability'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("probability__isnull", True),
+                    models.Q(("probability__gt", 0), ("probability__lte", 1)),
+                    _connector="OR",
+                ),
+                name="task_probability_is_probability",
+            ),
         ),
     ]

@@ -5,15 +5,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('labeling', '0002_append_only'),
+        ("labeling", "0002_append_only"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.UniqueConstraint(fields=('lease',), name='slot_lease_once'),
+            model_name="slot",
+            constraint=models.UniqueConstraint(fields=("lease",), name="slot_lease_once"),
         ),
     ]
