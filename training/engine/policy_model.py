@@ -14,7 +14,7 @@ from models_app.backends import Policy
 from training.engine.config import EngineError
 from training.engine.data import Reply, pad
 from training.engine.evaluation import Floats
-from training.engine.optimisation import autocast, device
+from training.engine.optimisation import attention, autocast, device
 from training.engine.reward_model import load_config
 
 SCORING_BATCH = 32
@@ -33,7 +33,9 @@ def load_policy_model(location: str) -> tuple[Any, Any]:
         )
     try:
         tokenizer = AutoTokenizer.from_pretrained(location)
-        model = AutoModelForCausalLM.from_pretrained(location, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(
+            location, dtype=torch.float32, attn_implementation=attention()
+        )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EngineError(f"The policy {location} cannot be loaded: {error}") from None
     if tokenizer.chat_template is None:

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from training.engine.config import EngineError
 from training.engine.data import pad
 from training.engine.evaluation import Floats
-from training.engine.optimisation import autocast, device
+from training.engine.optimisation import attention, autocast, device
 
 SCORING_BATCH = 64
 
@@ -49,7 +49,9 @@ def grow_reward_model(trunk: str, seed: int) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(trunk)
         torch.manual_seed(seed)
-        model = AutoModelForSequenceClassification.from_pretrained(trunk, num_labels=1, dtype=torch.float32)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            trunk, num_labels=1, dtype=torch.float32, attn_implementation=attention()
+        )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EngineError(f"No reward model can be grown from {trunk}: {error}") from None
     if tokenizer.pad_token is None:
