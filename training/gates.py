@@ -10,7 +10,9 @@ from django.db import transaction
 
 from labeling.rounds import StateError
 from models_app import registry, scoring
+from models_app.backends import BackendError
 from models_app.models import ModelVersion
+from models_app.registry import ModelError
 from preferences.intervals import paired_difference
 from preferences.types import Estimate
 from training import runs
@@ -64,8 +66,7 @@ def reward_checks(run: Run, champion: ModelVersion | None) -> list[Check]:
     if len(mine):
         checks.append(_beats_length(run.result, pairs, mine, probability, prompts))
         if champion is not None and champion != run.produced:
-            theirs = hits(probability, _margins(champion, pairs))
-            checks.append(_beats_champion(champion, paired_difference(mine, theirs, prompts)))
+            checks.append(_beats_champion(champion, pairs, mine, probability, prompts))
     checks.append(_advisory(run.snapshot.counts.get("comparisons", 0)))
     return checks
 
@@ -101,7 +102,15 @@ def _beats_length(
     return _check("Beats length alone", not clearly_worse, gap.value, gap.interval, gap.n, says)
 
 
-def _beats_champion(champion: ModelVersion, gap: Estimate) -> Check:
+def _beats_champion(
+    champion: ModelVersion, pairs: list[Pair], mine: Floats, probability: Floats, prompts: list[str]
+) -> Check:
+    try:
+        theirs = hits(probability, _margins(champion, pairs))
+    except (BackendError, ModelError) as error:
+        says = f"{champion.name} cannot score the same votes: {error} A person may promote with a reason."
+        return _check("Not worse than the champion", False, None, None, 0, says)
+    gap = paired_difference(mine, theirs, prompts)
     worse = gap.interval is not None and gap.interval.high < 0
     says = f"On the same votes as {champion.name} it is {_gap(gap)}"
     if worse:

@@ -149,6 +149,14 @@ def test_the_champion_is_compared_on_the_same_votes(campaign, monkeypatch, champ
 
 
 @pytest.mark.django_db
+def test_a_champion_that_is_gone_leaves_the_decision_to_a_person(campaign):
+    labels.make_model(campaign.model_family, "reward", "old", location="/nowhere", status="champion")
+    passed, sentence = says(succeeded(campaign, [1.0] * 10))["Not worse than the champion"]
+    assert not passed
+    assert "old cannot score the same votes" in sentence
+
+
+@pytest.mark.django_db
 def test_only_what_succeeded_is_checked(campaign):
     run = succeeded(campaign, [1.0])
     Run.objects.filter(pk=run.pk).update(status="cancelled")
