@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,60 +14,173 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('family', models.SlugField(max_length=80)),
-                ('kind', models.CharField(choices=[('policy', 'Policy'), ('reward', 'Reward model')], max_length=8)),
-                ('name', models.CharField(max_length=200)),
-                ('backend', models.CharField(choices=[('transformers', 'Transformers checkpoint'), ('openai_compatible', 'Chat-completions server'), ('imported', 'Imported answers')], max_length=20)),
-                ('location', models.CharField(blank=True, max_length=500)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('status', models.CharField(choices=[('candidate', 'Candidate'), ('champion', 'Champion'), ('retired', 'Retired')], default='candidate', max_length=10)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='models_app.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("family", models.SlugField(max_length=80)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("policy", "Policy"), ("reward", "Reward model")], max_length=8
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "backend",
+                    models.CharField(
+                        choices=[
+                            ("transformers", "Transformers checkpoint"),
+                            ("openai_compatible", "Chat-completions server"),
+                            ("imported", "Imported answers"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("location", models.CharField(blank=True, max_length=500)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "Candidate"),
+                            ("champion", "Champion"),
+                            ("retired", "Retired"),
+                        ],
+                        default="candidate",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="models_app.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Promotion',
+            name="Promotion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('gate', models.JSONField(blank=True, null=True)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('previous', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='models_app.modelversion')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='models_app.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("gate", models.JSONField(blank=True, null=True)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "previous",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="models_app.modelversion",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="promotions",
+                        to="models_app.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SamplingConfig',
+            name="SamplingConfig",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('temperature', models.FloatField(default=1.0)),
-                ('top_p', models.FloatField(default=1.0)),
-                ('max_new_tokens', models.PositiveIntegerField(default=96)),
-                ('seed', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("temperature", models.FloatField(default=1.0)),
+                ("top_p", models.FloatField(default=1.0)),
+                ("max_new_tokens", models.PositiveIntegerField(default=96)),
+                ("seed", models.BigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('temperature', 'top_p', 'max_new_tokens', 'seed'), name='sampling_config_once'), models.CheckConstraint(condition=models.Q(('max_new_tokens__gt', 0), ('temperature__gt', 0), ('top_p__gt', 0), ('top_p__lte', 1)), name='sampling_config_in_range')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("temperature", "top_p", "max_new_tokens", "seed"), name="sampling_config_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("max_new_tokens__gt", 0),
+                            ("temperature__gt", 0),
+                            ("top_p__gt", 0),
+                            ("top_p__lte", 1),
+                        ),
+                        name="sampling_config_in_range",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('family', 'kind', 'name'), name='model_name_once_in_family'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(
+                fields=("family", "kind", "name"), name="model_name_once_in_family"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'champion')), fields=('family', 'kind'), name='one_champion_of_a_kind_in_family'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "champion")),
+                fields=("family", "kind"),
+                name="one_champion_of_a_kind_in_family",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.CheckConstraint(condition=models.Q(('backend', 'imported'), models.Q(('location', ''), _negated=True), _connector='OR'), name='model_has_location'),
+            model_name="modelversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("backend", "imported"), models.Q(("location", ""), _negated=True), _connector="OR"
+                ),
+                name="model_has_location",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotion',
-            constraint=models.CheckConstraint(condition=models.Q(('gate__isnull', False), models.Q(('by__isnull', False), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='promotion_by_gate_or_named_person'),
+            model_name="promotion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("gate__isnull", False),
+                    models.Q(("by__isnull", False), models.Q(("reason", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="promotion_by_gate_or_named_person",
+            ),
         ),
     ]
