@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from labeling import assignment, campaigns, judgments, rounds
@@ -200,6 +200,31 @@ def test_many_raters_at_once_never_pass_the_overlap_nor_judge_twice():
     assert set(Task.objects.values_list("counted", "status")) == {(3, Task.Status.DONE)}
     assert not Slot.objects.filter(status__in=[Slot.Status.OPEN, Slot.Status.CLAIMED]).exists()
     assert Slot.objects.filter(status=Slot.Status.DONE).count() == 45
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_steps_over_what_others_are_just_claiming():
+    rater, other, third = make_user(), make_user(), make_user()
+    campaign = make_campaign(raters=(rater, other, third))
+    make_open_round(campaign, comparisons=2)
+    got: list[int | None] = []
+
+    def work(who):
+        try:
+            slot = assignment.claim(who, campaign)
+            got.append(slot and slot.pk)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        first = assignment.claim(rater, campaign)
+        for who in (other, third):  # the first claim isn't committed yet, and they don't wait for it
+            thread = threading.Thread(target=work, args=(who,), daemon=True)
+            thread.start()
+            thread.join(timeout=30)
+        assert len(got) == 2
+    assert got[0] not in (None, first.pk)
+    assert got[1] is None
 
 
 @pytest.mark.django_db(transaction=True)
