@@ -74,14 +74,16 @@ def take(rater: User, campaign: Campaign) -> Slot | None:
     """Claim what is open, in a transaction of its own."""
     with transaction.atomic():
         # The lock lets one rater's claims from several tabs follow each other.
-        minutes = (
+        # (Not values_list: with it, Django would lock the campaign's row instead.)
+        membership = (
             Membership.objects.select_for_update(of=("self",), no_key=True)
             .filter(user=rater, campaign=campaign, campaign__status=Campaign.Status.ACTIVE)
-            .values_list("campaign__lease_minutes", flat=True)
+            .select_related("campaign")
+            .first()
         )
-        for lease_minutes in minutes:
+        if membership is not None:
             now = timezone.now()
-            until = now + timedelta(minutes=lease_minutes)
+            until = now + timedelta(minutes=membership.campaign.lease_minutes)
             values = {"rater": rater.pk, "campaign": campaign.pk, "now": now, "until": until}
             for slot in Slot.objects.raw(CLAIM, values):
                 return slot
