@@ -51,6 +51,14 @@ class SettingsForm(CampaignModelForm):
             "edit_share", "retrain_after", "max_rounds", "stages", "hyper",
         ]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
+        labels = {
+            "overlap": _("Judgments per task"),
+            "lease_minutes": _("Minutes per task"),
+            "tasks_per_round": _("Tasks per round"),
+            "edit_share": _("Share of edits"),
+            "retrain_after": _("Retrain after"),
+            "max_rounds": _("Rounds"),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

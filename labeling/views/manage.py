@@ -139,7 +139,7 @@ def raters(request: HttpRequest, slug: str) -> HttpResponse:
     """Show who may rate and how much each has done, and add people."""
     campaign = named(request, slug)
     could = User.objects.filter(role__in=[Role.RATER, Role.MANAGER], imported=False, is_active=True)
-    could = could.exclude(memberships__campaign=campaign).order_by("username")
+    could = could.exclude(simulated=True).exclude(memberships__campaign=campaign).order_by("username")
     form = AddRatersForm(request.POST or None, choices=could)
     if request.method == "POST" and form.is_valid():
         for user in form.cleaned_data["users"]:

@@ -60,13 +60,13 @@ function plot(points) {
   const base = HEIGHT - BOTTOM;
   svg.append(
     node("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: base, y2: base }),
+    points.length > 1
+      ? node("polyline", { class: "line", points: points.map(([s, v]) => `${x(s).toFixed(1)},${y(v).toFixed(1)}`).join(" ") })
+      : node("circle", { class: "dot", cx: x(steps[0]), cy: y(values[0]), r: 3 }),
     node("text", { x: LEFT, y: 10 }, short(high)),
     node("text", { x: LEFT, y: base - 3 }, high === low ? "" : short(low)),
     node("text", { x: LEFT, y: HEIGHT - 5 }, String(firstStep)),
     node("text", { x: WIDTH - RIGHT, y: HEIGHT - 5, "text-anchor": "end" }, String(lastStep)),
-    points.length > 1
-      ? node("polyline", { class: "line", points: points.map(([s, v]) => `${x(s).toFixed(1)},${y(v).toFixed(1)}`).join(" ") })
-      : node("circle", { class: "dot", cx: x(steps[0]), cy: y(values[0]), r: 3 }),
   );
   return svg;
 }

@@ -1,0 +1,199 @@
+"""A manager makes a campaign, fills it, changes it, and sees how far it is."""
+
+import gzip
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AuditEvent
+from labeling import campaigns
+from labeling.models import Campaign, Prompt, Round
+from models_app import registry
+from models_app.demo import corpus
+from tests.cast import make_campaign, make_open_round, make_prompt, make_user
+
+pytestmark = pytest.mark.django_db
+DEMO_POLICY = corpus.__file__.replace("corpus.py", "policy")
+
+SETTINGS = {
+    "name": "Kitchen talk", "scale": 4, "allow_ties": "on", "overlap": 2, "lease_minutes": 10,
+    "tasks_per_round": 50, "edit_share": 0.1, "retrain_after": 40, "max_rounds": 3, "temperature": 0.9,
+    "stages": ["sft", "best_of_n"], "top_p": 0.95, "max_new_tokens": 64, "base": "none",
+}  # fmt: skip
+
+
+@pytest.fixture
+def manager():
+    return make_user("manager", username="mara")
+
+
+@pytest.fixture
+def client(manager):
+    client = Client()
+    client.force_login(manager)
+    return client
+
+
+def test_a_new_campaign_has_its_settings_guideline_and_policy(client, manager):
+    form = {**SETTINGS, "guideline": "Be *kind*.", "base": "transformers", "location": DEMO_POLICY}
+    done = client.post(reverse("new_campaign"), form)
+    assert done["Location"] == reverse("import", args=["kitchen-talk"])
+    campaign = Campaign.objects.get()
+    assert (campaign.scale, campaign.overlap, campaign.stages) == (4, 2, ["sft", "best_of_n"])
+    assert str(campaign.sampling) == "T=0.9 top-p=0.95 ≤64 tokens, seed 0"
+    assert campaign.guidelines.get().text == "Be *kind*."
+    assert registry.champion("kitchen-talk", "policy").location == DEMO_POLICY
+    again = client.post(reverse("new_campaign"), SETTINGS)
+    assert "There is already a campaign at “kitchen-talk”." in again.text
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "says"),
+    [
+        ({"name": "…"}, None, "at least one letter or digit"),
+        ({"overlap": 0}, "overlap", "greater than or equal to 1"),
+        ({"scale": 5}, "scale", "Select a valid choice"),
+        ({"edit_share": 2}, "edit_share", "less than or equal to 1"),
+        ({"hyper": '{"polcy": {}}'}, "hyper", "object with “reward” and “policy”"),
+        ({"base": "existing"}, "existing", "Choose one of the registered models"),
+        ({"base": "transformers"}, "location", "Say where the model is"),
+        (
+            {"base": "transformers", "location": "/no/such/model"},
+            "location",
+            "There is no folder /no/such/model",
+        ),
+        ({"base": "openai_compatible", "location": "http://x"}, "server_model", "Name the model"),
+    ],
+)
+def test_a_bad_setting_is_named_and_nothing_is_made(client, change, field, says):
+    page = client.post(reverse("new_campaign"), {**SETTINGS, **change})
+    assert page.status_code == 200
+    errors = page.context["form"].errors
+    assert says in str(errors)
+    assert field is None or field in errors
+    assert not Campaign.objects.exists()
+    assert not registry.ModelVersion.objects.exists()
+
+
+def test_changed_settings_are_audited_with_what_they_were(client, manager):
+    campaign = make_campaign(by=manager)
+    client.post(reverse("campaign_settings", args=[campaign.slug]), {**SETTINGS, "overlap": 3})
+    campaign.refresh_from_db()
+    assert campaign.overlap == 3
+    event = AuditEvent.objects.get(action="change campaign")
+    assert (event.detail["before"]["overlap"], event.detail["after"]["overlap"]) == ("1", "3")
+
+
+def test_a_guideline_is_versioned_rendered_and_cannot_run_script(client, manager):
+    campaign = make_campaign(by=manager, guideline="")
+    address = reverse("guideline", args=[campaign.slug])
+    client.post(address, {"text": "# First"})
+    page = client.post(address, {"text": "**Second** <script>alert(1)</script>"}, follow=True)
+    assert list(campaign.guidelines.values_list("number", flat=True)) == [1, 2]
+    assert "<strong>Second</strong>" in page.text
+    assert "<script>alert" not in page.text
+
+
+def test_raters_are_added_counted_and_removed(client, manager):
+    campaign = make_campaign(by=manager)
+    rafi = make_user(username="rafi")
+    address = reverse("campaign_raters", args=[campaign.slug])
+    assert "rafi" in client.post(address, {"users": [rafi.pk]}, follow=True).text
+    assert campaigns.visible_to(rafi).get() == campaign
+    client.post(reverse("remove_rater", args=[campaign.slug, rafi.pk]))
+    assert not campaigns.visible_to(rafi).exists()
+
+
+def test_an_import_is_checked_then_kept(client, manager):
+    campaign = make_campaign(by=manager)
+    address = reverse("import", args=[campaign.slug])
+    rows = [{"prompt": f"Question {n}?", "chosen": "Yes.", "rejected": "No."} for n in range(3)]
+    upload = gzip.compress("\n".join(map(json.dumps, rows)).encode())
+
+    checked = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload), "dry_run": "on"})
+    assert "This would be imported" in checked.text
+    assert not Prompt.objects.exists()
+    kept = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload)})
+    assert "Imported" in kept.text
+    assert Prompt.objects.count() == 3
+    again = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload)})
+    assert "0 new, 3 known already" in again.text
+
+
+@pytest.mark.parametrize(
+    ("upload", "says"),
+    [
+        (gzip.compress(b'{"prompt": "How?"}\n' * 50)[:-20], "truncated|ends|cut|incomplete|damaged"),
+        (b'{"prompt": "How?"}\n' * 699 + b"{oops", "700"),
+        (b"\xff\xfe\x00", "UTF-8|text"),
+    ],
+)
+def test_a_bad_upload_is_refused_by_line_and_changes_nothing(client, manager, upload, says):
+    campaign = make_campaign(by=manager)
+    page = client.post(
+        reverse("import", args=[campaign.slug]), {"file": SimpleUploadedFile("p.jsonl", upload)}
+    )
+    assert "Nothing was imported" in page.text or page.context["form"].errors
+    shown = page.text[page.text.index("<main") :]
+    assert any(word in shown for word in says.split("|"))
+    assert not Prompt.objects.exists()
+
+
+def test_neither_or_both_of_file_and_text_is_said_so(client, manager):
+    campaign = make_campaign(by=manager)
+    page = client.post(reverse("import", args=[campaign.slug]), {"dry_run": "on"})
+    assert "one of the two" in page.text
+
+
+def test_a_round_is_started_closed_and_refused_in_words(client, manager):
+    campaign = make_campaign(by=manager)
+    start = reverse("start_round", args=[campaign.slug])
+    page = client.post(start, follow=True)
+    assert "no champion policy" in page.text
+    policy = registry.register(campaign.model_family, "policy", "base", "imported")
+    registry.promote(policy, by=manager, reason="to begin")
+    assert "no prompts yet" in client.post(start, follow=True).text
+    assert not Round.objects.exists()
+    make_prompt(campaign)
+    client.post(start)
+    round_ = Round.objects.get()
+    assert round_.status == Round.Status.GENERATING
+    assert "already has a round under way" in client.post(start, follow=True).text
+    end = reverse("end_round", args=[campaign.slug, round_.number])
+    assert "can&#x27;t become closed" in client.post(end, {"how": "close"}, follow=True).text
+    client.post(end, {"how": "cancel", "reason": "wrong prompts"})
+    assert round_.events.get(after="cancelled").reason == "wrong prompts"
+
+
+def test_pausing_stops_assignment_and_the_loop_and_says_why(client, manager):
+    campaign = make_campaign(by=manager)
+    client.post(reverse("set_status", args=[campaign.slug]), {"status": "paused"})
+    page = client.post(
+        reverse("set_loop", args=[campaign.slug]), {"paused": "yes", "reason": "Sunday"}, follow=True
+    )
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.loop_paused) == ("paused", "Sunday")
+    client.post(reverse("set_loop", args=[campaign.slug]), {"paused": "no"})
+    campaign.refresh_from_db()
+    assert campaign.loop_paused == ""
+    page = client.post(reverse("set_status", args=[campaign.slug]), {"status": "asleep"}, follow=True)
+    assert "can&#x27;t be “asleep”" in page.text
+
+
+def test_the_list_asks_as_many_queries_for_many_campaigns_as_for_one(
+    client, manager, django_assert_max_num_queries
+):
+    make_open_round(make_campaign(by=manager), comparisons=2)
+    address = reverse("campaigns")
+    client.get(address)
+    with django_assert_max_num_queries(8) as one:
+        client.get(address)
+    cost = len(one)
+    for _ in range(5):
+        make_open_round(make_campaign(by=manager, raters=(make_user(),)))
+    with django_assert_max_num_queries(cost):
+        page = client.get(address)
+    assert page.text.count("/campaigns/campaign-") == 6
