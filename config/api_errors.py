@@ -13,6 +13,7 @@ from labeling.import_source import SourceError
 from labeling.rounds import StateError
 from labeling.submissions import SubmissionError
 from models_app.registry import ModelError
+from training.exports import ExportError
 from training.runs import RunError
 from training.snapshots import SnapshotError
 
@@ -36,6 +37,8 @@ def translate(error: Exception) -> Exception:
         case DjangoValidationError():
             problems = error.message_dict if hasattr(error, "error_dict") else {"detail": error.messages}
             return exceptions.ValidationError(problems)
+        case ExportError():
+            return exceptions.ValidationError({"format": [str(error)]})
         case ModelError() | SourceError():
             return exceptions.ValidationError({"detail": [str(error)]})
         case StateError() | RunError() | LeaseError() | SnapshotError():

@@ -1,11 +1,13 @@
 """What a run shows of itself: its curves and its log."""
 
 import math
+import re
 from collections import deque
 
 from training import runs
 from training.models import Run, RunMetric
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 LOG_LINES = 200
 POINTS = 400  # per curve: what a screen can show
 
@@ -14,7 +16,7 @@ def log_tail(run: Run) -> str:
     """Return the last lines that the engine wrote."""
     try:
         with (runs.folder(run) / "log.txt").open(errors="replace") as lines:
-            return "".join(deque(lines, LOG_LINES))
+            return COLOUR.sub("", "".join(deque(lines, LOG_LINES)))
     except FileNotFoundError:
         return ""
 

@@ -10,12 +10,14 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import require, signed_in_user
 from labeling import campaigns, quality
-from labeling.models import Campaign, Edit, Round, Task
+from labeling.models import Campaign, Edit, Prompt, Round, Task
 from models_app.models import ModelVersion
 from preferences.types import Estimate, Interval
 from training import loop
 from training.models import Run
 
+LIVE_ROUND = {Round.Status.DRAFT, Round.Status.GENERATING, Round.Status.OPEN}
+LIVE_RUN = {Run.Status.QUEUED, Run.Status.RUNNING}
 NEWEST = 20  # rounds, runs and models of each kind on the page
 
 
@@ -76,15 +78,16 @@ def overview(campaign: Campaign) -> dict[str, Any]:
         "rounds": [(round_, progress(round_)) for round_ in rounds],
         "runs": runs,
         "models": models,
-        "next_step": loop.describe(campaign),
+        "step": loop.decide(loop.read_facts(campaign)),
         "judgments": quality.counted(campaign).count(),
         "edits": Edit.objects.filter(**live).count(),
-        "prompts": prompts,
+        "prompts": [(split.label, prompts[split]) for split in Prompt.Split if split in prompts],
         "n_prompts": sum(prompts.values()),
         "figures": quality.measure(campaign),
         "reward_accuracy": reward_accuracy(campaign),
         "win_rate": win_rate(campaign),
-        "round_live": any(r.status in {"draft", "generating", "open"} and r.origin == "loop" for r in rounds),
+        "under_way": any(r.status in LIVE_ROUND and r.origin == Round.Origin.LOOP for r in rounds)
+        or any(run.status in LIVE_RUN for run in runs),
     }
 
 

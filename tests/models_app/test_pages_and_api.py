@@ -1,0 +1,96 @@
+"""Models are registered after a look at what they name."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from models_app.demo import corpus
+from models_app.models import ModelVersion
+from tests.cast import make_user
+
+pytestmark = pytest.mark.django_db
+DEMO_POLICY = corpus.__file__.replace("corpus.py", "policy")
+
+
+@pytest.fixture
+def client():
+    client = Client()
+    client.force_login(make_user("manager", username="mara"))
+    return client
+
+
+FORM = {
+    "family": "kitchen",
+    "kind": "policy",
+    "name": "base",
+    "backend": "transformers",
+    "location": DEMO_POLICY,
+}
+
+
+def test_a_checkpoint_becomes_a_candidate(client):
+    done = client.post(reverse("register_model"), FORM)
+    version = ModelVersion.objects.get()
+    assert done["Location"] == reverse("model", args=[version.pk])
+    assert version.status == "candidate"
+    assert version.created_by.username == "mara"
+    assert "base" in client.get(reverse("models")).text
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"location": "/no/such/folder"}, "There is no folder /no/such/folder"),
+        ({"kind": "reward"}, "needs a checkpoint that scores answers"),
+        ({"location": ""}, "Say where the model is"),
+        ({"backend": "openai_compatible", "location": "http://127.0.0.1:9/v1"}, "Name the model"),
+        (
+            {"backend": "openai_compatible", "location": "http://127.0.0.1:9/v1", "server_model": "m"},
+            "127.0.0.1:9",
+        ),
+        ({"backend": "openai_compatible", "kind": "reward", "location": "http://x"}, "be a reward model"),
+    ],
+)
+def test_what_could_never_answer_is_refused_in_words_by_page_and_api(client, change, says):
+    page = client.post(reverse("register_model"), {**FORM, **change})
+    assert says in str(page.context["form"].errors)
+    body = {**FORM, **change}
+    body["options"] = {"model": body.pop("server_model", "")}
+    answer = client.post(reverse("api_models"), body, content_type="application/json")
+    assert answer.status_code == 400
+    assert says in str(answer.json())
+    assert not ModelVersion.objects.exists()
+
+
+def test_a_name_is_taken_once_in_a_family(client):
+    client.post(reverse("register_model"), FORM)
+    assert "already has a policy named “base”" in client.post(reverse("register_model"), FORM).text
+
+
+def test_promotion_and_return_by_api(client):
+    first, second = (
+        client.post(reverse("api_models"), {**FORM, "name": name}, content_type="application/json").json()
+        for name in ["one", "two"]
+    )
+    promote = {"content_type": "application/json", "data": {"reason": "better"}}
+    assert client.post(reverse("api_promote", args=[first["id"]]), **promote).status_code == 201
+    made = client.post(reverse("api_promote", args=[second["id"]]), **promote).json()
+    assert (made["version"], made["previous"]) == (second["id"], first["id"])
+    assert client.post(reverse("api_promote", args=[second["id"]]), **promote).status_code == 400
+    back = {"family": "kitchen", "kind": "policy", "reason": "it rambles"}
+    answer = client.post(reverse("api_roll_back"), back, content_type="application/json")
+    assert answer.json()["version"] == first["id"]
+    champions = client.get(reverse("api_models"), {"status": "champion"}).json()["results"]
+    assert [c["name"] for c in champions] == ["one"]
+
+
+def test_the_list_asks_as_many_queries_for_many_models_as_for_one(client, django_assert_max_num_queries):
+    client.post(reverse("register_model"), FORM)
+    client.get(reverse("models"))
+    with django_assert_max_num_queries(7) as one:
+        client.get(reverse("models"))
+    cost = len(one)
+    for number in range(5):
+        client.post(reverse("register_model"), {**FORM, "name": str(number), "backend": "imported"})
+    with django_assert_max_num_queries(cost):
+        client.get(reverse("models"))
