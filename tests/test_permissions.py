@@ -138,7 +138,7 @@ def named_patterns(patterns: list[Any]) -> Iterator[URLPattern]:
 
 
 @pytest.fixture
-def world() -> dict[str, Any]:
+def world():
     """Make one of everything that an address can name."""
     manager, researcher = make_user(Role.MANAGER), make_user(Role.RESEARCHER)
     member, outsider = make_user(), make_user()
@@ -178,8 +178,8 @@ def world() -> dict[str, Any]:
     lease = {"lease": str(slot.lease), "idempotency_key": str(uuid4())}
     registration = {"family": campaign.slug, "kind": "policy", "name": "another", "backend": "imported"}
     settings = {
-        "name": "Another", "scale": 7, "overlap": 1, "lease_minutes": 15, "tasks_per_round": 10, "edit_share": 0,
-        "retrain_after": 10, "temperature": 1, "top_p": 1, "max_new_tokens": 9, "base": "none",
+        "name": "Another", "scale": 7, "overlap": 1, "lease_minutes": 15, "tasks_per_round": 10,
+        "edit_share": 0, "retrain_after": 10, "temperature": 1, "top_p": 1, "max_new_tokens": 9, "base": "none",
     }  # fmt: skip
     invitation = {"username": "nina", "role": "rater"}
     body = {
@@ -221,7 +221,7 @@ def world() -> dict[str, Any]:
 
 
 def address(world: dict[str, Any], pattern: URLPattern) -> str:
-    name = pattern.name
+    name = pattern.name or ""
     known = world["args"].get(name)
     if known is None:
         names = set(pattern.pattern.converters)
@@ -242,7 +242,7 @@ def outcome(client: Client, method: str, url: str, body: dict[str, Any]) -> int 
         transaction.set_rollback(True)
     if response.status_code == 302 and response["Location"].startswith("/login/?next="):
         return LOGIN
-    return response.status_code
+    return int(response.status_code)
 
 
 PATTERNS = {pattern.name: pattern for pattern in named_patterns(get_resolver().url_patterns)}
