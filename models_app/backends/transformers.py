@@ -18,7 +18,7 @@ from transformers import (
 
 from models_app.backends import BackendError, Conversation, SamplingParams
 
-BATCH = 64
+BATCH = 128
 SCORE_TOKENS = 16_384
 _ANSWERING_HEADS = ("CausalLM", "LMHeadModel", "ConditionalGeneration")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
