@@ -179,7 +179,8 @@ def world():
     registration = {"family": campaign.slug, "kind": "policy", "name": "another", "backend": "imported"}
     settings = {
         "name": "Another", "scale": 7, "overlap": 1, "lease_minutes": 15, "tasks_per_round": 10,
-        "edit_share": 0, "retrain_after": 10, "temperature": 1, "top_p": 1, "max_new_tokens": 9, "base": "none",
+        "edit_share": 0, "retrain_after": 10, "temperature": 1, "top_p": 1, "max_new_tokens": 9,
+        "base": "none",
     }  # fmt: skip
     invitation = {"username": "nina", "role": "rater"}
     body = {
