@@ -9,7 +9,6 @@ from django.http import HttpRequest
 
 from accounts.models import AuditEvent, Skill, User
 
-
 if TYPE_CHECKING:
     AnyAdmin = admin.ModelAdmin[Any]
     TypedUserAdmin = UserAdmin[User]
