@@ -5,10 +5,18 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BloomConfig,
+    GPT2Config,
+    MistralConfig,
+)
 
 from models_app.backends import BackendError, Conversation, SamplingParams, openai_compatible
 from models_app.backends.openai_compatible import OpenAICompatiblePolicy
@@ -68,6 +76,30 @@ def test_greedy_cached_decoding_agrees_with_the_library(policy: TransformersPoli
         )
         out = policy.model.generate(**ids, do_sample=False, max_new_tokens=30)[0, ids["input_ids"].shape[1] :]
         assert policy.tokenizer.decode(out, skip_special_tokens=True).strip() == answers[index]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GPT2Config(vocab_size=2048, n_embd=32, n_layer=2, n_head=2, eos_token_id=1, bos_token_id=1),
+        BloomConfig(vocab_size=2048, hidden_size=32, n_layer=2, n_head=2, eos_token_id=1, pad_token_id=0),
+        MistralConfig(
+            vocab_size=2048, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+            num_key_value_heads=1, sliding_window=16, eos_token_id=1, pad_token_id=0, bos_token_id=None,
+        ),
+    ],
+    ids=["learned positions", "no positions", "sliding window"],
+)  # fmt: skip
+def test_other_architectures_pad_and_cache_rightly(policy: TransformersPolicy, config: Any) -> None:
+    torch.manual_seed(0)
+    other = TransformersPolicy(AutoModelForCausalLM.from_config(config), policy.tokenizer)
+    talks = [[{"role": "user", "content": "rice " * n}] for n in (1, 30, 7, 50)]
+    answers = dict(other.generate(talks, SamplingParams(temperature=0, max_new_tokens=24)))
+    for index, talk in enumerate(talks):
+        alone = dict(other.generate([talk], SamplingParams(temperature=0, max_new_tokens=24)))
+        assert alone[0] == answers[index]
+    sampled = dict(other.generate(talks * 8, SamplingParams(max_new_tokens=60)))
+    assert len(sampled) == 32
 
 
 def test_sampling_follows_the_model_distribution_and_top_p() -> None:
