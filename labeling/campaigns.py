@@ -69,6 +69,7 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
 
 def add_guideline(campaign: Campaign, text: str, by: User | None) -> Guideline:
     """Publish the next version of the instructions; an unchanged text gives the version it equals."""
+    text = text.replace("\r\n", "\n").strip()  # as browsers send it
     with transaction.atomic():
         Campaign.objects.select_for_update().get(pk=campaign.pk)
         last = campaign.guidelines.order_by("-number").first()

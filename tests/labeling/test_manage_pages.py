@@ -94,6 +94,8 @@ def test_a_guideline_is_versioned_rendered_and_cannot_run_script(client, manager
     page = client.post(address, {"text": "**Second** <script>alert(1)</script>"}, follow=True)
     assert list(campaign.guidelines.values_list("number", flat=True)) == [1, 2]
     assert "<strong>Second</strong>" in page.text
+    client.post(address, {"text": "**Second** <script>alert(1)</script>\r\n"})
+    assert campaign.guidelines.count() == 2
     assert "<script>alert" not in page.text
 
 
