@@ -9,6 +9,10 @@ urlpatterns = [
     path("campaigns/<slug:slug>/", campaigns.OneCampaign.as_view(), name="api_campaign"),
     path("campaigns/<slug:slug>/loop/", campaigns.Loop.as_view(), name="api_loop"),
     path("campaigns/<slug:slug>/guidelines/", campaigns.Guidelines.as_view(), name="api_guidelines"),
+    path("campaigns/<slug:slug>/criteria/", campaigns.Criteria.as_view(), name="api_criteria"),
+    path(
+        "campaigns/<slug:slug>/criteria/<slug:key>/", campaigns.OneCriterion.as_view(), name="api_criterion"
+    ),
     path("campaigns/<slug:slug>/raters/", campaigns.Raters.as_view(), name="api_raters"),
     path("campaigns/<slug:slug>/raters/<str:username>/", campaigns.Rater.as_view(), name="api_rater"),
     path("campaigns/<slug:slug>/figures/", campaigns.Figures.as_view(), name="api_figures"),

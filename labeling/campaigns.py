@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from accounts import audit
 from accounts.models import User
 from accounts.roles import can
-from labeling.models import Campaign, Guideline, Membership
+from labeling.models import Campaign, Criterion, Guideline, Membership
 from models_app import registry, sampling
 from models_app.models import ModelVersion
 
@@ -80,6 +80,25 @@ def add_guideline(campaign: Campaign, text: str, by: User | None) -> Guideline:
         )
         audit.record(by, "publish guideline", campaign, number=guideline.number)
     return guideline
+
+
+def set_criterion(
+    campaign: Campaign, key: str, by: User, *, name: str, points: int = 5, required: bool = False
+) -> Criterion:
+    """Add a quality that raters grade, or change the one of that key; grades given before stay."""
+    with transaction.atomic():
+        values = {"name": name, "points": points, "required": required}
+        criterion, _ = Criterion.objects.update_or_create(campaign=campaign, key=key, defaults=values)
+        audit.record(by, "set criterion", campaign, key=key, **values)
+    return criterion
+
+
+def remove_criterion(campaign: Campaign, key: str, by: User) -> None:
+    """Ask for this quality no more; grades given before stay."""
+    with transaction.atomic():
+        deleted, _ = Criterion.objects.filter(campaign=campaign, key=key).delete()
+        if deleted:
+            audit.record(by, "remove criterion", campaign, key=key)
 
 
 def set_status(campaign: Campaign, status: str, by: User) -> None:

@@ -8,14 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from labeling.import_formats import FORMATS
-from labeling.models import Campaign
+from labeling.models import Campaign, Criterion
 from models_app import sampling
 from models_app.models import ModelVersion
 
 if TYPE_CHECKING:
     CampaignModelForm = forms.ModelForm[Campaign]
+    CriterionModelForm = forms.ModelForm[Criterion]
 else:
-    CampaignModelForm = forms.ModelForm
+    CampaignModelForm = CriterionModelForm = forms.ModelForm
 
 STAGES = [
     ("sft", _("Learn from edits (SFT)")),
@@ -171,6 +172,21 @@ class GuidelineForm(forms.Form):
 def named(obj: ModelVersion) -> str:
     """Tell models of the same name apart by their family."""
     return f"{obj.name} ({obj.family})"
+
+
+class CriterionForm(CriterionModelForm):
+    """A quality that raters grade beside the verdict."""
+
+    class Meta:
+        model = Criterion
+        fields = ["key", "name", "points", "required"]
+        labels = {
+            "key": _("Key"),
+            "name": _("Shown as"),
+            "points": _("Grades"),
+            "required": _("Must be graded"),
+        }
+        help_texts = {"key": _("Its name in datasets, e.g. helpful."), "points": _("From 1 to this many.")}
 
 
 class AddRatersForm(forms.Form):

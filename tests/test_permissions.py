@@ -74,6 +74,10 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "campaign": {"GET": LOOK},
     "campaign_live": {"GET": LOOK},
     "campaign_settings": {"GET": MANAGE, "POST": CHANGE},
+    "criteria": {"GET": MANAGE, "POST": CHANGE},
+    "remove_criterion": {"POST": CHANGE},
+    "api_criteria": {"GET": API_LOOK, "POST": API_CREATE},
+    "api_criterion": {"DELETE": (401, 403, 403, 403, 204)},
     "set_status": {"POST": CHANGE},
     "set_loop": {"POST": CHANGE},
     "guideline": {"GET": LOOK, "POST": CHANGE},
@@ -163,6 +167,8 @@ def world():
         "set_active": {"pk": outsider.pk},
         "remove_rater": {**in_campaign, "pk": member.pk},
         "api_rater": {**in_campaign, "username": member.username},
+        "remove_criterion": {**in_campaign, "key": "kind"},
+        "api_criterion": {**in_campaign, "key": "kind"},
         "end_round": in_round,
         "api_close_round": in_round,
         "api_cancel_round": in_round,
@@ -182,6 +188,7 @@ def world():
         "edit_share": 0, "retrain_after": 10, "temperature": 1, "top_p": 1, "max_new_tokens": 9,
         "base": "none",
     }  # fmt: skip
+    criterion = {"key": "kind", "name": "Kindness", "points": 5}
     invitation = {"username": "nina", "role": "rater"}
     body = {
         "people": invitation,
@@ -201,6 +208,8 @@ def world():
         "new_campaign": settings,
         "campaign_settings": settings,
         "guideline": {"text": "Be kind."},
+        "criteria": criterion,
+        "api_criteria": criterion,
         "campaign_raters": {"users": [outsider.pk]},
         "import": {"text": '{"prompt": "How?"}', "format": "prompts", "dry_run": "on"},
         "api_campaigns": {"name": "Another"},

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import campaigns, quality
-from labeling.models import Campaign, Guideline, Membership
+from labeling.models import Campaign, Criterion, Guideline, Membership
 from models_app import sampling
 from models_app.models import ModelVersion, SamplingConfig
 
@@ -173,6 +173,43 @@ class Guidelines(InCampaign, generics.ListAPIView[Guideline]):
         text = form.validated_data["text"]
         guideline = campaigns.add_guideline(self.campaign, text, signed_in_user(request))
         return Response(GuidelineSerializer(guideline).data, status=status.HTTP_201_CREATED)
+
+
+class CriterionSerializer(serializers.ModelSerializer[Criterion]):
+    """A quality that raters grade beside the verdict, from 1 to `points`."""
+
+    class Meta:
+        model = Criterion
+        fields = ["key", "name", "points", "required"]
+
+
+class Criteria(InCampaign, generics.ListAPIView[Criterion]):
+    """List what raters grade beside the verdict; add a criterion, or change the one of that key."""
+
+    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    serializer_class = CriterionSerializer
+    queryset = Criterion.objects.none()
+
+    def get_queryset(self) -> QuerySet[Criterion]:
+        return self.campaign.criteria.order_by("pk")
+
+    def post(self, request: Request, slug: str) -> Response:
+        form = CriterionSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        by = signed_in_user(request)
+        criterion = campaigns.set_criterion(self.campaign, by=by, **form.validated_data)
+        return Response(CriterionSerializer(criterion).data, status=status.HTTP_201_CREATED)
+
+
+class OneCriterion(InCampaign):
+    """Ask for a quality no more; grades given before stay."""
+
+    action_for = {"DELETE": "manage"}
+
+    @extend_schema(operation_id="campaign_criterion_remove", request=None, responses={204: None})
+    def delete(self, request: Request, slug: str, key: str) -> Response:
+        campaigns.remove_criterion(self.campaign, key, signed_in_user(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class RaterSerializer(serializers.ModelSerializer[Membership]):

@@ -14,7 +14,7 @@ from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
 from labeling import quality, rounds
 from labeling.campaigns import CampaignError
-from labeling.forms import AddRatersForm, GuidelineForm, NewCampaignForm, SettingsForm
+from labeling.forms import AddRatersForm, CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
 from labeling.models import Campaign, Edit, Judgment, Membership, Prompt, Round
 from labeling.rendering import render as render_markdown
 from labeling.rounds import StateError
@@ -89,6 +89,32 @@ def campaign_settings(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("campaign_settings", slug)
     context = {"campaign": campaign, "form": form, "section": "campaigns", "tab": "settings"}
     return render(request, "manage/settings.html", context)
+
+
+@require("manage")
+def criteria(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show what raters grade beside the verdict, and add to it or change it."""
+    campaign = named(request, slug)
+    form = CriterionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        campaigns_.set_criterion(campaign, by=signed_in_user(request), **form.cleaned_data)
+        return redirect("criteria", slug)
+    context = {
+        "campaign": campaign,
+        "form": form,
+        "criteria": campaign.criteria.order_by("pk"),
+        "section": "campaigns",
+        "tab": "settings",
+    }
+    return render(request, "manage/criteria.html", context)
+
+
+@require_POST
+@require("manage")
+def remove_criterion(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """Ask for a quality no more."""
+    campaigns_.remove_criterion(named(request, slug), key, signed_in_user(request))
+    return redirect("criteria", slug)
 
 
 @require_POST

@@ -199,3 +199,17 @@ def test_the_list_asks_as_many_queries_for_many_campaigns_as_for_one(
     with django_assert_max_num_queries(cost):
         page = client.get(address)
     assert page.text.count("/campaigns/campaign-") == 6
+
+
+def test_criteria_are_added_changed_and_removed(client, manager):
+    campaign = make_campaign(by=manager)
+    address = reverse("criteria", args=[campaign.slug])
+    client.post(address, {"key": "kind", "name": "Kindness", "points": 5})
+    client.post(address, {"key": "kind", "name": "How kind?", "points": 3, "required": "on"})
+    criterion = campaign.criteria.get()
+    assert (criterion.name, criterion.points, criterion.required) == ("How kind?", 3, True)
+    assert "How kind?" in client.get(reverse("campaign_settings", args=[campaign.slug])).text
+    page = client.post(address, {"key": "no key", "name": "", "points": 99})
+    assert set(page.context["form"].errors) == {"key", "name", "points"}
+    client.post(reverse("remove_criterion", args=[campaign.slug, "kind"]))
+    assert not campaign.criteria.exists()
