@@ -1,11 +1,9 @@
 """People, what they are good at, their API tokens, and the audit log."""
 
 import secrets
-from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
-from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models
 
 
@@ -39,8 +37,6 @@ class User(AbstractUser):
     # Rates by program in a rehearsal; never mixed up with people.
     simulated = models.BooleanField(default=False)
     skills = models.ManyToManyField(Skill, blank=True)
-
-    objects: ClassVar[DjangoUserManager["User"]] = DjangoUserManager()
 
     class Meta:
         constraints = [

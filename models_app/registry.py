@@ -150,7 +150,7 @@ def promote(
 def roll_back(family: str, kind: str, *, by: User, reason: str) -> Promotion:
     """Make the champion's predecessor the champion again."""
     current = champion(family, kind)
-    last = current and current.promotions.order_by("-pk").first()
+    last = current.promotions.order_by("-pk").first() if current else None
     if last is None or last.previous is None:
         raise ModelError("There is no earlier champion to go back to.")
     return promote(last.previous, by=by, reason=reason)
