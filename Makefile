@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 LOCK := requirements/core.txt
 DEV_LOCK := requirements/dev.txt
-PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check
 
 .PHONY: run install install-dev chromium test lint lock
 
