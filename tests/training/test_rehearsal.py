@@ -1,0 +1,112 @@
+"""A small rehearsal with real workers, the real demo policy, and nothing to learn: it must learn nothing."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from accounts.models import User
+from config import stack
+from labeling import campaigns, demo
+from labeling.models import Judgment
+from labeling.prompts import content_hash, split_of
+from models_app import sampling
+from models_app.demo import corpus
+from tests import cast
+from training import loop
+from training.contest import first_of
+from training.models import Run
+
+PROMPTS = 400
+
+
+@pytest.fixture
+def workers():
+    """Run one worker per queue, and beat, on the test's database."""
+    found = connection.settings_dict
+    url = f"postgresql://{found['USER']}@/{found['NAME']}?host={quote(str(found['HOST']), safe='')}"
+    with stack.workers(environment={"DATABASE_URL": url, "CONDUCTOR_SECONDS": "1", "OMP_NUM_THREADS": "1"}):
+        yield
+
+
+@pytest.fixture
+def campaign(db):
+    by = cast.make_user("manager")
+    campaign = cast.make_campaign(
+        by=by,
+        slug="little",
+        base_policy={"name": "base", "backend": "transformers", "location": str(demo.POLICY)},
+        sampling=sampling.get_config(max_new_tokens=64),
+        hyper={"policy": {"best_of_prompts": 48, "best_of_samples": 4, "evaluation_prompts": 40}},
+        tasks_per_round=7,
+        edit_share=0.5,
+    )
+    for prompt in corpus.prompts(PROMPTS, seed=2):
+        digest = content_hash(prompt["messages"])
+        campaign.prompts.create(messages=prompt["messages"], content_hash=digest, split=split_of(digest))
+    return campaign
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(900)
+def test_coin_flips_teach_nothing(campaign, workers, tmp_path, capsys):
+    call_command(
+        "rehearse", campaign="little", rounds=1, judgments=60, coin_flips=True, json=tmp_path / "figures.json"
+    )
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["taste"] == "coin-flips"
+    (turn,) = figures["rounds"]
+    assert set(turn) == {
+        "round", "judgments", "reward_accuracy", "reward_accuracy_interval", "win_rate", "win_rate_interval",
+        "distinct", "mean_words", "seconds",
+    }  # fmt: skip
+    low, high = turn["win_rate_interval"]
+    assert low <= 0.5 <= high
+    assert turn["distinct"] > 0.9
+    assert turn["judgments"] == 60
+    assert "1 rounds in" in capsys.readouterr().out
+    # everything went the way that it goes with people, and is there to be looked at
+    assert Judgment.objects.filter(task__campaign=campaign, slot__isnull=False).count() == 60
+    assert User.objects.filter(simulated=True).count() == 10
+    run = Run.objects.get(campaign=campaign, kind="reward")
+    assert run.status == "succeeded"
+    assert run.evaluation.checks
+    campaign.refresh_from_db()
+    assert (campaign.tasks_per_round, campaign.edit_share, campaign.max_rounds) == (7, 0.5, None)
+
+
+@pytest.mark.django_db
+def test_a_rehearsal_that_cannot_be_is_refused_in_words():
+    for arguments, sentence in (
+        ({"campaign": "nowhere"}, "no campaign “nowhere”"),
+        ({"rounds": 0}, "at least 1"),
+        ({"noise": 1.5}, "between 0 and 1"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
+            call_command("rehearse", **arguments)
+
+
+@pytest.mark.django_db
+def test_a_pause_ends_the_rehearsal_with_its_reason(campaign):
+    from training.rehearsal import Plan, RehearsalError, rehearse, staged
+
+    plan = Plan(campaign, rounds=1, judgments=5)
+    with staged(plan) as raters:
+        assert len(raters) == 10
+        campaigns.pause_loop(campaign, "The disk is full.")
+        with pytest.raises(RehearsalError, match=r"The loop has paused: The disk is full\."):
+            next(rehearse(plan, raters, lambda stage, done, total: None))
+    campaign.refresh_from_db()
+    assert campaign.tasks_per_round == 7
+
+
+@pytest.mark.django_db
+def test_the_base_is_the_first_of_its_line(campaign):
+    base = loop.registry.champion("little", "policy")
+    child = cast.make_policy("little", "child")
+    child.parent = base
+    grandchild = cast.make_policy("little", "grandchild")
+    grandchild.parent = child
+    assert first_of(grandchild) == base
