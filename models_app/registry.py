@@ -148,9 +148,9 @@ def promote(
 
 
 def roll_back(family: str, kind: str, *, by: User, reason: str) -> Promotion:
-    """Make the champion's predecessor the champion again."""
+    """Make the champion's predecessor the champion again; once more goes one further back."""
     current = champion(family, kind)
-    last = current.promotions.order_by("-pk").first() if current else None
+    last = current.promotions.order_by("pk").first() if current else None
     if last is None or last.previous is None:
         raise ModelError("There is no earlier champion to go back to.")
     return promote(last.previous, by=by, reason=reason)

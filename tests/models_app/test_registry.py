@@ -100,6 +100,18 @@ def test_roll_back_returns_to_the_earlier_champion_and_is_audited():
     assert AuditEvent.objects.filter(action="promote model", detail__reason="It began to flatter.").exists()
 
 
+def test_rolling_back_twice_goes_two_back():
+    mara = make_user(Role.MANAGER)
+    versions = [registry.register("f", "policy", name, "imported") for name in ("one", "two", "three")]
+    for version in versions:
+        registry.promote(version, gate={"passed": True})
+    for expected in (versions[1], versions[0]):
+        registry.roll_back("f", "policy", by=mara, reason="It began to flatter.")
+        assert registry.champion("f", "policy") == expected
+    with pytest.raises(ModelError, match="no earlier champion"):
+        registry.roll_back("f", "policy", by=mara, reason="Further.")
+
+
 def test_an_imported_name_answers_nothing():
     with pytest.raises(ModelError, match="only a name"):
         registry.policy(registry.register("f", "policy", "x", "imported"))
