@@ -38,6 +38,8 @@ def create(
     slug = slug or slugify(name)[:60]
     if not slug:
         raise CampaignError("name", "Give the campaign a name with at least one letter or digit.")
+    if slug == "new":
+        raise CampaignError("slug", "“new” is the address of the page that makes campaigns; choose another.")
     with transaction.atomic():
         if Campaign.objects.filter(slug=slug).exists():
             raise CampaignError("slug", f"There is already a campaign at “{slug}”.")

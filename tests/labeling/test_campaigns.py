@@ -34,6 +34,11 @@ def test_create_refuses_a_taken_name():
     assert Campaign.objects.count() == 1
 
 
+def test_a_campaign_cannot_take_the_address_of_the_page_that_makes_them():
+    with pytest.raises(campaigns.CampaignError, match="choose another"):
+        campaigns.create(name="New", by=make_user(Role.MANAGER))
+
+
 def test_guidelines_are_numbered_and_an_unchanged_text_adds_none():
     campaign = make_campaign(guideline="One.")
     mara = make_user(Role.MANAGER)
