@@ -13,6 +13,7 @@ from models_app.backends import SamplingParams
 from training.engine.config import PolicyConfig
 from training.engine.data import Prompt
 from training.engine.evaluation import normalise
+from training.engine.optimisation import autocast
 from training.engine.policy_model import sampler
 from training.engine.run_dir import RunDir
 
@@ -46,9 +47,11 @@ def sample_candidates(
             texts[i] = text
             if done % n == 0:
                 run.progress(start + done // n, len(prompts), "best_of_n sampling")
-        rewards = judge.score(
-            [[*ask, {"role": "assistant", "content": text}] for ask, text in zip(chunk, texts, strict=True)]
-        )
+        answered = [
+            [*ask, {"role": "assistant", "content": text}] for ask, text in zip(chunk, texts, strict=True)
+        ]
+        with autocast():  # enough to choose by
+            rewards = judge.score(answered)
         scored = list(zip(texts, rewards, strict=True))
         found.append([scored[i : i + n] for i in range(0, len(scored), n)])
         with path.open("a") as file:

@@ -83,7 +83,7 @@ def device() -> torch.device:
 
 
 def attention() -> str:
-    """Choose how attention is computed: on processors the plain product trains short texts 1.4 times as fast."""
+    """Choose how attention is computed: processors train short texts 1.4 times as fast by the plain way."""
     return "sdpa" if torch.cuda.is_available() else "eager"
 
 

@@ -14,6 +14,7 @@ from training.engine.config import EngineError
 from training.engine.data import pad
 from training.engine.evaluation import Floats
 from training.engine.optimisation import attention, autocast, device
+from training.engine.pooling import deepen, pool, pools
 
 SCORING_BATCH = 64
 
@@ -36,31 +37,38 @@ def load_config(location: str) -> Any:
         raise EngineError(f"The model {location} cannot be read: {error}") from None
 
 
-def grow_reward_model(trunk: str, seed: int) -> tuple[Any, Any]:
-    """Load a trunk under a scalar head, with its tokenizer.
+def grow_reward_model(trunk: str, seed: int) -> tuple[Any, Any, bool]:
+    """Load a trunk under a scalar head; returns the model, its tokenizer and whether the head is new.
 
-    A causal LM loses its own head, a reward model keeps it. Raises EngineError for a missing trunk and for
-    a classifier with other than one label.
+    A causal LM loses its own head (and a small one gets a pooling layer), a reward model keeps it. Raises
+    EngineError for a missing trunk and for a classifier with other than one label.
     """
     config = load_config(trunk)
-    architecture = (config.architectures or [""])[0]
-    if architecture.endswith("ForSequenceClassification") and config.num_labels != 1:
+    grown = (config.architectures or [""])[0].endswith("ForSequenceClassification")
+    if grown and config.num_labels != 1:
         raise EngineError(f"{trunk} is a classifier of {config.num_labels} labels; a reward model has one.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(trunk)
         torch.manual_seed(seed)
+        config.num_labels = 1
+        pooled = not grown and pools(config)
         model = AutoModelForSequenceClassification.from_pretrained(
-            trunk, num_labels=1, dtype=torch.float32, attn_implementation=attention()
+            trunk,
+            config=deepen(config) if pooled else config,
+            dtype=torch.float32,
+            attn_implementation=attention(),
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EngineError(f"No reward model can be grown from {trunk}: {error}") from None
+    if pooled:
+        pool(model)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.chat_template is None:
         tokenizer.chat_template = PLAIN_TEMPLATE
     model.config.pad_token_id = tokenizer.pad_token_id
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
-    return model.to(device()), tokenizer
+    return model.to(device()), tokenizer, not grown
 
 
 def longest_input(model: Any, tokenizer: Any, asked: int) -> int:
@@ -71,14 +79,18 @@ def longest_input(model: Any, tokenizer: Any, asked: int) -> int:
 
 def forward(model: Any, rows: Sequence[Sequence[int]]) -> torch.Tensor:
     """Score token rows in one forward; returns float32 scores (rows,)."""
+    return outputs(model, rows)[:, 0]
+
+
+def outputs(model: Any, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Read what the head says of token rows; returns float32 (rows, outputs)."""
     ids, mask = pad(rows, model.config.pad_token_id)
     with autocast():
-        logits = model(
+        said: torch.Tensor = model(
             input_ids=torch.from_numpy(ids).to(model.device),
             attention_mask=torch.from_numpy(mask).to(model.device),
         ).logits
-    scores: torch.Tensor = logits[:, 0].float()
-    return scores
+    return said.float()
 
 
 def score(model: Any, rows: Sequence[Sequence[int]]) -> Floats:

@@ -17,6 +17,7 @@ from training.engine import evaluation
 from training.engine.config import EngineError, RewardConfig, RewardHyper
 from training.engine.data import Encoder, Indices, Pair, batches, read_pairs
 from training.engine.evaluation import Floats
+from training.engine.linear_head import fit_head
 from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume
 from training.engine.reward_model import forward, grow_reward_model, longest_input, score
 from training.engine.run_dir import RunDir
@@ -37,11 +38,14 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     if not any(pair.weight for pair in parts["train"]):
         raise EngineError("The snapshot has no training pairs; a reward model needs some.")
     resume = load_resume(run)
-    model, tokenizer = grow_reward_model(config.trunk, config.seed)
+    model, tokenizer, fresh = grow_reward_model(config.trunk, config.seed)
     if resume.model:
         model.load_state_dict(resume.model)
     encoder = Encoder(tokenizer, longest_input(model, tokenizer, config.hyper.max_length))
     tokens = {name: [_encode(encoder, pair) for pair in parts[name]] for name in ("train", "validation")}
+    if fresh and not resume.step:
+        run.progress(0, 1, "fitting the head")
+        fit_head(model, tokens["train"], parts["train"], config.seed)
     _fit(run, config, model, parts, tokens, resume)
     run.check_stop()
     run.progress(0, 1, "testing")

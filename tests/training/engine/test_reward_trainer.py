@@ -106,7 +106,7 @@ def test_accumulating_changes_nothing(policy: Path, tmp_path: Path, monkeypatch:
 
 
 def test_padding_and_order_change_no_score(policy: Path) -> None:
-    model, tokenizer = grow_reward_model(str(policy), 0)
+    model, tokenizer, _ = grow_reward_model(str(policy), 0)
     encoder = Encoder(tokenizer, 64)
     world = World(3)
     rows = [
@@ -124,7 +124,7 @@ def test_weights_count_votes(policy: Path, tmp_path: Path) -> None:
     wrong = [{**pair, "probability": 0.0, "weight": 0.0, "prompt_id": "x"} for pair in World(1).pairs(64)]
     folder = prepare(tmp_path, {"kind": "reward", "trunk": str(policy)}, pairs=pairs + wrong)
     rows = read_pairs(folder)
-    model, tokenizer = grow_reward_model(str(policy), 0)
+    model, tokenizer, _ = grow_reward_model(str(policy), 0)
     encoder = Encoder(tokenizer, 64)
     tokens = [
         (encoder.conversation(p.messages, p.chosen), encoder.conversation(p.messages, p.rejected))
@@ -242,7 +242,7 @@ def test_misuse_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_the_best_epoch_wins_when_validation_can_tell(policy: Path, tmp_path: Path) -> None:
     folder = prepare(tmp_path / "run", {"kind": "reward", "trunk": str(policy)}, pairs=World().pairs(64))
-    model, tokenizer = grow_reward_model(str(policy), 0)
+    model, tokenizer, _ = grow_reward_model(str(policy), 0)
     rows = [pair for pair in read_pairs(folder) if pair.split == "train"]
     encoder = Encoder(tokenizer, 64)
     tokens = [
