@@ -13,7 +13,8 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_web_process_loads_neither_torch_nor_transformers():
     program = (
-        "import sys, django; django.setup(); from django.urls import get_resolver; get_resolver().url_patterns;"
+        "import sys, django; django.setup();"
+        "from django.urls import get_resolver; get_resolver().url_patterns;"
         "import config.wsgi;"
         "heavy = {'torch', 'transformers', 'tokenizers'} & set(sys.modules);"
         "print(sorted(heavy)); sys.exit(bool(heavy))"

@@ -130,7 +130,19 @@ PROMPT_OPENINGS = (
     "My name is {asker}.",
     "Quick question from {asker}.", "{asker} again.",
 )  # fmt: skip
-PROMPT_PLAIN_OPENINGS = ("A quick question.", "One more thing.", "Hello there.", "Can you help me?",
-"I am a bit lost.", "Good morning.")
-PROMPT_CLOSINGS = ("Thanks.", "What do you think?", "I am in a hurry.", "Be quick.", "It is for tonight.",
-"I never know this.")
+PROMPT_PLAIN_OPENINGS = (
+    "A quick question.",
+    "One more thing.",
+    "Hello there.",
+    "Can you help me?",
+    "I am a bit lost.",
+    "Good morning.",
+)
+PROMPT_CLOSINGS = (
+    "Thanks.",
+    "What do you think?",
+    "I am in a hurry.",
+    "Be quick.",
+    "It is for tonight.",
+    "I never know this.",
+)

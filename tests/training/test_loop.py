@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from celery import current_app
@@ -62,7 +63,8 @@ def judge_all(campaign: Campaign, number: int) -> None:
             texts = [p.response.text for p in slot.task.task_responses.all()]
             left, right = (len(texts[position]) for position in slot.order_shown)
             verdict = -2 if left > right else 2
-            judgments.submit(rater, slot.lease, idempotency_key=labels.uuid4(), verdict=verdict)
+            assert slot.lease is not None
+            judgments.submit(rater, slot.lease, idempotency_key=uuid4(), verdict=verdict)
 
 
 def end_of_queue() -> list[Run]:
@@ -230,7 +232,7 @@ def test_a_cancelled_run_whose_worker_is_gone_ends(reward_run):
 def test_a_lost_message_is_sent_again(reward_run):
     def waiting() -> int:
         with current_app.connection_for_read() as broker:
-            return int(broker.default_channel.client.llen("train"))
+            return int(broker.default_channel.client.llen("train"))  # type: ignore[attr-defined]
 
     loop.recover_runs()
     assert waiting() == 0  # its message is probably on its way

@@ -22,7 +22,7 @@ RUNS = [
 LOST = {"failed", "cancelled"}
 ROUNDS = [None, "draft", "generating", "open", "closed"]
 EVERYTHING = [
-    Facts(*combination)
+    Facts(*combination)  # type: ignore[arg-type]
     for combination in product(
         ["draft", "active", "paused", "closed"],
         ["", "No."],
@@ -105,11 +105,11 @@ def after(facts: Facts, action: Action) -> Facts:
             return replace(facts, paused="Something broke.")
         case Action.RETRY:
             key = "reward" if facts.reward and facts.reward.status in LOST else "policy_run"
-            return replace(facts, **{key: queued})
+            return replace(facts, **{key: queued})  # type: ignore[arg-type]
     for key in ("reward", "policy_run") if facts.round == "closed" else ():
         run = getattr(facts, key)
         if run is not None and run.status in {"queued", "running"}:
-            return replace(facts, **{key: done})
+            return replace(facts, **{key: done})  # type: ignore[arg-type]
     if facts.round == "generating":
         return replace(facts, round="open", asked=True)
     if facts.round == "open":

@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from labeling.models import Campaign, Judgment, Round
+from labeling.models import Campaign, Judgment, Response, Round, Task, TaskResponse
 from tests import cast
 from tests.training import cast as labels
 from training import snapshots
@@ -116,13 +116,13 @@ def test_the_digest_does_not_depend_on_the_order_of_arrival(own_folder):
             (cast.make_prompt(campaign, text), text) for text in (["b?", "a?"] if backwards else ["a?", "b?"])
         ]
         for prompt, text in made:
-            task = labels.Task.objects.create(
+            task = Task.objects.create(
                 campaign=campaign, round=round_, prompt=prompt, kind="compare", overlap=2, probability=1.0
             )
             for position in (1, 0) if backwards else (0, 1):
                 response = cast.make_response(prompt, f"{text} {position}", round_)
-                labels.Response.objects.filter(pk=response.pk).update(copy=position)
-                labels.TaskResponse.objects.create(task=task, response=response, position=position)
+                Response.objects.filter(pk=response.pk).update(copy=position)
+                TaskResponse.objects.create(task=task, response=response, position=position)
             for rater, verdict in ((bob, -1), (ann, 1)) if backwards else ((ann, 1), (bob, -1)):
                 labels.judge(task, rater, verdict)
         digest = snapshots.cut(campaign).digest

@@ -176,4 +176,5 @@ def metrics(folder: Path, name: str) -> list[float]:
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
-    return load_file(folder / "model" / "model.safetensors")
+    loaded: dict[str, torch.Tensor] = load_file(folder / "model" / "model.safetensors")
+    return loaded
