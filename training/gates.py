@@ -66,7 +66,8 @@ def reward_checks(run: Run, champion: ModelVersion | None) -> list[Check]:
     if len(mine):
         checks.append(_beats_length(run.result, pairs, mine, probability, prompts))
         if champion is not None and champion != run.produced:
-            checks.append(_beats_champion(champion, pairs, mine, probability, prompts))
+            gap = _gap_to(run, champion, pairs, mine, probability, prompts)
+            checks.append(_beats_champion(champion, gap))
     checks.append(_advisory(run.snapshot.counts.get("comparisons", 0)))
     return checks
 
@@ -102,15 +103,10 @@ def _beats_length(
     return _check("Beats length alone", not clearly_worse, gap.value, gap.interval, gap.n, says)
 
 
-def _beats_champion(
-    champion: ModelVersion, pairs: list[Pair], mine: Floats, probability: Floats, prompts: list[str]
-) -> Check:
-    try:
-        theirs = hits(probability, _margins(champion, pairs))
-    except (BackendError, ModelError) as error:
-        says = f"{champion.name} cannot score the same votes: {error} A person may promote with a reason."
+def _beats_champion(champion: ModelVersion, gap: Estimate) -> Check:
+    if gap.value is None:
+        says = f"{champion.name} cannot score the same votes: {gap.why} A person may promote with a reason."
         return _check("Not worse than the champion", False, None, None, 0, says)
-    gap = paired_difference(mine, theirs, prompts)
     worse = gap.interval is not None and gap.interval.high < 0
     says = f"On the same votes as {champion.name} it is {_gap(gap)}"
     if worse:
@@ -160,7 +156,21 @@ def _variety(result: dict[str, Any]) -> Check:
     return _check("Variety", passed, distinct, None, (result.get("proxy") or {}).get("n", 0), says)
 
 
-def _margins(champion: ModelVersion, pairs: list[Pair]) -> Floats:
+def _gap_to(
+    run: Run, champion: ModelVersion, pairs: list[Pair], mine: Floats, probability: Floats, prompts: list[str]
+) -> Estimate:
+    """Compare with the champion; undefined when it cannot score any more."""
+    try:
+        theirs = _champion_margins(run, champion, pairs)
+    except (BackendError, ModelError) as error:
+        return Estimate(None, None, 0, str(error))
+    return paired_difference(mine, hits(probability, theirs), prompts)
+
+
+def _champion_margins(run: Run, champion: ModelVersion, pairs: list[Pair]) -> Floats:
+    # the engine has scored them already, unless the champion has changed since the run was queued
+    if run.config.get("champion") == champion.location:
+        return _column(runs.folder(run) / "test_votes.parquet", "champion_margin")
     sides = [
         [*pair.messages, {"role": "assistant", "content": text}]
         for pair in pairs

@@ -58,11 +58,13 @@ def queue_reward(
         raise RunError(
             "There is no checkpoint to grow a reward model from; register a transformers model first."
         )
+    champion = registry.champion(campaign.model_family, ModelVersion.Kind.REWARD)
     config = {
         "kind": Run.Kind.REWARD.value,
         "seed": _seed(round),
         "threads": None,
         "trunk": trunk.location,
+        "champion": champion.location if champion else None,
         "hyper": campaign.hyper.get("reward", {}),
         "snapshot": snapshot.digest,
     }

@@ -50,7 +50,7 @@ def campaign(folders):
     return cast.make_campaign()
 
 
-def succeeded(campaign, margins: list[float], texts=("a b c", "d e f")) -> Run:
+def succeeded(campaign, margins: list[float], texts=("a b c", "d e f"), champion=None) -> Run:
     """Make a succeeded reward run whose model gives these margins to as many held-out votes for the first."""
     family = campaign.model_family
     if not campaign.snapshots.exists():
@@ -71,7 +71,10 @@ def succeeded(campaign, margins: list[float], texts=("a b c", "d e f")) -> Run:
         for n in range(len(margins))
     ]  # fmt: skip
     snapshots.write_parquet(folder / "pairs.parquet", formats.ENGINE_PAIRS, pairs)
-    pq.write_table(pa.table({"margin": pa.array(margins, pa.float64())}), folder / "test_votes.parquet")
+    votes = {"margin": pa.array(margins, pa.float64())}
+    if champion is not None:
+        votes["champion_margin"] = pa.array(champion, pa.float64())
+    pq.write_table(pa.table(votes), folder / "test_votes.parquet")
     ones, values = np.ones(len(margins)), np.array(margins)
     test = evaluation.accuracy(ones, values, [pair["prompt_id"] for pair in pairs])
     produced = labels.make_model(family, "reward", f"reward-{run.pk}")
@@ -136,12 +139,12 @@ def test_a_model_that_is_clearly_worse_than_length_alone_is_blocked(campaign):
         (50, True, "a loss of more than a point is excluded"),
     ],
 )
-def test_the_champion_is_compared_on_the_same_votes(campaign, monkeypatch, champions_hits, passed, words):
+def test_the_champion_is_compared_on_the_same_votes(campaign, champions_hits, passed, words):
     champion = labels.make_model(campaign.model_family, "reward", "old", status="champion")
-    run = succeeded(campaign, [1.0] * 70 + [-1.0] * 30)
-    theirs = np.array([1.0] * champions_hits + [-1.0] * (100 - champions_hits))
-    # what a checkpoint would answer: only its margins matter here, test_loop scores with a real one
-    monkeypatch.setattr(gates, "_margins", lambda version, pairs: theirs)
+    theirs = [1.0] * champions_hits + [-1.0] * (100 - champions_hits)
+    run = succeeded(campaign, [1.0] * 70 + [-1.0] * 30, champion=theirs)
+    run.config = {"champion": champion.location}
+    run.save()
     found, sentence = says(run)["Not worse than the champion"]
     assert found is passed
     assert words in sentence
