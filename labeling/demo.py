@@ -18,6 +18,15 @@ PROMPTS = 2400
 PASSWORD = "touchstone-demo"  # noqa: S105
 PEOPLE = {"rater": Role.RATER, "rater2": Role.RATER, "manager": Role.MANAGER, "researcher": Role.RESEARCHER}
 POLICY = Path(corpus.__file__).parent / "policy"
+# What so small a policy needs to take up what the reward model likes, within minutes on two cores.
+HYPER = {
+    "policy": {
+        "best_of_prompts": 640,
+        "best_of_samples": 12,
+        "best_of_epochs": 6,
+        "best_of_learning_rate": 8e-4,
+    }
+}
 
 GUIDELINE = """\
 ## What we ask
@@ -64,6 +73,7 @@ def load() -> tuple[Campaign, bool]:
             tasks_per_round=420,
             retrain_after=400,
             edit_share=0.05,
+            hyper=HYPER,
         )
         add_prompts(campaign)
         for user in people.values():
