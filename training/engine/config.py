@@ -23,7 +23,7 @@ def _number(default: float, low: float, high: float = math.inf) -> Any:
 class RewardHyper:
     """Tune the fit of a reward model."""
 
-    epochs: int = _number(5, 1)
+    epochs: int = _number(2, 1)
     batch_size: int = _number(16, 1)  # pairs in one optimiser step
     micro_batch_size: int = _number(16, 1)  # pairs in one forward
     learning_rate: float = _number(5e-4, 0)

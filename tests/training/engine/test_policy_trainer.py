@@ -30,7 +30,7 @@ def train(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def judge(policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reward model that loves "gladly"."""
-    config = {"kind": "reward", "trunk": str(policy)}
+    config = {"kind": "reward", "trunk": str(policy), "hyper": {"epochs": 5}}
     folder = prepare(tmp_path_factory.mktemp("judge"), config, pairs=World().pairs(400))
     assert main([str(folder)]) == 0
     return folder / "model"
