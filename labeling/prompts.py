@@ -8,7 +8,7 @@ from labeling.models import Prompt
 
 # Shares of train, validation and test. Test is the larger of the held-out two because every round's
 # reward model is reported on it, from the first few hundred labels on.
-TRAIN, VALIDATION = 0.80, 0.05
+TRAIN, VALIDATION = 0.75, 0.05
 
 
 def content_hash(messages: Sequence[dict[str, str]]) -> str:

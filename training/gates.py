@@ -26,6 +26,7 @@ Check = dict[str, Any]
 ENOUGH = 2000  # comparisons, below which a reward model is near chance (Gao et al. 2022)
 LONGEST = 1.2  # length of the candidate's answers, as a share of its parent's
 LEAST_DISTINCT = 0.8
+ONE_SIDED = 1.645 / (2 * 1.96)  # of a 95 % interval's width: whether something is above, at the 5 % level
 TOLERATED = -0.01  # accuracy below the champion's that a lower bound may reach
 
 
@@ -79,7 +80,7 @@ def policy_checks(result: dict[str, Any]) -> list[Check]:
 
 def _beats_chance(test: dict[str, Any]) -> Check:
     interval, accuracy = test.get("interval"), test.get("accuracy")
-    passed = interval is not None and interval[0] > 0.5
+    passed = interval is not None and accuracy - ONE_SIDED * (interval[1] - interval[0]) > 0.5
     if accuracy is None:
         says = f"There is no held-out accuracy: {test.get('why', 'there are no held-out votes')}."
     elif interval is None:
