@@ -21,10 +21,13 @@ POLICY = Path(corpus.__file__).parent / "policy"
 # What so small a policy needs to take up what the reward model likes, within minutes on two cores.
 HYPER = {
     "policy": {
-        "best_of_prompts": 640,
-        "best_of_samples": 12,
-        "best_of_epochs": 6,
-        "best_of_learning_rate": 8e-4,
+        "best_of_prompts": 400,
+        "best_of_samples": 10,
+        "best_of_turns": 2,
+        "best_of_epochs": 4,
+        "best_of_learning_rate": 7e-4,
+        "max_new_tokens": 96,
+        "evaluation_prompts": 160,
     }
 }
 

@@ -42,9 +42,9 @@ def editing(*edits: dict[str, Any]) -> dict[str, Any]:
     ("verdict", "order", "chosen", "probability"),
     [
         (-3, (0, 1), "Ten minutes.", 1.0),
-        (1, (0, 1), "Ugh.", 1.0),
-        (-1, (1, 0), "Ugh.", 1.0),
-        (2, (1, 0), "Ten minutes.", 1.0),
+        (1, (0, 1), "Ugh.", 0.6),
+        (-1, (1, 0), "Ugh.", 0.6),
+        (2, (1, 0), "Ten minutes.", 0.8),
         (0, (0, 1), "Ten minutes.", 0.5),
         (0, (1, 0), "Ten minutes.", 0.5),
     ],

@@ -17,13 +17,13 @@ from training.engine.optimisation import autocast
 from training.engine.policy_model import sampler
 from training.engine.run_dir import RunDir
 
-CHUNK_PROMPTS = 64  # sampled, scored and saved together
+CHUNK_PROMPTS = 128  # sampled, scored and saved together
 
 Candidates = list[tuple[str, float]]  # answers to one prompt with their rewards
 
 
 def sample_candidates(
-    run: RunDir, config: PolicyConfig, model: Any, tokenizer: Any, prompts: Sequence[Prompt]
+    run: RunDir, config: PolicyConfig, model: Any, tokenizer: Any, prompts: Sequence[Prompt], turn: int = 0
 ) -> list[Candidates]:
     """Sample and score the candidates of each prompt, keeping on disk what a restart need not sample again.
 
@@ -33,14 +33,14 @@ def sample_candidates(
 
     assert config.reward_model is not None
     n = config.hyper.best_of_samples
-    path = run.work / "candidates.jsonl"
+    path = run.work / f"candidates-{turn}.jsonl"
     path.parent.mkdir(exist_ok=True)
     found = _read_chunks(path)
     judge = load_reward_model(config.reward_model)
     policy = sampler(model, tokenizer)
     for start in range(sum(map(len, found)), len(prompts), CHUNK_PROMPTS):
         chunk = [prompt.messages for prompt in prompts[start : start + CHUNK_PROMPTS] for _ in range(n)]
-        params = sampling_params(config, start)
+        params = sampling_params(config, start + turn * len(prompts))
         texts = [""] * len(chunk)
         for done, (i, text) in enumerate(policy.generate(chunk, params)):
             run.check_stop()

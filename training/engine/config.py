@@ -56,6 +56,7 @@ class PolicyHyper:
     best_of_prompts: int = _number(512, 1)
     best_of_samples: int = _number(8, 2)  # answers sampled for each prompt
     best_of_keep: int = _number(1, 1)  # of them distilled
+    best_of_turns: int = _number(1, 1)  # how often the distilled policy is sampled and distilled again
     best_of_repeats: int = _number(2, 1)  # how often one (nearly) identical answer may be distilled
     best_of_epochs: int = _number(3, 1)
     best_of_learning_rate: float = _number(5e-4, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,18 +45,23 @@ def train_policy(run: RunDir, config: PolicyConfig) -> None:
         model.load_state_dict(resume.model)
     encoder = Encoder(tokenizer, longest_input(model, tokenizer, config.hyper.max_length))
     job = PolicyJob(run, config, model, tokenizer, encoder, resume)
-    verbs: dict[str, Callable[[], dict[str, Any]]] = {
-        "sft": job.imitate_demonstrations,
-        "dpo": job.prefer,
-        "best_of_n": job.distil_best,
+    verbs: dict[str, list[Callable[[], dict[str, Any]]]] = {
+        "sft": [job.imitate_demonstrations],
+        "dpo": [job.prefer],
+        "best_of_n": [partial(job.distil_best, turn) for turn in range(config.hyper.best_of_turns)],
     }
-    for number, stage in enumerate(config.stages):
+    stages = [(stage, verb) for stage in config.stages for verb in verbs[stage]]
+    for number, (stage, verb) in enumerate(stages):
         if number < resume.stage:
             continue
         run.check_stop()
         stage_began = time.monotonic()
-        figures = verbs[stage]()
-        resume.notes[stage] = {**figures, "seconds": round(time.monotonic() - stage_began, 2)}
+        figures = verb()
+        resume.notes[str(number)] = {
+            "name": stage,
+            **figures,
+            "seconds": round(time.monotonic() - stage_began, 2),
+        }
         resume.stage, resume.step, resume.optimizer, resume.model = number + 1, 0, {}, snapshot(model)
         save_resume(run, resume)
     run.check_stop()
@@ -65,7 +71,7 @@ def train_policy(run: RunDir, config: PolicyConfig) -> None:
     run.finish(
         {
             "kind": "policy",
-            "stages": [{"name": stage, **resume.notes[stage]} for stage in config.stages],
+            "stages": [resume.notes[str(number)] for number in range(len(stages))],
             **figures,
             "truncated": encoder.truncated,
             "dropped": 0,
@@ -129,10 +135,10 @@ class PolicyJob:
         ]
         return self._fit("dpo", lengths, weights, loss, self.hyper.dpo_epochs, self.hyper.dpo_learning_rate)
 
-    def distil_best(self) -> dict[str, Any]:
+    def distil_best(self, turn: int) -> dict[str, Any]:
         """Imitate the answers that the reward model likes best among the policy's own."""
-        prompts = self._sampling_prompts()
-        candidates = sample_candidates(self.run, self.config, self.model, self.tokenizer, prompts)
+        prompts = self._sampling_prompts(turn)
+        candidates = sample_candidates(self.run, self.config, self.model, self.tokenizer, prompts, turn)
         chosen = choose(candidates, self.hyper.best_of_keep, self.hyper.best_of_repeats)
         replies = [
             self.encoder.reply(prompt.messages, text)
@@ -155,13 +161,14 @@ class PolicyJob:
         )
         return {**figures, **reward_curve(candidates), "prompts": len(prompts)}
 
-    def _sampling_prompts(self) -> list[Prompt]:
-        """Draw the prompts to sample for, without replacement."""
+    def _sampling_prompts(self, turn: int) -> list[Prompt]:
+        """Draw the prompts to sample for, without replacement; other ones in each turn where there are."""
         prompts = [prompt for prompt in read_prompts(self.run.path) if prompt.split == "train"]
         if not prompts:
             raise EngineError("The snapshot has no training prompts; the stage best_of_n needs some.")
         rng = np.random.default_rng([self.config.seed, 0xB05])
-        drawn = rng.permutation(len(prompts))[: self.hyper.best_of_prompts]
+        drawn = np.roll(rng.permutation(len(prompts)), -turn * self.hyper.best_of_prompts)
+        drawn = drawn[: self.hyper.best_of_prompts]
         return [prompts[i] for i in drawn]
 
     def _reference(self, chosen: Sequence[Reply], rejected: Sequence[Reply]) -> Floats:
