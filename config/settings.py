@@ -43,7 +43,6 @@ def database(url: str) -> dict[str, Any]:
 
 DEBUG = flag("DEBUG", False)
 EMBEDDED_DATABASE = not os.environ.get("DATABASE_URL")
-EMBEDDED_REDIS = not os.environ.get("REDIS_URL")
 POOL = flag("TOUCHSTONE_POOL", False)
 DATABASE_URL = os.environ.get("DATABASE_URL") or local_services.database_url(VAR_DIR)
 REDIS_URL = os.environ.get("REDIS_URL") or local_services.redis_url(VAR_DIR)

@@ -88,12 +88,17 @@ def prepare() -> None:
     """Bring the database, the static files and the demo campaign up to date; needs running services."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
+    from django.conf import settings
     from django.core.management import call_command
 
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
-    call_command("load_demo")
+    if settings.EMBEDDED_DATABASE:
+        call_command("load_demo")
+    else:
+        # anybody may know the demo's password, so its people do not belong on a server of one's own
+        print("The demo stays out of a database of your own. First person: manage.py createsuperuser")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from config import local_services, processes, stack
@@ -192,3 +193,21 @@ def test_workers_answer_come_back_and_end(celery_workers):
 def test_no_worker_is_left_after_the_test_that_had_them():
     assert not set(processes_of(local_services.var_dir())) - {"postgres", "redis"}
     assert answers(local_services.socket_dir(local_services.var_dir()) / "redis" / "redis.sock")
+
+
+def test_the_demo_stays_out_of_a_database_of_ones_own(tmp_path):
+    ours = local_services.database_url(local_services.var_dir())
+    with psycopg.connect(ours, autocommit=True, dbname="postgres") as connection:
+        connection.execute("DROP DATABASE IF EXISTS own")
+        connection.execute("CREATE DATABASE own")
+    own = ours.replace("/touchstone?", "/own?")
+    prepared = subprocess.run(
+        [sys.executable, "-m", "config.stack", "prepare"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": own, "TOUCHSTONE_VAR": str(local_services.var_dir())},
+        capture_output=True,
+        text=True,
+    )
+    assert "createsuperuser" in prepared.stdout, prepared.stderr
+    with psycopg.connect(own) as connection:
+        assert connection.execute("SELECT count(*) FROM accounts_user").fetchone() == (0,)
