@@ -21,8 +21,11 @@ def rehearse(folder: Path, options: argparse.Namespace) -> tuple[list[dict[str, 
     file = folder / "rehearsal.json"
     command = [sys.executable, "manage.py", "rehearse", "--json", str(file), "--seed", str(options.seed)]
     command += ["--rounds", str(options.rounds), "--judgments", str(options.judgments)]
+    folder.chmod(0o755)  # root's PostgreSQL runs as another user
+    environment = {**os.environ, "TOUCHSTONE_VAR": str(folder)}
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], check=True, env=environment)
     started = time.monotonic()
-    subprocess.run(command, check=True, env={**os.environ, "TOUCHSTONE_VAR": str(folder)})
+    subprocess.run(command, check=True, env=environment)
     return json.loads(file.read_text())["rounds"], time.monotonic() - started
 
 

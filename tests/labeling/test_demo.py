@@ -1,0 +1,33 @@
+import pytest
+from django.core.management import call_command
+
+from accounts.models import Role, User
+from labeling import campaigns, demo
+from models_app import registry
+from models_app.models import ModelVersion
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_demo_is_loaded_once_and_follows_the_checkout(capsys):
+    call_command("load_demo")
+    assert "2400 prompts" in capsys.readouterr().out
+    ModelVersion.objects.update(location="/where/it/was")
+    call_command("load_demo")
+    said = capsys.readouterr().out
+    assert demo.PASSWORD in said
+    assert "Loaded" not in said
+    base = registry.champion(demo.SLUG, "policy")
+    assert base is not None
+    assert base.location == str(demo.POLICY)
+    rater = User.objects.get(username="rater")
+    assert rater.check_password(demo.PASSWORD)
+    assert [c.slug for c in campaigns.visible_to(rater)] == [demo.SLUG]
+    assert User.objects.filter(role=Role.RATER).count() == 2
+
+
+def test_the_demo_prompts_are_split_as_every_prompt():
+    campaign, created = demo.load()
+    assert created
+    shares = [campaign.prompts.filter(split=split).count() / demo.PROMPTS for split in ("train", "test")]
+    assert shares == pytest.approx([0.75, 0.20], abs=0.03)
