@@ -9,7 +9,6 @@ from django.shortcuts import render
 from accounts.roles import require, signed_in_user
 from labeling.forms import ImportForm
 from labeling.import_formats import FORMATS, guess_format
-from labeling.import_source import SourceError
 from labeling.imports import ImportReport, import_records
 from labeling.views.manage import named
 
@@ -24,18 +23,15 @@ def import_(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         source: BinaryIO = data["file"] or io.BytesIO(data["text"].encode())
-        try:
-            format = data["format"] or guess_format(source)
-            report = import_records(
-                campaign,
-                source,
-                format=format,
-                by=signed_in_user(request),
-                filename=data["file"].name if data["file"] else "",
-                dry_run=data["dry_run"],
-            )
-        except SourceError as error:
-            form.add_error("file" if data["file"] else "text", str(error))
+        format = data["format"] or guess_format(source)
+        report = import_records(
+            campaign,
+            source,
+            format=format,
+            by=signed_in_user(request),
+            filename=data["file"].name if data["file"] else "",
+            dry_run=data["dry_run"],
+        )
     context = {
         "campaign": campaign,
         "form": form,
