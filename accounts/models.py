@@ -5,6 +5,7 @@ import secrets
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 def new_pseudonym() -> str:
@@ -13,9 +14,32 @@ def new_pseudonym() -> str:
 
 
 class Role(models.TextChoices):
-    RATER = "rater", "Rater"
-    MANAGER = "manager", "Manager"
-    RESEARCHER = "researcher", "Researcher"
+    RATER = "rater", _("Rater")
+    MANAGER = "manager", _("Manager")
+    RESEARCHER = "researcher", _("Researcher")
+
+
+def languages() -> list[tuple[str, str]]:
+    """List the languages that pages come in, each under its own name."""
+    return [*settings.LANGUAGES]
+
+
+class Theme(models.TextChoices):
+    AUTO = "auto", _("As the device")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
+class Density(models.TextChoices):
+    COMFORTABLE = "comfortable", _("Comfortable")
+    COMPACT = "compact", _("Compact")
+
+
+class TextSize(models.TextChoices):
+    SMALL = "small", _("Small")
+    MEDIUM = "medium", _("Medium")
+    LARGE = "large", _("Large")
+    X_LARGE = "x-large", _("Very large")
 
 
 class Skill(models.Model):
@@ -37,6 +61,20 @@ class User(AbstractUser):
     # Rates by program in a rehearsal; never mixed up with people.
     simulated = models.BooleanField(default=False)
     skills = models.ManyToManyField(Skill, blank=True)
+
+    # How the pages look and speak; blank language: what the browser asks for.
+    language = models.CharField(_("Language"), max_length=12, blank=True, default="", choices=languages)
+    theme = models.CharField(_("Colours"), max_length=5, choices=Theme.choices, default=Theme.AUTO)
+    density = models.CharField(
+        _("Spacing"), max_length=11, choices=Density.choices, default=Density.COMFORTABLE
+    )
+    text_size = models.CharField(
+        _("Text size"), max_length=7, choices=TextSize.choices, default=TextSize.MEDIUM
+    )
+    # Single keys can be turned off for who speaks to the computer (WCAG 2.1.4); Ctrl+Enter always sends.
+    shortcuts = models.BooleanField(_("Work with single keys"), default=True)
+    # action → key, only what differs from accounts.keys.ACTIONS
+    keys = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [
