@@ -1,19 +1,25 @@
 """Edits: a rater's rewrite of an answer, or their word that it is good as it is."""
 
 import re
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import User
-from labeling.models import Edit, Response, Slot
+from labeling import typing_signals
+from labeling.models import Edit, Response, Slot, Task
 from labeling.prompts import text_hash
 from labeling.submissions import (
     Place,
     SubmissionError,
+    clean_attention,
+    clean_flags,
+    clean_number,
     clean_text,
-    clean_time,
     fill,
     settle,
     take_back,
@@ -40,18 +46,22 @@ def submit(
     text: str,
     already_good: bool = False,
     instruction: str = "",
+    flags: Sequence[str] = (),
+    signals: Mapping[str, Any] | None = None,
     active_ms: int | None = None,
+    attention: Mapping[str, Any] | None = None,
     guideline: int | None = None,
 ) -> Edit:
     """Store a rater's rewrite of the answer that they hold, all of it or nothing.
 
-    `instruction` says what was wrong with the original. Refused: an empty text, one that differs in white
+    `instruction` says what was wrong with the original, `signals` how the text came about
+    (labeling.typing_signals). Refused: an empty text, one that differs in white
     space only (unless `already_good`), and a changed one that is called already good. Keys and late submits
     are as in judgments.submit. Raises LeaseError, EditError.
     """
     try:
         with transaction.atomic():
-            place = settle(Edit, rater, lease, idempotency_key, guideline)
+            place = settle(Edit, Task.Kind.EDIT, rater, lease, idempotency_key, guideline)
             if isinstance(place, Edit):
                 return place
             original = place.claimed.task.responses.get()
@@ -69,28 +79,33 @@ def submit(
                 edited=None if already_good else make_response(place, original, rater, text),
                 instruction=clean_text("instruction", instruction, 10_000).strip(),
                 distance=0 if already_good else distance(original.text, text),
-                active_ms=clean_time(active_ms),
+                flags=clean_flags(flags),
+                signals=typing_signals.clean(signals),
+                active_ms=clean_number("active_ms", active_ms),
+                attention=clean_attention(place.claimed, attention),
             )
             fill(place, rater)
             return edit
     except IntegrityError as error:
-        raise EditError("lease", "You have just answered this one from another window.") from error
+        raise EditError("lease", _("You have just answered this one from another window.")) from error
 
 
 def check_text(original: str, text: str, already_good: bool) -> None:
     """Refuse a rewrite that says nothing, or contradicts itself."""
     same = original.split() == text.split()
     if already_good and text.strip() and not same:
-        raise EditError("already_good", "You changed the text and also called it already good: which is it?")
+        raise EditError(
+            "already_good", _("You changed the text and also called it already good: which is it?")
+        )
     if already_good and not original.strip():
-        raise EditError("already_good", "The original is empty; an empty answer can't be already good.")
+        raise EditError("already_good", _("The original is empty; an empty answer can't be already good."))
     if already_good:
         return
     if not text.strip():
-        raise EditError("text", "The text is empty. Write the better answer, or skip this one.")
+        raise EditError("text", _("The text is empty. Write the better answer, or skip this one."))
     if same:
         raise EditError(
-            "text", "Nothing but white space has changed. Change the text, or tick “already good”."
+            "text", _("Nothing but white space has changed. Change the text, or tick “already good”.")
         )
 
 

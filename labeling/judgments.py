@@ -1,14 +1,27 @@
 """Judgments: submit one, undo one, pass a task over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from labeling import assignment
-from labeling.models import Campaign, Judgment, Skip, Slot
-from labeling.submissions import SubmissionError, clean_text, clean_time, fill, lock, settle, take_back
+from labeling.models import Campaign, Judgment, Skip, Slot, Task
+from labeling.submissions import (
+    SubmissionError,
+    clean_attention,
+    clean_flags,
+    clean_number,
+    clean_text,
+    fill,
+    lock,
+    settle,
+    take_back,
+)
 
 # One name for everything that is wrong with what a rater sends, here and in edits.
 JudgmentError = SubmissionError
@@ -29,31 +42,55 @@ def verdicts(campaign: Campaign) -> tuple[int, ...]:
     return tuple(sorted({*strengths, *([0] if campaign.allow_ties else [])}))
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """What goes with a verdict or a ranking; all about answers is by displayed side, from left to right.
+
+    `criteria` is {key: [grade of each answer]}, `reasons` a list of short texts for each answer, `attention`
+    {"prompt": ms, "answers": [ms]} of the active time, `display_rate` words a second (0: at once), and
+    `guideline` the number of the version shown, by default the newest.
+    """
+
+    criteria: Mapping[str, Sequence[int | None]] = field(default_factory=dict)
+    reasons: Sequence[Sequence[str]] = ()
+    flags: Sequence[str] = ()
+    comment: str = ""
+    active_ms: int | None = None
+    attention: Mapping[str, Any] = field(default_factory=dict)
+    display_rate: int = 0
+    guideline: int | None = None
+
+
 def submit(
-    rater: User,
-    lease: UUID,
-    *,
-    idempotency_key: UUID,
-    verdict: int,
-    both_bad: bool = False,
-    criteria: Mapping[str, Sequence[int | None]] | None = None,
-    reasons: Sequence[str] | None = None,
-    comment: str = "",
-    active_ms: int | None = None,
-    guideline: int | None = None,
+    rater: User, lease: UUID, *, idempotency_key: UUID, verdict: int, both_bad: bool = False, **remarks: Any
 ) -> Judgment:
     """Store a rater's verdict on the comparison that they hold, all of it or nothing.
 
-    `verdict` and `criteria` ({key: [grade of the left, of the right]}) are about the sides as displayed;
-    `guideline` is the number of the version shown, by default the newest. The same key again returns the
-    same row. A late submit whose place is taken is kept as `extra`. Raises LeaseError, JudgmentError.
+    `verdict` is about the sides as displayed; `remarks` are the fields of Remarks. The same key again returns
+    the same row. A late submit whose place is taken is kept as `extra`. Raises LeaseError, JudgmentError.
     """
+
+    def said(slot: Slot) -> dict[str, Any]:
+        check_verdict(slot.campaign, verdict, both_bad)
+        return {"verdict": verdict, "both_bad": both_bad}
+
+    return store(rater, lease, Task.Kind.COMPARE, idempotency_key, said, Remarks(**remarks))
+
+
+def store(
+    rater: User,
+    lease: UUID,
+    kind: Task.Kind,
+    idempotency_key: UUID,
+    said: Callable[[Slot], dict[str, Any]],
+    remarks: Remarks,
+) -> Judgment:
+    """Store a judgment on a held task of a kind; `said` checks what was said against the slot."""
     try:
         with transaction.atomic():
-            place = settle(Judgment, rater, lease, idempotency_key, guideline)
+            place = settle(Judgment, kind, rater, lease, idempotency_key, remarks.guideline)
             if isinstance(place, Judgment):
                 return place
-            check_verdict(place.claimed.campaign, verdict, both_bad)
             judgment = Judgment.objects.create(
                 task_id=place.claimed.task_id,
                 slot=place.filled,
@@ -62,61 +99,72 @@ def submit(
                 guideline_id=place.guideline,
                 idempotency_key=idempotency_key,
                 supersedes_id=place.supersedes,
-                verdict=verdict,
-                both_bad=both_bad,
-                criteria=check_criteria(place.claimed, criteria or {}),
-                reasons=check_reasons(reasons or []),
-                comment=clean_text("comment", comment, COMMENT_LIMIT).strip(),
+                **said(place.claimed),
+                criteria=check_criteria(place.claimed, remarks.criteria),
+                reasons=check_reasons(place.claimed, remarks.reasons),
+                flags=clean_flags(remarks.flags),
+                comment=clean_text("comment", remarks.comment, COMMENT_LIMIT).strip(),
                 order_shown=place.claimed.order_shown,
-                active_ms=clean_time(active_ms),
+                active_ms=clean_number("active_ms", remarks.active_ms),
+                attention=clean_attention(place.claimed, remarks.attention),
+                display_rate=clean_number("display_rate", remarks.display_rate, 500) or 0,
             )
             fill(place, rater)
             return judgment
     except IntegrityError as error:
-        raise JudgmentError("lease", "You have just answered this one from another window.") from error
+        raise JudgmentError("lease", _("You have just answered this one from another window.")) from error
 
 
 def check_verdict(campaign: Campaign, verdict: int, both_bad: bool) -> None:
     """Refuse a verdict that the campaign's scale doesn't offer."""
     allowed = verdicts(campaign)
     if not isinstance(verdict, int) or isinstance(verdict, bool) or verdict not in allowed:
-        raise JudgmentError("verdict", f"The verdict must be one of {', '.join(f'{v:+d}' for v in allowed)}.")
+        offered = ", ".join(f"{v:+d}" for v in allowed)
+        raise JudgmentError("verdict", _("The verdict must be one of %(offered)s.") % {"offered": offered})
     if not isinstance(both_bad, bool):
-        raise JudgmentError("both_bad", "This must be true or false.")
+        raise JudgmentError("both_bad", _("This must be true or false."))
     if both_bad and verdict != 0:
-        raise JudgmentError("both_bad", "Both bad prefers neither: its verdict is 0.")
+        raise JudgmentError("both_bad", _("Both bad prefers neither: its verdict is 0."))
 
 
 def check_criteria(slot: Slot, criteria: Mapping[str, Sequence[int | None]]) -> dict[str, list[int | None]]:
     """Return grades by position in the task, from grades by displayed side."""
     if not isinstance(criteria, Mapping):
-        raise JudgmentError("criteria", "The criteria must be an object of pairs of grades.")
+        raise JudgmentError("criteria", _("The criteria must be an object of lists of grades."))
     known = {c.key: c for c in slot.campaign.criteria.all()}
     for key in criteria:
         if key not in known:
-            raise JudgmentError("criteria", f"This campaign has no criterion “{key}”.")
+            raise JudgmentError("criteria", _("This campaign has no criterion “%(key)s”.") % {"key": key})
     graded = {}
     for key, criterion in known.items():
         sides = criteria.get(key) or [None] * len(slot.order_shown)
         if not isinstance(sides, (list, tuple)) or len(sides) != len(slot.order_shown):
-            raise JudgmentError("criteria", f"“{criterion.name}” needs one grade for each answer.")
+            message = _("“%(name)s” needs one grade for each answer.") % {"name": criterion.name}
+            raise JudgmentError("criteria", message)
         grades: list[int | None] = [None] * len(sides)
         for position, grade in zip(slot.order_shown, sides, strict=True):
             if grade is None and not criterion.required:
                 continue
             if not isinstance(grade, int) or isinstance(grade, bool) or not 1 <= grade <= criterion.points:
-                raise JudgmentError("criteria", f"Grade “{criterion.name}” from 1 to {criterion.points}.")
+                scale = {"name": criterion.name, "points": criterion.points}
+                raise JudgmentError("criteria", _("Grade “%(name)s” from 1 to %(points)s.") % scale)
             grades[position] = grade
         if any(grade is not None for grade in grades):
             graded[key] = grades
     return graded
 
 
-def check_reasons(reasons: Sequence[str]) -> list[str]:
-    """Return the reasons as a list of short texts."""
-    if not isinstance(reasons, (list, tuple)) or len(reasons) > 50:
-        raise JudgmentError("reasons", "The reasons must be a list of at most 50 short texts.")
-    return [clean_text("reasons", reason, 200) for reason in reasons]
+def check_reasons(slot: Slot, reasons: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return short texts by position in the task, from those by displayed side."""
+    wrong = JudgmentError("reasons", _("The reasons must be a list of short texts for each answer."))
+    if not isinstance(reasons, (list, tuple)) or len(reasons) not in {0, len(slot.order_shown)}:
+        raise wrong
+    about: list[list[str]] = [[] for _side in reasons]
+    for position, texts in zip(slot.order_shown, reasons, strict=False):
+        if not isinstance(texts, (list, tuple)) or len(texts) > 50:
+            raise wrong
+        about[position] = [clean_text("reasons", text, 200) for text in texts]
+    return about if any(about) else []
 
 
 def undo(rater: User, judgment: Judgment) -> Slot | None:
@@ -126,7 +174,10 @@ def undo(rater: User, judgment: Judgment) -> Slot | None:
     already, or its round is over.
     """
     withdrawal = Judgment(
-        verdict=judgment.verdict, both_bad=judgment.both_bad, order_shown=judgment.order_shown
+        verdict=judgment.verdict,
+        ranking=judgment.ranking,
+        both_bad=judgment.both_bad,
+        order_shown=judgment.order_shown,
     )
     return take_back(rater, judgment, withdrawal)
 
@@ -134,17 +185,18 @@ def undo(rater: User, judgment: Judgment) -> Slot | None:
 def skip(rater: User, lease: UUID, kind: str = Skip.Kind.SKIP, reason: str = "") -> Skip:
     """Pass a task over for good and give its slot to others; "cannot judge" says why."""
     if kind not in Skip.Kind.values:
-        raise JudgmentError("kind", f"A skip is one of {', '.join(Skip.Kind.values)}.")
+        kinds = ", ".join(Skip.Kind.values)
+        raise JudgmentError("kind", _("A skip is one of %(kinds)s.") % {"kinds": kinds})
     reason = clean_text("reason", reason, 500).strip()
     if kind == Skip.Kind.CANNOT_JUDGE and not reason:
-        raise JudgmentError("reason", "Say why this can't be judged.")
+        raise JudgmentError("reason", _("Say why this can't be judged."))
     with transaction.atomic():
         slot = Slot.objects.filter(lease=lease, rater=rater).first()
         assignment.give_back([slot.pk] if slot else [])
         slot = lock(rater, lease)
         if slot.status == Slot.Status.DONE:
-            raise JudgmentError("lease", "You have already answered this one; undo it first.")
-        skipped, _ = Skip.objects.get_or_create(
+            raise JudgmentError("lease", _("You have already answered this one; undo it first."))
+        skipped, _created = Skip.objects.get_or_create(
             task_id=slot.task_id, rater=rater, defaults={"kind": kind, "reason": reason}
         )
     return skipped

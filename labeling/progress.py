@@ -96,4 +96,4 @@ def last_said(rater: User, campaign: Campaign) -> Judgment | Edit | None:
 def newest(model: type[S], rater: User, campaign: Campaign) -> S | None:
     """Return somebody's newest standing judgment, or edit, in a campaign."""
     mine = model._default_manager.filter(effective(), rater=rater, task__campaign=campaign, imported=False)
-    return mine.select_related("task").order_by("-created_at").first()
+    return mine.select_related("task__campaign").order_by("-created_at").first()

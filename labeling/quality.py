@@ -54,16 +54,13 @@ def measure(campaign: Campaign) -> Figures:
 
 
 def _rows(campaign: Campaign) -> list[tuple[int, int, str, int, list[int]]]:
-    """Return (task, prompt, rater, verdict as displayed, order shown) of every judgment that counts."""
-    return list(
-        counted(campaign).values_list("task", "task__prompt", "rater__pseudonym", "verdict", "order_shown")
-    )
+    """Return (task, prompt, rater, verdict as displayed, order shown) of every comparison that counts."""
+    rows = counted(campaign).values_list("task", "task__prompt", "rater__pseudonym", "verdict", "order_shown")
+    return [(task, prompt, rater, v, order) for task, prompt, rater, v, order in rows if v is not None]
 
 
 def _measure(campaign: Campaign) -> Figures:
-    rows = list(
-        counted(campaign).values_list("task", "task__prompt", "rater__pseudonym", "verdict", "order_shown")
-    )
+    rows = _rows(campaign)
     # position 0's side of each verdict, whichever side it was shown on
     outcomes = [
         (task, (verdict > 0) - (verdict < 0) if order[0] == 0 else (verdict < 0) - (verdict > 0))

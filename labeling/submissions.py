@@ -1,18 +1,20 @@
 """What judgments and edits have in common: whose slot a submission fills, and whether it counts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from labeling import assignment
 from labeling.assignment import LeaseError
-from labeling.models import Draft, Edit, Guideline, Judgment, Slot, Task
+from labeling.models import Draft, Edit, Flag, Guideline, Judgment, Slot, Task
 
 S = TypeVar("S", Judgment, Edit)
 TEXT_LIMIT = 100_000
@@ -36,8 +38,10 @@ class Place:
     supersedes: int | None
 
 
-def settle(model: type[S], rater: User, lease: UUID, key: UUID, guideline: int | None) -> Place | S:
-    """Lock a lease's slot and find what a submission fills; call in a transaction.
+def settle(
+    model: type[S], kind: Task.Kind, rater: User, lease: UUID, key: UUID, guideline: int | None
+) -> Place | S:
+    """Lock a lease's slot and find what a submission on a task of a kind fills; call in a transaction.
 
     Returns the row itself when this very submission is already stored (same idempotency key). The lease may
     have run out: while the task has a free place it counts, and otherwise it is extra. `guideline` is the
@@ -48,20 +52,19 @@ def settle(model: type[S], rater: User, lease: UUID, key: UUID, guideline: int |
     for row in said:
         if row.idempotency_key == key:
             if row.task_id != claimed.task_id:
-                raise SubmissionError("idempotency_key", "This key was already used for another task.")
+                raise SubmissionError("idempotency_key", _("This key was already used for another task."))
             return row
     replaced = {row.supersedes_id for row in said}
     last = next((row for row in said if row.pk not in replaced), None)
     if last is not None and not last.withdrawn:
-        raise SubmissionError("lease", "You have already answered this one; undo it to answer it anew.")
-    kind = Task.Kind.COMPARE if model is Judgment else Task.Kind.EDIT
+        raise SubmissionError("lease", _("You have already answered this one; undo it to answer it anew."))
     if claimed.task.kind != kind:
-        wanted = "an edit" if model is Judgment else "a verdict"
-        raise SubmissionError("lease", f"This task asks for {wanted}.")
+        asked = claimed.task.get_kind_display()
+        raise SubmissionError("lease", _("This task asks for something else: %(kind)s.") % {"kind": asked})
     filled = claimed if claimed.status == Slot.Status.CLAIMED else free_slot(claimed)
     shown: int | None = getattr(claimed, "shown_guideline", None)
     if guideline is not None and shown is None:
-        raise SubmissionError("guideline", f"This campaign has no guideline {guideline}.")
+        raise SubmissionError("guideline", _("This campaign has no guideline %(n)s.") % {"n": guideline})
     return Place(claimed, filled, shown, last.pk if last else None)
 
 
@@ -78,7 +81,7 @@ def lock(rater: User, lease: UUID, guideline: int | None = None) -> Slot:
         .first()
     )
     if slot is None:
-        raise LeaseError("This task isn't yours: it was given to somebody else, or never to you.")
+        raise LeaseError(_("This task isn't yours: it was given to somebody else, or never to you."))
     return slot
 
 
@@ -94,21 +97,47 @@ def free_slot(claimed: Slot) -> Slot | None:
 def clean_text(field: str, value: object, limit: int = TEXT_LIMIT) -> str:
     """Return a text as stored: line breaks as \\n; SubmissionError when it isn't a text, or too long."""
     if not isinstance(value, str):
-        raise SubmissionError(field, "This must be a text.")
+        raise SubmissionError(field, _("This must be a text."))
     if "\x00" in value:
-        raise SubmissionError(field, "This text holds a character that can't be stored (NUL).")
+        raise SubmissionError(field, _("This text holds a character that can't be stored (NUL)."))
     if len(value) > limit:
-        raise SubmissionError(field, f"This text is too long: at most {limit} characters.")
+        message = _("This text is too long: at most %(limit)s characters.") % {"limit": limit}
+        raise SubmissionError(field, message)
     return value.replace("\r\n", "\n")
 
 
-def clean_time(value: object) -> int | None:
-    """Return an active time in milliseconds, None when not measured."""
+def clean_number(field: str, value: object, most: int = 2**31 - 1) -> int | None:
+    """Return a whole number from 0 to `most`, None when left out."""
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
-        raise SubmissionError("active_ms", "The active time must be a whole number of milliseconds.")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        message = _("This must be a whole number from 0 to %(most)s.") % {"most": most}
+        raise SubmissionError(field, message)
     return value
+
+
+def clean_flags(flags: object) -> list[str]:
+    """Return the flags raised, each once."""
+    if not isinstance(flags, (list, tuple)) or not all(flag in Flag.values for flag in flags):
+        known = ", ".join(Flag.values)
+        raise SubmissionError("flags", _("Flags are any of %(known)s.") % {"known": known})
+    return sorted(set(flags))
+
+
+def clean_attention(slot: Slot, attention: object) -> dict[str, Any]:
+    """Return active times by position in the task, from those by displayed side."""
+    if not attention:
+        return {}
+    wrong = SubmissionError("attention", _("Active times are the prompt's and one for each answer."))
+    if not isinstance(attention, Mapping) or not set(attention) <= {"prompt", "answers"}:
+        raise wrong
+    sides = attention.get("answers") or []
+    if not isinstance(sides, (list, tuple)) or len(sides) not in {0, len(slot.order_shown)}:
+        raise wrong
+    times = [0] * len(sides)
+    for position, time in zip(slot.order_shown, sides, strict=False):
+        times[position] = clean_number("attention", time) or 0
+    return {"prompt": clean_number("attention", attention.get("prompt")) or 0, "answers": times}
 
 
 def fill(place: Place, rater: User) -> None:
@@ -134,15 +163,17 @@ def take_back(rater: User, submission: S, withdrawal: S) -> Slot | None:
     """
     model = type(submission)
     if submission.rater_id != rater.pk:
-        raise SubmissionError("id", "You can only undo what you sent yourself.")
+        raise SubmissionError("id", _("You can only undo what you sent yourself."))
     with transaction.atomic():
         live = assignment.lock_live_rounds([submission.slot_id] if submission.slot_id else [])
         # the lock lets two undos of the same row follow each other
         model._default_manager.select_for_update(of=("self",), no_key=True).get(pk=submission.pk)
         if submission.withdrawn or model._default_manager.filter(supersedes=submission.pk).exists():
-            raise SubmissionError("id", "This was already undone.")
+            raise SubmissionError("id", _("This was already undone."))
         if submission.slot_id and submission.task.round_id not in live:
-            raise SubmissionError("id", "The round is over, and the models have learnt from it already.")
+            raise SubmissionError("id", _("The round is over, and the models have learnt from it already."))
+        if submission.created_at < timezone.now() - timedelta(minutes=submission.task.campaign.undo_minutes):
+            raise SubmissionError("id", _("The time for taking this back is over."))
         withdrawal.task_id, withdrawal.rater_id = submission.task_id, rater.pk
         withdrawal.guideline_id, withdrawal.idempotency_key = submission.guideline_id, uuid4()
         withdrawal.extra, withdrawal.withdrawn = submission.extra, True
@@ -152,7 +183,10 @@ def take_back(rater: User, submission: S, withdrawal: S) -> Slot | None:
 
 
 def reclaim(rater: User, done: int) -> Slot:
-    """Swap a done slot for one claimed by the same rater, and count it no more."""
+    """Swap a done slot for one claimed by the same rater, and count it no more.
+
+    It keeps the time of its first claim, so that its rater sees it before what they hold since.
+    """
     old = Slot.objects.select_related("campaign").get(pk=done)
     now = timezone.now()
     Slot.objects.filter(pk=old.pk).update(status=Slot.Status.CANCELLED)
@@ -165,6 +199,6 @@ def reclaim(rater: User, done: int) -> Slot:
         status=Slot.Status.CLAIMED,
         rater=rater,
         lease=uuid4(),
-        claimed_at=now,
+        claimed_at=old.claimed_at or now,
         lease_until=now + timedelta(minutes=old.campaign.lease_minutes),
     )

@@ -104,7 +104,8 @@ def _row(campaign: Campaign, prompt: Prompt, task: Task) -> Row:
     responses = [_response(place.response) for place in task.task_responses.all()]
     judgments = sorted((_judgment(j) for j in task.judgments.all()), key=canonical_json)
     edits = sorted((_edit(e) for e in task.edits.all()), key=canonical_json)
-    consensus = summarise_verdicts([formats.in_task_order(j) for j in formats.counted(judgments)])
+    verdicts = [formats.in_task_order(j) for j in formats.counted(judgments) if j["ranking"] is None]
+    consensus = summarise_verdicts(verdicts)
     key = [campaign.slug, task.round.number, task.kind, task.external_id, [r["id"] for r in responses]]
     return {
         "task": {
@@ -132,6 +133,7 @@ def _row(campaign: Campaign, prompt: Prompt, task: Task) -> Row:
 def _response(response: Response) -> Row:
     named = {
         "text": response.text,
+        "turns": [{"role": m["role"], "content": m["content"]} for m in response.turns],
         "origin": response.origin,
         "policy": response.policy.name if response.policy else None,
         "round": response.round.number if response.round else None,
@@ -156,6 +158,8 @@ def _submission(said: Submission) -> Row:
         "source": source,
         "guideline": said.guideline.number if said.guideline else None,
         "active_ms": said.active_ms,
+        "attention": said.attention or None,
+        "flags": said.flags,
         "counted": not (said.extra or said.withdrawn or superseded),
         "extra": said.extra,
         "withdrawn": said.withdrawn,
@@ -167,13 +171,15 @@ def _judgment(judgment: Judgment) -> Row:
     return {
         **_submission(judgment),
         "verdict": judgment.verdict,
+        "ranking": judgment.ranking,
         "order_shown": judgment.order_shown,
         "both_bad": judgment.both_bad,
         "criteria": [
             {"key": key, "grades": grades} for key, grades in sorted((judgment.criteria or {}).items())
         ],
-        "reasons": [str(reason) for reason in judgment.reasons or []],
+        "reasons": judgment.reasons,
         "comment": judgment.comment,
+        "display_rate": judgment.display_rate,
     }
 
 

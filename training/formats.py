@@ -7,13 +7,14 @@ database.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import pyarrow as pa
 
 Row = dict[str, Any]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # How sure a verdict of each strength makes us that its side is the better one. Measured on 330 and on 1,000
 # votes with 15 % noise: a bag-of-words reward model rose from .736 to .751 and from .789 to .796 of the true
 # preferences, against taking every verdict as certain.
@@ -32,6 +33,7 @@ _RESPONSE = pa.struct(
     [
         ("id", pa.string()),
         ("text", pa.string()),
+        ("turns", _MESSAGES),
         ("origin", pa.string()),
         ("policy", pa.string()),
         ("round", pa.int64()),
@@ -39,12 +41,15 @@ _RESPONSE = pa.struct(
         ("author", pa.string()),
     ]
 )
-# What judgments and edits have in common; `source` tells people from imports and simulated raters.
+# What judgments and edits have in common, by the answers' places in the task; `source` tells people from
+# imports and simulated raters.
 _SUBMISSION = [
     ("rater", pa.string()),
     ("source", pa.string()),
     ("guideline", pa.int64()),
     ("active_ms", pa.int64()),
+    ("attention", pa.struct([("prompt", pa.int64()), ("answers", pa.list_(pa.int64()))])),
+    ("flags", pa.list_(pa.string())),
     ("counted", pa.bool_()),
     ("extra", pa.bool_()),
     ("withdrawn", pa.bool_()),
@@ -54,11 +59,13 @@ _JUDGMENT = pa.struct(
     [
         *_SUBMISSION,
         ("verdict", pa.int64()),
+        ("ranking", pa.list_(pa.list_(pa.int64()))),
         ("order_shown", pa.list_(pa.int64())),
         ("both_bad", pa.bool_()),
         ("criteria", pa.list_(pa.struct([("key", pa.string()), ("grades", pa.list_(pa.float64()))]))),
-        ("reasons", pa.list_(pa.string())),
+        ("reasons", pa.list_(pa.list_(pa.string()))),
         ("comment", pa.string()),
+        ("display_rate", pa.int64()),
     ]
 )
 _EDIT = pa.struct(
@@ -145,20 +152,46 @@ def counted(submissions: Iterable[Row] | None) -> Iterator[Row]:
 
 
 def is_identical(row: Row) -> bool:
-    """Tell whether a comparison's answers are the same text, so that a preference means nothing."""
-    return len({response["text"] for response in row["responses"]}) < 2
+    """Tell whether all of a task's answers are the same, so that a preference means nothing."""
+    responses = row["responses"]
+    return all(same(responses[0], other) for other in responses)
+
+
+def same(first: Row, second: Row) -> bool:
+    """Tell whether two answers say the same."""
+    return bool(first["text"] == second["text"] and first["turns"] == second["turns"])
+
+
+def preferences(row: Row, judgment: Row) -> Iterator[tuple[Row, Row, int]]:
+    """Yield (first answer, second answer, verdict between them) of a comparison, or a ranking's every pair.
+
+    Of a ranking, one answer is "clearly" better than another (2), or their equal (0): ranks say no more.
+    """
+    if judgment["ranking"] is None:
+        first, second = row["responses"]
+        found = [(first, second, in_task_order(judgment))]
+    else:
+        places = [(p, rank) for rank, equals in enumerate(judgment["ranking"]) for p in equals]
+        found = [
+            (row["responses"][one], row["responses"][other], 2 * ((a > b) - (a < b)))
+            for (one, a), (other, b) in combinations(sorted(places), 2)
+        ]
+    yield from (pair for pair in found if not same(pair[0], pair[1]))
 
 
 def engine_pairs(row: Row) -> Iterator[Row]:
-    """Yield one pair per counted judgment, less sure the closer the verdict, and one per changed edit."""
+    """Yield the pairs of each counted judgment, less sure the closer the verdict, and one per changed edit.
+
+    A ranking of k answers gives k (k−1) / 2 pairs of weight 1 / (k−1): each answer counts once.
+    """
     base = {"weight": 1.0, "round": row["round"]}
-    if row["task"]["kind"] == "compare" and not is_identical(row):
-        first, second = (response["text"] for response in row["responses"])
-        for judgment in counted(row["judgments"]):
-            preference = in_task_order(judgment)
+    for judgment in counted(row["judgments"]):
+        weight = 1 / (len(row["responses"]) - 1)
+        for first, second, preference in preferences(row, judgment):
             chosen, rejected = (second, first) if preference > 0 else (first, second)
-            votes = {"rater": judgment["rater"], "probability": SURE[abs(preference)]}
-            yield {**_prompt(row), **base, **votes, "chosen": chosen, "rejected": rejected}
+            votes = {"rater": judgment["rater"], "probability": SURE[abs(preference)], "weight": weight}
+            texts = {"chosen": chosen["text"], "rejected": rejected["text"]}
+            yield {**_prompt(row), **base, **votes, **texts}
     for edit, original in _changed(row):
         texts = {"chosen": edit["edited"]["text"], "rejected": original}
         yield {**_prompt(row), **base, "rater": edit["rater"], "probability": 1.0, **texts}
@@ -177,13 +210,13 @@ def engine_prompt(prompt: Row) -> Row:
 
 def trl_preference(row: Row) -> Iterator[Row]:
     """Yield a comparison by its consensus, ties left out, and edited over original (conversational)."""
-    if row["task"]["kind"] == "compare" and not is_identical(row):
-        label = (row["consensus"] or {"label": 0})["label"]
-        if label:
-            texts = [response["text"] for response in row["responses"]]
-            yield _trl_pair(row, texts[label > 0], texts[label < 0])
+    if row["consensus"] and row["consensus"]["label"] and not is_identical(row):
+        label = row["consensus"]["label"]
+        yield _trl_pair(row, _turns(row["responses"][label > 0]), _turns(row["responses"][label < 0]))
+    for first, second, sum_ in _ranked(row):
+        yield _trl_pair(row, _turns(second if sum_ > 0 else first), _turns(first if sum_ > 0 else second))
     for edit, original in _changed(row):
-        yield _trl_pair(row, edit["edited"]["text"], original)
+        yield _trl_pair(row, [_answer(edit["edited"]["text"])], [_answer(original)])
 
 
 def trl_sft(row: Row) -> Iterator[Row]:
@@ -234,8 +267,23 @@ def _demonstrated(row: Row) -> Iterator[str]:
         yield texts[edit["original"]] if edit["edited"] is None else edit["edited"]["text"]
 
 
-def _trl_pair(row: Row, chosen: str, rejected: str) -> Row:
-    return {"prompt": row["prompt"], "chosen": [_answer(chosen)], "rejected": [_answer(rejected)]}
+def _ranked(row: Row) -> Iterator[tuple[Row, Row, int]]:
+    """Yield the pairs of a ranked task with the sum of what its rankings say, without those that tie."""
+    sums: dict[tuple[str, str], tuple[Row, Row, int]] = {}
+    for judgment in counted(row["judgments"]):
+        if judgment["ranking"] is not None:
+            for first, second, verdict in preferences(row, judgment):
+                key = first["id"], second["id"]
+                sums[key] = first, second, verdict + (sums[key][2] if key in sums else 0)
+    yield from (pair for pair in sums.values() if pair[2])
+
+
+def _trl_pair(row: Row, chosen: list[Row], rejected: list[Row]) -> Row:
+    return {"prompt": row["prompt"], "chosen": chosen, "rejected": rejected}
+
+
+def _turns(response: Row) -> list[Row]:
+    return response["turns"] or [_answer(response["text"])]
 
 
 def _answer(text: str) -> Row:

@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import assignment, edits, judgments, progress
 from labeling.api.campaigns import GuidelineSerializer, InCampaign
-from labeling.models import Campaign, Judgment, Skip, Slot, Task
+from labeling.models import Campaign, Flag, Judgment, Skip, Slot, Task
 
 
 class RatableSerializer(serializers.ModelSerializer[Campaign]):
@@ -183,6 +183,10 @@ class SubmitSerializer(LeaseSerializer):
         required=False, help_text="The number of the guideline that was shown; the newest if left out."
     )
     active_ms = serializers.IntegerField(min_value=0, required=False)
+    attention = serializers.DictField(
+        required=False, help_text="Of the active time: {“prompt”: ms, “answers”: [ms of each as shown]}."
+    )
+    flags = serializers.ListField(child=serializers.ChoiceField(choices=Flag.choices), required=False)
 
 
 class VerdictSerializer(SubmitSerializer):
@@ -191,7 +195,14 @@ class VerdictSerializer(SubmitSerializer):
     verdict = serializers.IntegerField()
     both_bad = serializers.BooleanField(default=False)
     criteria = serializers.DictField(required=False)
-    reasons = serializers.ListField(child=serializers.CharField(max_length=80), required=False)
+    reasons = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(max_length=200)),
+        required=False,
+        help_text="For each answer as shown, why.",
+    )
+    display_rate = serializers.IntegerField(
+        min_value=0, max_value=500, required=False, help_text="Words a second; 0: all at once."
+    )
     comment = serializers.CharField(required=False, default="", allow_blank=True)
 
 
@@ -201,6 +212,7 @@ class RewriteSerializer(SubmitSerializer):
     text = serializers.CharField(required=False, default="", allow_blank=True, trim_whitespace=False)
     already_good = serializers.BooleanField(default=False)
     instruction = serializers.CharField(required=False, default="", allow_blank=True)
+    signals = serializers.DictField(required=False, help_text="Counts of pastes, pasted, typed, typing_ms.")
 
 
 class KeptSerializer(serializers.Serializer[Any]):

@@ -10,6 +10,10 @@ def default_stages() -> list[str]:
     return ["sft", "best_of_n"]
 
 
+def default_reasons() -> list[str]:
+    return ["Right", "Wrong", "Complete", "Leaves things out", "Clear", "Too long", "Unkind"]
+
+
 class Campaign(models.Model):
     """One labeling effort: what is asked, of whom, how often, and when models are retrained."""
 
@@ -48,6 +52,55 @@ class Campaign(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="The share of a round's tasks that ask for a rewrite instead of a verdict.",
     )
+    rank_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The share of a round's tasks that ask to put several answers in order.",
+    )
+    rank_size = models.PositiveSmallIntegerField(
+        default=4,
+        validators=[MinValueValidator(3), MaxValueValidator(9)],
+        help_text="How many answers a ranking has.",
+    )
+    chat_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The share of a round's tasks that are live conversations with two policies.",
+    )
+    chat_turns = models.PositiveSmallIntegerField(
+        default=4,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text="After this many turns a conversation is over; raters may end it earlier.",
+    )
+    reasons = ArrayField(
+        models.CharField(max_length=40),
+        default=default_reasons,
+        blank=True,
+        help_text="What raters may tick about each answer after the verdict.",
+    )
+    display_rate = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(500)],
+        help_text="Answers appear at this many words a second; 0 shows them at once.",
+    )
+    undo_minutes = models.PositiveIntegerField(
+        default=60,
+        help_text="How long raters can take back what they sent, while its round is open.",
+    )
+    # What a rater must have, all of them; a language is a skill too.
+    skills = models.ManyToManyField("accounts.Skill", blank=True, related_name="campaigns")
+    pass_mark = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The share of the qualification test that a rater must get right; empty for no test.",
+    )
+    test_attempts = models.PositiveSmallIntegerField(
+        default=2, validators=[MinValueValidator(1)], help_text="How often the test may be tried."
+    )
+    show_figures = models.BooleanField(
+        default=True, help_text="Raters see how often they agree with others here."
+    )
     retrain_after = models.PositiveIntegerField(
         default=400,
         validators=[MinValueValidator(1)],
@@ -75,6 +128,17 @@ class Campaign(models.Model):
             models.CheckConstraint(condition=models.Q(overlap__gte=1), name="campaign_overlap_positive"),
             models.CheckConstraint(
                 condition=models.Q(edit_share__gte=0, edit_share__lte=1), name="campaign_edit_share_is_share"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    rank_share__gte=0,
+                    chat_share__gte=0,
+                    edit_share__lte=1 - models.F("rank_share") - models.F("chat_share"),
+                ),
+                name="campaign_shares_add_up",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rank_size__gte=3, rank_size__lte=9), name="campaign_rank_size_in_range"
             ),
         ]
 
@@ -121,10 +185,11 @@ class Criterion(models.Model):
 
 
 class Membership(models.Model):
-    """A person's right to rate in a campaign."""
+    """A person's right to rate in a campaign, and whether they passed its qualification test."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    qualified_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -132,3 +197,70 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.campaign}"
+
+
+class GuidelineRead(models.Model):
+    """Somebody opened a version of the guideline."""
+
+    guideline = models.ForeignKey(Guideline, on_delete=models.CASCADE, related_name="reads")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["guideline", "user"], name="guideline_read_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} read {self.guideline}"
+
+
+class Example(models.Model):
+    """A comparison with its right verdict and why: an edge case, a practice task or a test question."""
+
+    class Use(models.TextChoices):
+        EDGE_CASE = "edge_case", "Shown in the guideline"
+        PRACTICE = "practice", "Practice"
+        TEST = "test", "Qualification test"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="examples")
+    use = models.CharField(max_length=10, choices=Use.choices)
+    messages = models.JSONField()  # as Prompt.messages
+    answers = ArrayField(models.TextField(), size=2)
+    verdict = models.SmallIntegerField()  # between the answers as stored: below 0 the first is better
+    explanation = models.TextField()
+    # Answered trials name their example, so one that is no longer used stays.
+    retired = models.BooleanField(default=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(verdict__gte=-3, verdict__lte=3), name="example_verdict_in_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.messages[-1]["content"])[:80]
+
+
+class Trial(models.Model):
+    """Somebody's verdict on a practice task (attempt 0) or on a test question (attempt 1, 2, …)."""
+
+    example = models.ForeignKey(Example, on_delete=models.PROTECT, related_name="trials")
+    rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trials")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    verdict = models.SmallIntegerField()  # between the sides as displayed
+    both_bad = models.BooleanField(default=False)
+    order_shown = ArrayField(models.PositiveSmallIntegerField())
+    right = models.BooleanField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["example", "rater", "attempt"], name="trial_once_in_attempt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rater} on {self.example}"

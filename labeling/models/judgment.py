@@ -9,6 +9,16 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Flag(models.TextChoices):
+    """What a rater may report about a task, whatever the verdict."""
+
+    UNSAFE = "unsafe", _("Unsafe")
+    PERSONAL_DATA = "personal_data", _("Personal data")
+    BROKEN = "broken", _("Broken")
+    WRONG_LANGUAGE = "wrong_language", _("Wrong language")
 
 
 class Submission(models.Model):
@@ -25,6 +35,9 @@ class Submission(models.Model):
     )
     idempotency_key = models.UUIDField()
     active_ms = models.PositiveIntegerField(null=True, blank=True)
+    # Of these, how many went to what: {"prompt": ms, "answers": [ms of the answer at position 0, …]}
+    attention = models.JSONField(default=dict, blank=True)
+    flags = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     # Came after its lease was gone and its slot refilled: kept, never counted.
     extra = models.BooleanField(default=False)
     withdrawn = models.BooleanField(default=False)
@@ -58,14 +71,19 @@ class Judgment(Submission):
     """One rater's verdict on a comparison, −3 (left much better) … +3 (right much better), 0 a tie.
 
     Left and right are the sides as displayed: `order_shown[0]` is the task position that stood left.
+    Of several answers it is a ranking instead: positions of the task from best to worst, equals together,
+    for example [[2], [0, 1], [3]].
     """
 
-    verdict = models.SmallIntegerField()
+    verdict = models.SmallIntegerField(null=True, blank=True)
+    ranking = models.JSONField(null=True, blank=True)
     both_bad = models.BooleanField(default=False)
     criteria = models.JSONField(default=dict, blank=True)  # {key: [grade of position 0, of position 1]}
-    reasons = models.JSONField(default=list, blank=True)
+    reasons = models.JSONField(default=list, blank=True)  # [[reasons about position 0], [about 1], …]
     comment = models.TextField(blank=True)
     order_shown = ArrayField(models.PositiveSmallIntegerField())
+    # The speed at which the answers appeared, in words a second; 0: at once.
+    display_rate = models.PositiveSmallIntegerField(default=0)
 
     class Meta(Submission.Meta):
         abstract = False
@@ -77,10 +95,20 @@ class Judgment(Submission):
             models.CheckConstraint(
                 condition=Q(both_bad=False) | Q(verdict=0), name="judgment_both_bad_prefers_neither"
             ),
+            models.CheckConstraint(
+                condition=Q(verdict__isnull=False, ranking__isnull=True)
+                | Q(verdict__isnull=True, ranking__isnull=False),
+                name="judgment_is_verdict_or_ranking",
+            ),
+        ]
+        indexes = [
+            # progress.last_said and the rater's history: newest first
+            models.Index(fields=["rater", "-created_at"], name="judgment_of_rater_newest"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.verdict:+d} on {self.task}"
+        said = "a ranking" if self.verdict is None else f"{self.verdict:+d}"
+        return f"{said} on {self.task}"
 
 
 class Edit(Submission):
@@ -93,12 +121,54 @@ class Edit(Submission):
     )
     instruction = models.TextField(blank=True)  # what was wrong with the original
     distance = models.PositiveIntegerField(default=0)  # words inserted, deleted or replaced
+    # How the text came about, a hint and never a verdict: labeling.typing_signals
+    signals = models.JSONField(default=dict, blank=True)
 
     class Meta(Submission.Meta):
         abstract = False
+        indexes = [
+            # progress.last_said and the rater's history: newest first
+            models.Index(fields=["rater", "-created_at"], name="edit_of_rater_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"edit of {self.task}"
+
+
+class Likeness(models.Model):
+    """The model's answer to the same prompt that an edit is closest to; measured after the submit."""
+
+    edit = models.OneToOneField(Edit, on_delete=models.CASCADE, related_name="likeness")
+    response = models.ForeignKey("labeling.Response", on_delete=models.CASCADE, related_name="+")
+    share = models.FloatField()  # of their words that are the same in the same order, 0…1
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.edit}: {self.share:.0%}"
+
+
+class Feedback(models.Model):
+    """A reviewer's word to a rater about something that they said."""
+
+    campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="feedback")
+    rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="feedback")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    judgment = models.ForeignKey(
+        Judgment, null=True, blank=True, on_delete=models.CASCADE, related_name="feedback"
+    )
+    edit = models.ForeignKey(Edit, null=True, blank=True, on_delete=models.CASCADE, related_name="feedback")
+    text = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # the rater's home: newest first
+            models.Index(fields=["rater", "-created_at"], name="feedback_to_rater_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"feedback to {self.rater}"
 
 
 class Skip(models.Model):

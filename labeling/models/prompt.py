@@ -20,7 +20,7 @@ class Import(models.Model):
 
 
 class Prompt(models.Model):
-    """A conversation awaiting an answer; its split is fixed by its content hash."""
+    """A conversation awaiting an answer; its split is fixed by its content hash (or its opening's)."""
 
     class Split(models.TextChoices):
         TRAIN = "train", "Train"
@@ -34,6 +34,11 @@ class Prompt(models.Model):
     language = models.CharField(max_length=16, blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     meta = models.JSONField(default=dict, blank=True)
+    # The prompt that opened the live conversation which led here. A continuation is asked in no round of its
+    # own, and has its opening's split: they share text.
+    opening = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="continuations"
+    )
     source = models.ForeignKey(
         Import, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts"
     )
@@ -62,7 +67,10 @@ class Response(models.Model):
 
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
     text = models.TextField(blank=True)
-    text_hash = models.CharField(max_length=64)  # labeling.prompts.text_hash
+    # A whole conversation after the prompt, [{"role", "content"}, …], ending with an answer; `text` is then
+    # that last answer. Empty for a plain answer.
+    turns = models.JSONField(default=list, blank=True)
+    text_hash = models.CharField(max_length=64)  # labeling.prompts.text_hash, over text and turns
     origin = models.CharField(max_length=8, choices=Origin.choices)
     policy = models.ForeignKey(
         "models_app.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="responses"

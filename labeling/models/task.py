@@ -6,11 +6,16 @@ from django.db import models
 
 
 class Task(models.Model):
-    """One question to raters: a comparison of answers, or an edit of one."""
+    """One question to raters: a comparison of two answers, an edit of one, an order of several, or a talk.
+
+    A talk (chat) has no answers of its own: each of its turns is a comparison whose `chat` it is.
+    """
 
     class Kind(models.TextChoices):
         COMPARE = "compare", "Comparison"
         EDIT = "edit", "Edit"
+        RANK = "rank", "Ranking"
+        CHAT = "chat", "Live conversation"
 
     class Status(models.TextChoices):
         OPEN = "open", "Open"
@@ -26,6 +31,7 @@ class Task(models.Model):
     round = models.ForeignKey("labeling.Round", on_delete=models.CASCADE, related_name="tasks")
     prompt = models.ForeignKey("labeling.Prompt", on_delete=models.PROTECT, related_name="tasks")
     kind = models.CharField(max_length=8, choices=Kind.choices)
+    chat = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="picks")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     overlap = models.PositiveSmallIntegerField(default=1)
     # Counted judgments or edits so far; changes in the transaction that stores one.
@@ -136,3 +142,31 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"slot {self.pk}"
+
+
+class Turn(models.Model):
+    """One turn of a rater's live conversation: their message, and the comparison of the two answers to it."""
+
+    class Status(models.TextChoices):
+        SAMPLING = "sampling", "Being answered"
+        READY = "ready", "Waits for the pick"
+        PICKED = "picked", "Picked"
+        FAILED = "failed", "No answer came"
+
+    chat = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="turns")
+    rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="turns")
+    number = models.PositiveSmallIntegerField()
+    prompt = models.ForeignKey("labeling.Prompt", on_delete=models.PROTECT, related_name="turns")
+    # the comparison, once both answers are there
+    task = models.OneToOneField(Task, null=True, blank=True, on_delete=models.PROTECT, related_name="turn")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.SAMPLING)
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chat", "rater", "number"], name="turn_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"turn {self.number} of {self.chat}"

@@ -115,7 +115,7 @@ def test_a_late_edit_is_kept_as_extra(rater, campaign, slot):
 
 def test_a_comparison_takes_no_edit(rater, campaign):
     make_open_round(campaign)
-    with pytest.raises(EditError, match="asks for a verdict"):
+    with pytest.raises(EditError, match="asks for something else"):
         submit(rater, assignment.claim(rater, campaign), "Better.")
 
 

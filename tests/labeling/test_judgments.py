@@ -48,10 +48,21 @@ def lose(slot):
 def test_a_verdict_is_stored_with_everything_it_was_said_about(rater, campaign, slot):
     drafts.save(rater, slot.lease, {"comment": "so f"})
     judgment = submit(
-        rater, slot, verdict=-3, comment=" so far\r\nso good ", reasons=["shorter"], active_ms=900
+        rater,
+        slot,
+        verdict=-3,
+        comment=" so far\r\nso good ",
+        reasons=[["shorter"], []],
+        active_ms=900,
+        flags=["unsafe"],
+        attention={"prompt": 100, "answers": [500, 300]},
     )
     judgment.refresh_from_db()
-    assert (judgment.verdict, judgment.comment, judgment.reasons) == (-3, "so far\nso good", ["shorter"])
+    assert (judgment.verdict, judgment.comment) == (-3, "so far\nso good")
+    left, right = slot.order_shown
+    assert (judgment.reasons[left], judgment.reasons[right]) == (["shorter"], [])
+    assert (judgment.attention["answers"][left], judgment.attention["answers"][right]) == (500, 300)
+    assert judgment.flags == ["unsafe"]
     assert judgment.order_shown == slot.order_shown
     assert judgment.guideline == campaign.guidelines.get()
     assert (judgment.slot_id, judgment.extra, judgment.active_ms) == (slot.pk, False, 900)
@@ -184,8 +195,15 @@ def test_each_scale_takes_its_own_verdicts_only(rater, scale, ties):
         ("comment", "a\x00b"),
         ("comment", "x" * 10_001),
         ("reasons", "short"),
-        ("reasons", ["x" * 201]),
-        ("reasons", [3]),
+        ("reasons", [["x" * 201], []]),
+        ("reasons", [[3], []]),
+        ("reasons", [["one answer only"]]),
+        ("flags", "unsafe"),
+        ("flags", ["funny"]),
+        ("attention", {"sides": []}),
+        ("attention", {"answers": [1]}),
+        ("attention", {"answers": [1, -1]}),
+        ("display_rate", 501),
         ("criteria", {"kindness": [1, 2]}),
         ("criteria", [1]),
         ("active_ms", -1),
@@ -235,7 +253,7 @@ def test_the_guideline_that_was_shown_is_the_one_recorded(rater, campaign, slot)
 
 def test_a_comparison_takes_no_verdict_on_an_edit(rater, campaign):
     make_open_round(campaign, comparisons=0, edits=1)
-    with pytest.raises(JudgmentError, match="asks for an edit"):
+    with pytest.raises(JudgmentError, match="asks for something else"):
         submit(rater, assignment.claim(rater, campaign))
 
 

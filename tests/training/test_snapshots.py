@@ -47,7 +47,13 @@ def test_every_row_can_be_traced(campaign, round_):
     rater = cast.make_user(simulated=True)
     task = labels.make_task(round_, ("short", "long"))
     labels.judge(
-        task, rater, 2, order_shown=[1, 0], comment="Better.", reasons=["kind"], criteria={"tone": [4, 2]}
+        task,
+        rater,
+        2,
+        order_shown=[1, 0],
+        comment="Better.",
+        reasons=[["kind"], []],
+        criteria={"tone": [4, 2]},
     )
     (row,) = snapshots.rows(snapshots.cut(campaign))
     assert row["campaign"] == "kitchen"
