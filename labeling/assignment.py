@@ -56,9 +56,9 @@ UPDATE labeling_slot SET
     lease_until = %(until)s,
     lease = CASE status WHEN 'claimed' THEN lease ELSE gen_random_uuid() END,
     claimed_at = CASE status WHEN 'claimed' THEN claimed_at ELSE %(now)s END,
-    order_shown = CASE status WHEN 'claimed' THEN order_shown ELSE (
-        SELECT array_agg(place.position ORDER BY random())
-        FROM labeling_taskresponse place WHERE place.task_id = labeling_slot.task_id) END
+    order_shown = CASE status WHEN 'claimed' THEN order_shown ELSE ARRAY(
+        SELECT place.position FROM labeling_taskresponse place
+        WHERE place.task_id = labeling_slot.task_id ORDER BY random()) END
 WHERE id IN (SELECT id FROM held UNION ALL SELECT id FROM fresh)
 RETURNING *
 """

@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from labeling.views import rate
+from labeling.views import home, rate
 
 urlpatterns = [
-    path("", rate.home, name="home"),
+    path("", home.home, name="home"),
     path("rate/<slug:slug>/", rate.rate, name="rate"),
     path("rate/<slug:slug>/guideline/", rate.guideline, name="rate-guideline"),
     path("rate/<slug:slug>/judge/", rate.judge, name="rate-judge"),
