@@ -168,18 +168,27 @@ def take_back(rater: User, submission: S, withdrawal: S) -> Slot | None:
         live = assignment.lock_live_rounds([submission.slot_id] if submission.slot_id else [])
         # the lock lets two undos of the same row follow each other
         model._default_manager.select_for_update(of=("self",), no_key=True).get(pk=submission.pk)
-        if submission.withdrawn or model._default_manager.filter(supersedes=submission.pk).exists():
-            raise SubmissionError("id", _("This was already undone."))
-        if submission.slot_id and submission.task.round_id not in live:
-            raise SubmissionError("id", _("The round is over, and the models have learnt from it already."))
-        if submission.created_at < timezone.now() - timedelta(minutes=submission.task.campaign.undo_minutes):
-            raise SubmissionError("id", _("The time for taking this back is over."))
+        check_takeable(
+            submission,
+            replaced=model._default_manager.filter(supersedes=submission.pk).exists(),
+            live=submission.task.round_id in live,
+        )
         withdrawal.task_id, withdrawal.rater_id = submission.task_id, rater.pk
         withdrawal.guideline_id, withdrawal.idempotency_key = submission.guideline_id, uuid4()
         withdrawal.extra, withdrawal.withdrawn = submission.extra, True
         withdrawal.supersedes_id = submission.pk
         withdrawal.save(force_insert=True)
         return reclaim(rater, submission.slot_id) if submission.slot_id else None
+
+
+def check_takeable(submission: Judgment | Edit, *, replaced: bool, live: bool) -> None:
+    """Refuse to take a submission back that was replaced, whose round isn't live, or whose time is over."""
+    if submission.withdrawn or replaced:
+        raise SubmissionError("id", _("This was already undone."))
+    if submission.slot_id and not live:
+        raise SubmissionError("id", _("The round is over, and the models have learnt from it already."))
+    if submission.created_at < timezone.now() - timedelta(minutes=submission.task.campaign.undo_minutes):
+        raise SubmissionError("id", _("The time for taking this back is over."))
 
 
 def reclaim(rater: User, done: int) -> Slot:
