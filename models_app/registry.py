@@ -3,7 +3,9 @@
 import json
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from models_app.backends.transformers import TransformersRewardModel
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_loading = Lock()
 HEADS = {ModelVersion.Kind.POLICY: "ForCausalLM", ModelVersion.Kind.REWARD: "ForSequenceClassification"}
 
 
@@ -164,14 +167,26 @@ def _openai(location: str, options: dict[str, Any]) -> Policy:
 
 
 def policy(version: ModelVersion) -> Policy:
-    """Load a policy; transformers checkpoints bring torch into this process."""
+    """Load a policy, or take one of the last two; transformers checkpoints bring torch into this process."""
     if version.backend == ModelVersion.Backend.IMPORTED:
         raise ModelError(f"{version.name} is only a name for imported answers; it can't answer prompts.")
     if version.backend == ModelVersion.Backend.OPENAI:
         return _openai(version.location, version.options)
+    with _loading:
+        return _checkpoint(version.location, _changed_at(version.location))
+
+
+def _changed_at(location: str) -> float:
+    """Return when a checkpoint in a folder was written; 0 for one of the hub, which never changes."""
+    folder = Path(location)
+    return max((file.stat().st_mtime for file in folder.glob("*")), default=0.0) if folder.is_dir() else 0.0
+
+
+@lru_cache(maxsize=2)  # as many as answer side by side
+def _checkpoint(location: str, changed_at: float) -> Policy:
     from models_app.backends.transformers import load_policy
 
-    return load_policy(version.location)
+    return load_policy(location)
 
 
 def reward_model(version: ModelVersion) -> "TransformersRewardModel":

@@ -21,10 +21,21 @@ def draw(
     version: ModelVersion, conversations: Sequence[Conversation], config: SamplingConfig, *, offset: int = 0
 ) -> Iterator[tuple[int, str]]:
     """Yield (index, answer) as answers finish; `offset` moves the seed so that other draws differ."""
-    params = SamplingParams(
+    params = _params(config, offset)
+    yield from registry.policy(version).generate(conversations, params)
+
+
+def stream(
+    version: ModelVersion, conversation: Conversation, config: SamplingConfig, *, offset: int = 0
+) -> Iterator[str]:
+    """Yield one answer in pieces as they are produced."""
+    yield from registry.policy(version).stream(conversation, _params(config, offset))
+
+
+def _params(config: SamplingConfig, offset: int) -> SamplingParams:
+    return SamplingParams(
         temperature=config.temperature,
         top_p=config.top_p,
         max_new_tokens=config.max_new_tokens,
         seed=config.seed + offset,
     )
-    yield from registry.policy(version).generate(conversations, params)

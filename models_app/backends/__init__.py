@@ -30,3 +30,7 @@ class Policy(Protocol):
     ) -> Iterator[tuple[int, str]]:
         """Yield (index of the conversation, answer) as answers finish; raise BackendError."""
         ...
+
+    def stream(self, conversation: Conversation, params: SamplingParams) -> Iterator[str]:
+        """Yield the answer to one conversation in pieces as they are produced; raise BackendError."""
+        ...

@@ -1,5 +1,6 @@
 """Policies behind any server that speaks the chat-completions protocol."""
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -41,10 +42,49 @@ class OpenAICompatiblePolicy:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
+    def stream(self, conversation: Conversation, params: SamplingParams) -> Iterator[str]:
+        """Yield one answer in pieces as the server sends them; raise BackendError, also for half an answer."""
+        body = {**self._body(conversation, params, 0), "stream": True}
+        try:
+            with (
+                httpx.Client(headers=self.headers, timeout=TIMEOUT) as client,
+                client.stream("POST", self.url, json=body) as response,
+            ):
+                if response.status_code != 200:
+                    response.read()
+                    self._read(response)
+                yield from _trimmed(self._pieces(response))
+        except (ValueError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise BackendError(f"{self.url} cannot be asked: {error}") from error
+        except httpx.TransportError as error:
+            raise BackendError(f"{self.url} breaks off or cannot be reached: {error}") from error
+
+    def _pieces(self, response: httpx.Response) -> Iterator[str]:
+        """Read the events of a streamed answer."""
+        for line in response.iter_lines():
+            event = line.removeprefix("data:").strip()
+            if not line.startswith("data:") or not event:
+                continue
+            if event == "[DONE]":
+                return
+            try:
+                choices = json.loads(event)["choices"]
+                piece = choices[0]["delta"].get("content") if choices else None
+            except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+                raise BackendError(
+                    f"{self.url} does not stream as chat completions do: {event[:100]!r}"
+                ) from error
+            if isinstance(piece, str):
+                yield piece
+        raise BackendError(f"{self.url} breaks off in the middle of an answer.")
+
     def _ask(
         self, client: httpx.Client, conversation: Conversation, params: SamplingParams, index: int
     ) -> str:
-        body = {
+        return self._read(self._post(client, self._body(conversation, params, index)))
+
+    def _body(self, conversation: Conversation, params: SamplingParams, index: int) -> dict[str, object]:
+        return {
             "model": self.model,
             "messages": conversation,
             "temperature": params.temperature,
@@ -52,7 +92,6 @@ class OpenAICompatiblePolicy:
             "max_tokens": params.max_new_tokens,
             "seed": (params.seed * 1_000_003 + index) % 2**31,
         }
-        return self._read(self._post(client, body))
 
     def _post(self, client: httpx.Client, body: dict[str, object]) -> httpx.Response:
         """Post, trying again after a pause when the server is busy or out of reach."""
@@ -85,3 +124,14 @@ class OpenAICompatiblePolicy:
         if not isinstance(content, str):
             raise BackendError(f"{self.url} gives an answer that is not text: {content!r:.100}")
         return content.strip()
+
+
+def _trimmed(pieces: Iterator[str]) -> Iterator[str]:
+    """Leave out white space at the beginning and at the end."""
+    held, begun = "", False
+    for piece in pieces:
+        held += piece
+        text = held.rstrip() if begun else held.strip()
+        if text:
+            yield text
+            held, begun = held[len(held.rstrip()) :], True

@@ -44,12 +44,7 @@ class TransformersPolicy:
         Each answer has its own random numbers, from (seed, index), so it hardly depends on its neighbours.
         A prompt that leaves no room for the answer loses its beginning.
         """
-        room = _context(self.model.config) - params.max_new_tokens
-        if room < 1:
-            raise BackendError(f"max_new_tokens is {params.max_new_tokens}, more than the model can read.")
-        prompts = [
-            _encode(self.tokenizer, talk, add_generation_prompt=True)[-room:] for talk in conversations
-        ]
+        prompts = self._prompts(conversations, params)
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         parts = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
         with _samplers(self.model.device) as samplers:
@@ -58,21 +53,50 @@ class TransformersPolicy:
                 for index, ids in zip(jobs[job], job.result(), strict=True):
                     yield index, self.tokenizer.decode(ids, skip_special_tokens=True).strip()
 
+    def stream(self, conversation: Conversation, params: SamplingParams) -> Iterator[str]:
+        """Yield one answer in pieces, token by token: together what `generate` gives for it alone."""
+        ids: list[int] = []
+        said = ""
+        for _rows, tokens in self._steps(self._prompts([conversation], params), [0], params):
+            ids += tokens.tolist()
+            text = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
+            # half a character becomes whole with the next token
+            if text != said and text.startswith(said) and not text.endswith("\ufffd"):
+                yield text[len(said) :]
+                said = text
+        rest = self.tokenizer.decode(ids, skip_special_tokens=True).strip()[len(said) :]
+        if rest:
+            yield rest
+
+    def _prompts(self, conversations: Sequence[Conversation], params: SamplingParams) -> list[list[int]]:
+        room = _context(self.model.config) - params.max_new_tokens
+        if room < 1:
+            raise BackendError(f"max_new_tokens is {params.max_new_tokens}, more than the model can read.")
+        return [_encode(self.tokenizer, talk, add_generation_prompt=True)[-room:] for talk in conversations]
+
     def _stop_ids(self) -> list[int]:
         ends = self.model.generation_config.eos_token_id
         ends = list(ends) if isinstance(ends, list) else [ends]
         return [end for end in {*ends, self.tokenizer.eos_token_id} if end is not None]
 
-    @torch.inference_mode()
     def _sample(self, prompts: list[list[int]], chosen: list[int], params: SamplingParams) -> list[list[int]]:
-        """Sample one batch; rows that ended leave the batch once half of it has ended."""
+        """Sample one batch to its end."""
+        answers = torch.full((len(chosen), params.max_new_tokens), -1, device=self.model.device)
+        for step, (rows, tokens) in enumerate(self._steps(prompts, chosen, params)):
+            answers[rows, step] = tokens
+        return [[token for token in row if token >= 0] for row in answers.tolist()]
+
+    @torch.inference_mode()
+    def _steps(
+        self, prompts: list[list[int]], chosen: list[int], params: SamplingParams
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield (rows that go on, their next tokens); rows that ended leave once half of the batch has."""
         device = self.model.device
         stop = torch.tensor(self._stop_ids(), device=device)
         draws = np.stack([_draws(params, index) for index in chosen])
         uniform = torch.from_numpy(draws).to(device)
         ids, mask = _pad([prompts[index] for index in chosen], self._pad_id(), left=True)
         ids, mask = ids.to(device), mask.to(device)
-        answers = torch.full((len(chosen), params.max_new_tokens), -1, device=device)
         rows = torch.arange(len(chosen), device=device)
         alive = torch.ones(len(chosen), dtype=torch.bool, device=device)
         positions = (mask.cumsum(1) - 1).clamp(min=0)
@@ -89,10 +113,10 @@ class TransformersPolicy:
             ).logits[:, -1]
             token = _pick(logits, uniform[rows, step], params)
             alive = alive & ~torch.isin(token, stop)
-            answers[rows[alive], step] = token[alive]
             left = int(alive.sum())
             if left == 0:
                 break
+            yield rows[alive], token[alive]
             ids, positions = token[:, None], positions[:, -1:] + 1
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
             if 2 * left <= len(rows):
@@ -100,7 +124,6 @@ class TransformersPolicy:
                 cache.batch_select_indices(keep)
                 ids, positions, mask, rows = ids[keep], positions[keep], mask[keep], rows[keep]
                 alive = alive[keep]
-        return [[token for token in row if token >= 0] for row in answers.tolist()]
 
     def _pad_id(self) -> int:
         pad = self.tokenizer.pad_token_id

@@ -122,6 +122,16 @@ def test_answers_keep_to_the_token_limit_and_hold_no_special_tokens(policy: Tran
     assert list(policy.generate([], SamplingParams())) == []
 
 
+def test_a_streamed_answer_comes_in_pieces_and_is_the_one_that_is_generated(
+    policy: TransformersPolicy,
+) -> None:
+    for seed, talk in enumerate(TALKS[:6]):
+        params = SamplingParams(max_new_tokens=40, seed=seed)
+        pieces = list(policy.stream(talk, params))
+        assert "".join(pieces) == dict(policy.generate([talk], params))[0]
+        assert len(pieces) > 3
+
+
 def test_a_prompt_that_is_too_long_loses_its_beginning(policy: TransformersPolicy) -> None:
     long = [{"role": "user", "content": "rice " * 2000 + "How long should I boil rice?"}]
     assert len(list(policy.generate([long], SamplingParams(max_new_tokens=8)))) == 1
@@ -178,6 +188,7 @@ class ChatServer(ThreadingHTTPServer):
     """A small server that answers, fails a few times first, or talks nonsense."""
 
     failures = 0
+    whole = True  # whether a streamed answer is sent to its end
     reply: bytes | None = None
     requests: list[dict[str, object]]
 
@@ -197,6 +208,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         said = f" You said: {body['messages'][-1]['content']} "
         reply = json.dumps({"choices": [{"message": {"role": "assistant", "content": said}}]}).encode()
+        if body.get("stream") and self.server.reply is None:
+            pieces = [" ", " You said: ", body["messages"][-1]["content"], "\n"]
+            events = [json.dumps({"choices": [{"delta": {"content": piece}}]}) for piece in pieces]
+            kept = [json.dumps({"choices": []}), *events, *(["[DONE]"] if self.server.whole else [])]
+            reply = b": hello\n\n" + b"".join(f"data: {event}\n\n".encode() for event in kept)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(self.server.reply if self.server.reply is not None else reply)
@@ -252,3 +268,25 @@ def test_a_server_that_is_down_or_busy_for_long_is_named(server: ChatServer) -> 
     for url in ("http://127.0.0.1:1", "not a url", "ftp://x"):
         with pytest.raises(BackendError, match=r"cannot be reached|not a web address"):
             list(OpenAICompatiblePolicy(url, "tiny").generate(TALKS[:2], SamplingParams()))
+
+
+def test_a_chat_server_streams_its_answer(server: ChatServer) -> None:
+    talk: Conversation = [{"role": "user", "content": "How long\nfor rice?"}]
+    pieces = list(_remote(server).stream(talk, SamplingParams(max_new_tokens=7, seed=3)))
+    assert pieces == ["You said:", " How long\nfor rice?"]
+    assert (server.requests[-1]["stream"], server.requests[-1]["max_tokens"]) == (True, 7)
+
+
+def test_a_stream_that_breaks_off_or_is_none_is_refused(server: ChatServer) -> None:
+    server.whole = False
+    with pytest.raises(BackendError, match="breaks off"):
+        list(_remote(server).stream(TALKS[0], SamplingParams()))
+    server.reply = b'data: {"choices": [{"delta": 5}]}\n\n'
+    with pytest.raises(BackendError, match="does not stream"):
+        list(_remote(server).stream(TALKS[0], SamplingParams()))
+    server.failures = 1
+    with pytest.raises(BackendError, match="refuses with 429"):
+        list(_remote(server).stream(TALKS[0], SamplingParams()))
+    for url in ("http://127.0.0.1:1", "not a url", "ftp://x"):
+        with pytest.raises(BackendError, match=r"cannot be (reached|asked)"):
+            list(OpenAICompatiblePolicy(url, "tiny").stream(TALKS[0], SamplingParams()))

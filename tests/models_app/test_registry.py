@@ -1,14 +1,20 @@
 import json
+import os
+import shutil
+import time
+from pathlib import Path
 
 import pytest
 
 from accounts.models import AuditEvent, Role
 from models_app import registry
+from models_app.demo import corpus
 from models_app.models import ModelVersion, Promotion
 from models_app.registry import ModelError
 from tests.cast import make_user
 
 pytestmark = pytest.mark.django_db
+POLICY = Path(corpus.__file__).parent / "policy"
 
 
 def checkpoint(folder, **config):
@@ -115,3 +121,13 @@ def test_rolling_back_twice_goes_two_back():
 def test_an_imported_name_answers_nothing():
     with pytest.raises(ModelError, match="only a name"):
         registry.policy(registry.register("f", "policy", "x", "imported"))
+
+
+def test_a_policy_stays_loaded_until_its_checkpoint_changes(tmp_path):
+    folder = shutil.copytree(POLICY, tmp_path / "policy")
+    version = registry.register("f", "policy", "kept", "transformers", str(folder))
+    first = registry.policy(version)
+    assert registry.policy(version) is first
+    later = time.time() + 10
+    os.utime(folder / "model.safetensors", (later, later))
+    assert registry.policy(version) is not first
