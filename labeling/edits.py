@@ -1,8 +1,6 @@
 """Edits: a rater's rewrite of an answer, or their word that it is good as it is."""
 
-import re
 from collections.abc import Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 from uuid import UUID
 
@@ -24,18 +22,9 @@ from labeling.submissions import (
     settle,
     take_back,
 )
+from labeling.words import distance
 
 EditError = SubmissionError
-
-# Words, each sign on its own, and each character of scripts that write without spaces.
-WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]")
-
-
-def distance(before: str, after: str) -> int:
-    """Count the words inserted, deleted or replaced between two texts."""
-    words = WORD.findall(before), WORD.findall(after)
-    changes = SequenceMatcher(None, *words, autojunk=False).get_opcodes()
-    return sum(max(a2 - a1, b2 - b1) for tag, a1, a2, b1, b2 in changes if tag != "equal")
 
 
 def submit(

@@ -15,10 +15,10 @@ from django.contrib.auth.hashers import make_password
 from django.db.models import F
 
 from accounts.models import Role, User
-from labeling.edits import distance
 from labeling.import_fields import Annotation, ImportRecord, Rewrite
 from labeling.models import Campaign, Edit, Judgment, Response, Slot, Task
 from labeling.prompts import text_hash
+from labeling.words import distance
 
 _NAMESPACE = uuid.UUID("6a0c1f5e-8a3b-4f0e-9c55-2f5b7a1d4e10")
 

@@ -1,6 +1,7 @@
 """Edits: a rewrite that says something, or the word that nothing needs mending."""
 
 from datetime import timedelta
+from time import monotonic
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 from labeling import assignment, edits, rounds
 from labeling.edits import EditError
 from labeling.models import Edit, Response, Slot, Task
+from labeling.words import distance
 from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
 
 ORIGINAL = "Boil the egg for six minutes."
@@ -140,7 +142,23 @@ def test_an_undone_edit_can_be_made_anew(rater, slot):
         ("Go home.", "Go home!", 1),
         ("我爱你", "我恨你", 1),
         ("a_b", "a_b c", 1),
+        ("one two three four five", "two three four five six", 2),
+        ("มาก", "มากๆ", 1),
+        ("मैं घर", "मैं हिन्दी", 1),
+        ("كيف حالك؟", "كيف حالك!", 1),
+        ("naïve café", "naïve cafe", 1),
+        ("a\u2028b", "a b", 0),
+        ("𠀀𠀁", "𠀁", 1),
     ],
 )
 def test_distance_counts_words(before, after, words):
-    assert edits.distance(before, after) == words
+    assert distance(before, after) == words
+    assert distance(after, before) == words
+
+
+def test_the_distance_of_two_long_texts_takes_no_time():
+    one = " ".join(f"w{n * n % 977}" for n in range(15_000))
+    other = " ".join(f"w{n * n % 983}" for n in range(15_000))
+    started = monotonic()
+    assert distance(one, other) > 10_000
+    assert monotonic() - started < 2
