@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
@@ -43,7 +44,7 @@ ACTIONS: dict[str, Action] = {
     "cannot_judge": Action("x", gettext_lazy("It can't be judged"), SUBMIT),
     "comment": Action("c", gettext_lazy("Write a comment (in an edit: what was wrong)"), SAY),
     "write": Action("e", gettext_lazy("In an edit: write"), SAY),
-    "why": Action("y", gettext_lazy("Say why: the reasons for each answer"), SAY),
+    "reasons": Action("w", gettext_lazy("Say why: the reasons for each answer"), SAY),
     "flag": Action("f", gettext_lazy("Flag an answer"), SAY),
     "prompt": Action("p", gettext_lazy("Fold or unfold the prompt"), READ),
     "diff": Action("d", gettext_lazy("Show how the answers differ"), READ),
@@ -51,11 +52,17 @@ ACTIONS: dict[str, Action] = {
     "lock": Action("l", gettext_lazy("Scroll the answers together"), READ),
     "show_all": Action("a", gettext_lazy("Show the whole answer at once"), READ),
     "guideline": Action("g", gettext_lazy("The guideline"), READ),
+    "why": Action("y", gettext_lazy("Why this task"), READ),
     "help": Action("?", gettext_lazy("This list of keys"), READ),
     "rank_up": Action("k", gettext_lazy("Move the answer up"), RANK),
     "rank_down": Action("j", gettext_lazy("Move the answer down"), RANK),
     "rank_tie": Action("t", gettext_lazy("As good as the one above"), RANK),
 }
+
+
+def groups() -> list[tuple[Promise, list[tuple[str, Action]]]]:
+    """List (group, its actions by name), in the table's order."""
+    return [(group, list(items)) for group, items in groupby(ACTIONS.items(), key=lambda item: item[1].group)]
 
 
 def bindings(user: User) -> dict[str, str]:
