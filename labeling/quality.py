@@ -1,5 +1,6 @@
 """What the labels say about raters and policies: rows in, preferences' estimates out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.core.cache import cache
@@ -9,6 +10,7 @@ from labeling.models import Campaign, Judgment, Task, TaskResponse
 from preferences.agreement import count_ratings, krippendorff_alpha, pairwise_agreement
 from preferences.bradley_terry import rate
 from preferences.intervals import clustered_bootstrap
+from preferences.rankings import expand
 from preferences.types import Estimate, Pair, Vote
 
 KEEP_SECONDS = 24 * 3600
@@ -59,6 +61,16 @@ def _rows(campaign: Campaign) -> list[tuple[int, int, str, int, list[int]]]:
     return [(task, prompt, rater, v, order) for task, prompt, rater, v, order in rows if v is not None]
 
 
+def _ranked_rows(campaign: Campaign) -> Iterator[tuple[int, int, str, int, list[int]]]:
+    """Yield what every ranking that counts says of each of its pairs, in the shape of _rows."""
+    rows = counted(campaign).exclude(ranking=None)
+    for task, prompt, rater, ranking in rows.values_list(
+        "task", "task__prompt", "rater__pseudonym", "ranking"
+    ):
+        for one, other, verdict in expand(ranking or []):
+            yield task, prompt, rater, verdict, [one, other]
+
+
 def _measure(campaign: Campaign) -> Figures:
     rows = _rows(campaign)
     # position 0's side of each verdict, whichever side it was shown on
@@ -80,11 +92,11 @@ def _rate_policies(campaign: Campaign) -> tuple[str, list[PolicyFigure], str]:
     """
     sides = _policies_by_position(campaign)
     votes = []
-    for task, prompt, rater, verdict, order in _rows(campaign):
-        pair = sides.get(task, {})
-        if len(order) == 2 and len(pair) == 2 and pair[0] != pair[1]:
-            left, right = pair[order[0]][1], pair[order[1]][1]
-            votes.append(Vote(rater, Pair(str(prompt), left, right), verdict))
+    for task, prompt, rater, verdict, (one, other) in [*_rows(campaign), *_ranked_rows(campaign)]:
+        policies = sides.get(task, {})
+        if one in policies and other in policies and policies[one] != policies[other]:
+            pair = Pair(str(prompt), policies[one][1], policies[other][1])
+            votes.append(Vote(rater, pair, verdict))
     if not votes:
         return "", [], "no answers of two different policies have been compared yet"
     try:
@@ -102,10 +114,12 @@ def _rate_policies(campaign: Campaign) -> tuple[str, list[PolicyFigure], str]:
 
 
 def _policies_by_position(campaign: Campaign) -> dict[int, dict[int, tuple[int, str]]]:
-    """Return which policy (key, name) stands at which position of each comparison."""
+    """Return which policy (key, name) stands at which position of each comparison or ranking."""
     sides: dict[int, dict[int, tuple[int, str]]] = {}
     places = TaskResponse.objects.filter(
-        task__campaign=campaign, task__kind=Task.Kind.COMPARE, response__policy__isnull=False
+        task__campaign=campaign,
+        task__kind__in=[Task.Kind.COMPARE, Task.Kind.RANK],
+        response__policy__isnull=False,
     ).values_list("task", "position", "response__policy", "response__policy__name")
     for task, position, policy, name in places:
         sides.setdefault(task, {})[position] = (policy, name)

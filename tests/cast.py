@@ -72,13 +72,13 @@ def make_round(campaign: Campaign) -> Round:
 def add_task(
     round_: Round, texts: tuple[str, ...] = ("short", "a longer answer"), *, overlap: int | None = None
 ) -> Task:
-    """Add a comparison (two texts) or an edit (one text) to a round that isn't open yet."""
+    """Add an edit (one text), a comparison (two) or a ranking (more) to a round that isn't open yet."""
     prompt = make_prompt(round_.campaign)
     task = Task.objects.create(
         campaign=round_.campaign,
         round=round_,
         prompt=prompt,
-        kind=Task.Kind.COMPARE if len(texts) > 1 else Task.Kind.EDIT,
+        kind={1: Task.Kind.EDIT, 2: Task.Kind.COMPARE}.get(len(texts), Task.Kind.RANK),
         overlap=overlap or round_.campaign.overlap,
         probability=1.0,
     )
@@ -89,12 +89,20 @@ def add_task(
     return task
 
 
-def make_open_round(campaign: Campaign, comparisons: int = 1, edits: int = 0, **task: Any) -> Round:
+def make_open_round(
+    campaign: Campaign, comparisons: int = 1, edits: int = 0, rankings: int = 0, **task: Any
+) -> Round:
     """Make an open round with some tasks, ready to be claimed."""
     round_ = make_round(campaign)
     for number in range(comparisons):
         add_task(round_, (f"Answer one, {number}.", f"The other answer, number {number}."), **task)
     for number in range(edits):
         add_task(round_, (f"An answer to be mended, {number}.",), **task)
+    for number in range(rankings):
+        add_task(
+            round_,
+            tuple(f"The {n} of four, {number}." for n in ("first", "second", "third", "fourth")),
+            **task,
+        )
     rounds.open_(round_)
     return round_

@@ -7,10 +7,11 @@ database.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import pyarrow as pa
+
+from preferences.rankings import expand
 
 Row = dict[str, Any]
 
@@ -165,16 +166,15 @@ def same(first: Row, second: Row) -> bool:
 def preferences(row: Row, judgment: Row) -> Iterator[tuple[Row, Row, int]]:
     """Yield (first answer, second answer, verdict between them) of a comparison, or a ranking's every pair.
 
-    Of a ranking, one answer is "clearly" better than another (2), or their equal (0): ranks say no more.
+    What a ranking says of each pair is in preferences.rankings.
     """
     if judgment["ranking"] is None:
         first, second = row["responses"]
         found = [(first, second, in_task_order(judgment))]
     else:
-        places = [(p, rank) for rank, equals in enumerate(judgment["ranking"]) for p in equals]
+        answers = row["responses"]
         found = [
-            (row["responses"][one], row["responses"][other], 2 * ((a > b) - (a < b)))
-            for (one, a), (other, b) in combinations(sorted(places), 2)
+            (answers[one], answers[other], verdict) for one, other, verdict in expand(judgment["ranking"])
         ]
     yield from (pair for pair in found if not same(pair[0], pair[1]))
 

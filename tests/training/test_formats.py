@@ -16,7 +16,11 @@ def said(rater: str, **fields: Any) -> dict[str, Any]:
 
 
 def judged(rater: str, verdict: int, order: tuple[int, int] = (0, 1), **fields: Any) -> dict[str, Any]:
-    return said(rater, verdict=verdict, order_shown=list(order), **fields)
+    return said(rater, verdict=verdict, ranking=None, order_shown=list(order), **fields)
+
+
+def ranked(rater: str, *places: list[int], **fields: Any) -> dict[str, Any]:
+    return said(rater, verdict=None, ranking=list(places), order_shown=[3, 2, 1, 0], **fields)
 
 
 def comparison(*judgments: dict[str, Any], texts=("Ten minutes.", "Ugh."), label: int = 0) -> dict[str, Any]:
@@ -24,13 +28,17 @@ def comparison(*judgments: dict[str, Any], texts=("Ten minutes.", "Ugh."), label
         "task": {"kind": "compare"},
         "prompt_id": "p1",
         "prompt": PROMPT,
-        "responses": [{"id": f"r{i}", "text": text} for i, text in enumerate(texts)],
+        "responses": [{"id": f"r{i}", "text": text, "turns": []} for i, text in enumerate(texts)],
         "judgments": list(judgments),
         "consensus": {"label": label},
         "edits": [],
         "round": 3,
         "split": "train",
     }
+
+
+def ranking(*judgments: dict[str, Any], texts=("one", "two", "three", "four")) -> dict[str, Any]:
+    return {**comparison(*judgments, texts=texts), "task": {"kind": "rank"}, "consensus": None}
 
 
 def editing(*edits: dict[str, Any]) -> dict[str, Any]:
@@ -104,3 +112,45 @@ def test_trl_reads_the_consensus_as_messages(label, chosen):
 
 def test_trl_leaves_ties_out():
     assert list(formats.trl_preference(comparison(judged("ann", 0)))) == []
+
+
+def test_a_ranking_is_worth_its_pairs_and_each_answer_counts_once():
+    row = ranking(ranked("ann", [2], [0, 1], [3]))
+    pairs = list(formats.engine_pairs(row))
+    assert {pair["weight"] for pair in pairs} == {1 / 3}
+    clear = {(pair["chosen"], pair["rejected"]) for pair in pairs if pair["probability"] == 0.8}
+    assert clear == {
+        ("three", "one"),
+        ("three", "two"),
+        ("three", "four"),
+        ("one", "four"),
+        ("two", "four"),
+    }
+    (tie,) = [pair for pair in pairs if pair["probability"] == 0.5]
+    assert {tie["chosen"], tie["rejected"]} == {"one", "two"}
+    assert len(pairs) == 6
+
+
+def test_equal_answers_of_a_ranking_are_no_pair():
+    row = ranking(ranked("ann", [2], [0], [1], [3]), texts=("one", "one", "three", "four"))
+    assert len(list(formats.engine_pairs(row))) == 5
+
+
+def test_trl_takes_each_pair_of_several_rankings_by_their_majority():
+    row = ranking(
+        ranked("ann", [0], [1], [2, 3]),
+        ranked("bob", [0], [1], [2], [3]),
+        ranked("cleo", [1], [0], [3], [2]),
+        ranked("dan", [3], [2], [1], [0], counted=False),
+    )
+    pairs = {
+        (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in formats.trl_preference(row)
+    }
+    # "three" and "four" are preferred once each and once equal: a tie, which is left out
+    assert pairs == {
+        ("one", "two"),
+        ("one", "three"),
+        ("one", "four"),
+        ("two", "three"),
+        ("two", "four"),
+    }
