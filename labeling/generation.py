@@ -7,6 +7,8 @@ drawn again, and the round opens once.
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+from django.db import transaction
+
 from labeling import rounds
 from labeling.models import Response, Round, Task, TaskResponse
 from labeling.prompts import text_hash
@@ -19,7 +21,7 @@ from models_app.registry import ModelError
 LEASE_SECONDS = 90  # longer than loading a model and the first batch
 RETRY_SECONDS = 30
 BATCH = 64
-REDRAWS = 4  # further draws for a task whose two answers came out the same
+REDRAWS = 4  # further draws for a task some of whose answers came out the same
 
 Progress = Callable[[int, int], None]
 
@@ -45,28 +47,36 @@ def generate(round_id: int, progress: Progress | None = None) -> bool:
 
 
 def fill(round_: Round, progress: Progress) -> None:
-    """Draw the answers of a round's tasks and put them in their places."""
-    tasks = list(round_.tasks.filter(status=Task.Status.OPEN).select_related("prompt").order_by("pk"))
+    """Draw the answers of a round's tasks and put them in their places, all of them or none.
+
+    A live conversation draws none here: its answers come while it is held.
+    """
+    asking = round_.tasks.filter(status=Task.Status.OPEN, task_responses=None).exclude(kind=Task.Kind.CHAT)
+    tasks = list(asking.select_related("prompt").order_by("pk"))
     policies = list(round_.policies.order_by("pk"))
-    copies = places(tasks)
+    copies = places(tasks, round_.campaign.rank_size)
     total = sum(len(c) for c in copies.values())
     for extra in range(REDRAWS + 1):
         draw_missing(round_, tasks, policies, copies, progress, total)
-        same = same_answers(round_, tasks, copies)
-        if not same or extra == REDRAWS:
+        drawn = answers(round_)
+        repeated = {task.pk: repeats(drawn, task, copies[task.pk]) for task in tasks}
+        if not any(repeated.values()) or extra == REDRAWS:
             break
-        for task in same:
-            copies[task.pk][1] += 1000  # a draw that no other task of the prompt asks for
-    link(round_, [t for t in tasks if t not in same], copies)
-    Task.objects.filter(pk__in=[t.pk for t in same]).update(status=Task.Status.CANCELLED)
+        for pk, found in repeated.items():
+            for place in found:
+                copies[pk][place] += 1000  # a draw that no other task of the prompt asks for
+    for pk, found in repeated.items():
+        copies[pk] = [copy for place, copy in enumerate(copies[pk]) if place not in found]
+    link(round_, tasks, copies)
 
 
-def places(tasks: Iterable[Task]) -> dict[int, list[int]]:
+def places(tasks: Iterable[Task], rank_size: int) -> dict[int, list[int]]:
     """Number the draws of each task: one for an edit, two for a comparison, counted on per prompt."""
+    draws = {Task.Kind.EDIT: 1, Task.Kind.COMPARE: 2, Task.Kind.RANK: rank_size}
     next_copy: dict[int, int] = defaultdict(int)
     copies = {}
     for task in tasks:
-        n = 1 if task.kind == Task.Kind.EDIT else 2
+        n = draws[Task.Kind(task.kind)]
         first = next_copy[task.prompt_id]
         copies[task.pk] = list(range(first, first + n))
         next_copy[task.prompt_id] = first + n
@@ -127,26 +137,31 @@ def store(round_: Round, batch: list[Response], progress: Progress, total: int) 
     progress(done, total)
 
 
-def same_answers(round_: Round, tasks: list[Task], copies: dict[int, list[int]]) -> list[Task]:
-    """Return the comparisons whose two answers have the same text."""
-    drawn = answers(round_)
-    return [
-        task
-        for task in tasks
-        if task.kind == Task.Kind.COMPARE
-        and len({drawn[task.prompt_id, copy].text_hash for copy in copies[task.pk]}) == 1
-    ]
+def repeats(drawn: dict[tuple[int, int], Response], task: Task, copies: list[int]) -> list[int]:
+    """Return the places in a task whose answers say what one before them says."""
+    texts = [drawn[task.prompt_id, copy].text_hash for copy in copies]
+    return [place for place, text in enumerate(texts) if text in texts[:place]]
 
 
 def link(round_: Round, tasks: list[Task], copies: dict[int, list[int]]) -> None:
-    """Put answers in their places in tasks."""
+    """Put answers in their places in tasks; where too few differ, a ranking becomes a comparison, or nothing.
+
+    In one transaction: a worker that is killed leaves tasks as they were planned, and the next numbers the
+    same draws.
+    """
     drawn = answers(round_)
-    TaskResponse.objects.bulk_create(
-        (
-            TaskResponse(task=task, response=drawn[task.prompt_id, copy], position=position)
-            for task in tasks
-            for position, copy in enumerate(copies[task.pk])
-        ),
-        batch_size=2000,
-        ignore_conflicts=True,
-    )
+    pointless = {t.pk for t in tasks if t.kind != Task.Kind.EDIT and len(copies[t.pk]) < 2}
+    pairs = [t.pk for t in tasks if len(copies[t.pk]) == 2]
+    with transaction.atomic():
+        TaskResponse.objects.bulk_create(
+            (
+                TaskResponse(task=task, response=drawn[task.prompt_id, copy], position=position)
+                for task in tasks
+                if task.pk not in pointless
+                for position, copy in enumerate(copies[task.pk])
+            ),
+            batch_size=2000,
+            ignore_conflicts=True,
+        )
+        Task.objects.filter(pk__in=pairs, kind=Task.Kind.RANK).update(kind=Task.Kind.COMPARE)
+        Task.objects.filter(pk__in=pointless).update(status=Task.Status.CANCELLED)

@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -83,12 +83,14 @@ def start_generating(round_: Round, by: User | None = None) -> None:
 
 
 def plan_tasks(round_: Round) -> None:
-    """Choose a round's prompts: those asked least so far, at random among equals.
+    """Choose a round's prompts, those asked least so far, at random among equals, and what each asks.
 
     A prompt's probability is stored with its task: 1 for a whole group of equals, its share of the group
-    that only partly fits. When the campaign has fewer prompts than tasks, prompts are asked again.
+    that only partly fits. When the campaign has fewer prompts than tasks, prompts are asked again. What a
+    live conversation came to is asked within it, never here.
     """
-    asked = Prompt.objects.filter(campaign=round_.campaign).annotate(asked=Count("tasks")).order_by("pk")
+    prompts_of = Prompt.objects.filter(campaign=round_.campaign, opening=None)
+    asked = prompts_of.annotate(asked=Count("tasks", filter=Q(tasks__chat=None))).order_by("pk")
     rng = random.Random(f"tasks of round {round_.pk} {round_.seed}")
     prompts = [(count, rng.random(), pk) for pk, count in asked.values_list("pk", "asked")]
     if not prompts:
@@ -99,8 +101,7 @@ def plan_tasks(round_: Round) -> None:
     fits: Counter[int] = Counter(count for count, _, _ in prompts[:rest])
     planned = [(pk, 1.0) for _ in range(whole) for _, _, pk in prompts]
     planned += [(pk, fits[count] / equals[count]) for count, _, pk in prompts[:rest]]
-    edits = round(round_.campaign.edit_share * len(planned))
-    kinds = [Task.Kind.EDIT] * edits + [Task.Kind.COMPARE] * (len(planned) - edits)
+    kinds = share_kinds(round_.campaign, len(planned))
     rng.shuffle(kinds)
     Task.objects.bulk_create(
         (
@@ -116,6 +117,22 @@ def plan_tasks(round_: Round) -> None:
         ),
         batch_size=BATCH,
     )
+
+
+def share_kinds(campaign: Campaign, tasks: int) -> list[Task.Kind]:
+    """Return the kinds of a number of tasks by the campaign's shares; the rest are comparisons."""
+    shares = {
+        Task.Kind.EDIT: campaign.edit_share,
+        Task.Kind.RANK: campaign.rank_share,
+        Task.Kind.CHAT: campaign.chat_share,
+    }
+    kinds: list[Task.Kind] = []
+    so_far = 0.0
+    for kind, share in shares.items():
+        so_far += share
+        # rounding the sums, not the shares: shares of 1 in all must not ask for one task too many
+        kinds += [kind] * (round(so_far * tasks) - len(kinds))
+    return kinds + [Task.Kind.COMPARE] * (tasks - len(kinds))
 
 
 def open_(round_: Round, by: User | None = None) -> None:

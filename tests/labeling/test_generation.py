@@ -21,10 +21,10 @@ POLICY = str(Path(demo.__path__[0]) / "policy")
 
 
 class Server(ThreadingHTTPServer):
-    """Answers "answer 0", "answer 1", …; or always the same; or breaks after some answers."""
+    """Answers "answer 0", "answer 1", …; or only so many different ones; or breaks after some answers."""
 
     asked = 0
-    same = False
+    different: int | None = None
     breaks_after: int | None = None
 
 
@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         number, self.server.asked = self.server.asked, self.server.asked + 1
         broken = self.server.breaks_after is not None and number >= self.server.breaks_after
-        text = "the same" if self.server.same else f"answer {number}"
+        text = f"answer {number % self.server.different if self.server.different else number}"
         body = b"garbage" if broken else json.dumps({"choices": [{"message": {"content": text}}]}).encode()
         self.send_response(200)
         self.end_headers()
@@ -114,12 +114,56 @@ def test_answers_that_are_there_are_not_drawn_again(server):
 
 def test_two_equal_answers_are_drawn_again_and_at_last_left_out(server):
     round_ = round_of(remote(server), prompts=2)
-    server.same = True
+    server.different = 1
     generation.generate(round_.pk)
     assert set(round_.tasks.values_list("status", flat=True)) == {"cancelled"}
     assert Response.objects.count() == 2 * (2 + generation.REDRAWS)
     round_.refresh_from_db()
     assert round_.status == "open"
+
+
+def test_a_ranking_gets_as_many_answers_as_the_campaign_ranks_and_a_talk_gets_none(server):
+    round_ = round_of(remote(server), prompts=4, rank_share=0.5, rank_size=5, chat_share=0.25)
+    generation.generate(round_.pk)
+    got = sorted((task.kind, task.responses.count()) for task in round_.tasks.all())
+    assert got == [("chat", 0), ("compare", 2), ("rank", 5), ("rank", 5)]
+    assert {task.status for task in round_.tasks.all()} == {"open"}
+    assert all(task.slots.count() == 2 for task in round_.tasks.all())
+
+
+@pytest.mark.parametrize(
+    ("different", "kind", "answers", "status"),
+    [(3, "rank", 3, "open"), (2, "compare", 2, "open"), (1, "rank", 0, "cancelled")],
+)
+def test_a_ranking_keeps_the_answers_that_differ(server, different, kind, answers, status):
+    round_ = round_of(remote(server), prompts=1, rank_share=1.0, rank_size=5)
+    server.different = different
+    generation.generate(round_.pk)
+    task = round_.tasks.get()
+    assert (task.kind, task.responses.count(), task.status) == (kind, answers, status)
+    assert len(set(task.responses.values_list("text", flat=True))) == answers
+    assert list(task.task_responses.values_list("position", flat=True)) == list(range(answers))
+
+
+def test_a_repeated_answer_of_a_ranking_is_drawn_again(server):
+    round_ = round_of(remote(server), prompts=1, rank_share=1.0, rank_size=4)
+    server.different = 3
+    generation.generate(round_.pk)
+    # whatever is drawn, three answers are all that this model has
+    assert 4 < Response.objects.count() <= 4 + generation.REDRAWS
+    assert round_.tasks.get().responses.count() == 3
+
+
+def test_a_worker_killed_after_the_answers_were_placed_leaves_nothing_to_draw(server):
+    round_ = round_of(remote(server), prompts=2, rank_share=1.0, rank_size=3)
+    server.different = 2
+    generation.fill(Round.objects.get(pk=round_.pk), lambda done, total: None)
+    drawn = Response.objects.count()
+    Round.objects.filter(pk=round_.pk).update(generation_lease_until=timezone.now())
+    assert generation.generate(round_.pk)
+    assert Response.objects.count() == drawn
+    assert set(round_.tasks.values_list("kind", flat=True)) == {"compare"}
+    assert all(task.responses.count() == 2 for task in round_.tasks.all())
 
 
 def test_prompts_asked_twice_get_answers_of_their_own(server):

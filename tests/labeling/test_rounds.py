@@ -4,7 +4,7 @@ from itertools import product
 import pytest
 
 from labeling import rounds
-from labeling.models import Round, RoundEvent, Slot, Task
+from labeling.models import Campaign, Prompt, Round, RoundEvent, Slot, Task
 from labeling.rounds import TRANSITIONS, StateError
 from models_app import registry
 from tests.cast import (
@@ -86,6 +86,31 @@ def test_more_tasks_than_prompts_ask_prompts_again():
     round_ = rounds.create_next(campaign)
     rounds.start_generating(round_)
     assert sorted(Counter(round_.tasks.values_list("prompt", flat=True)).values()) == [2, 2, 3]
+
+
+def test_plan_shares_its_tasks_among_the_kinds():
+    campaign = campaign_with_policy(
+        prompts=10, tasks_per_round=10, edit_share=0.1, rank_share=0.3, chat_share=0.2
+    )
+    round_ = rounds.create_next(campaign)
+    rounds.start_generating(round_)
+    kinds = Counter(round_.tasks.values_list("kind", flat=True))
+    assert kinds == {"edit": 1, "rank": 3, "chat": 2, "compare": 4}
+
+
+def test_shares_that_are_the_whole_never_ask_for_more():
+    campaign = Campaign(edit_share=0.5, rank_share=0.5)
+    assert [len(rounds.share_kinds(campaign, n)) for n in range(8)] == list(range(8))
+    assert Counter(rounds.share_kinds(campaign, 3)) == {"edit": 2, "rank": 1}
+
+
+def test_what_a_conversation_came_to_is_never_asked_in_a_round():
+    campaign = campaign_with_policy(prompts=2, tasks_per_round=4)
+    opening, continued = campaign.prompts.order_by("pk")
+    Prompt.objects.filter(pk=continued.pk).update(opening=opening)
+    round_ = rounds.create_next(campaign)
+    rounds.start_generating(round_)
+    assert set(round_.tasks.values_list("prompt", flat=True)) == {opening.pk}
 
 
 def test_opening_gives_each_open_task_its_slots_once():
