@@ -8,11 +8,12 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import people, tokens
+from accounts import own_settings, people, tokens
 from accounts.models import ApiToken, Role, User
 from accounts.roles import signed_in_user
 
@@ -52,6 +53,16 @@ class InvitedSerializer(PersonSerializer):
         fields = [*PersonSerializer.Meta.fields, "welcome"]
 
 
+class OwnSettingsSerializer(serializers.ModelSerializer[User]):
+    """How the pages look and speak to a person; `keys` holds only what differs from the default."""
+
+    keys = serializers.DictField(child=serializers.CharField(), required=False)
+
+    class Meta:
+        model = User
+        fields = own_settings.FIELDS
+
+
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     """A token without its secret."""
 
@@ -75,6 +86,25 @@ class Me(APIView):
     @extend_schema(operation_id="me", responses=PersonSerializer)
     def get(self, request: Request) -> Response:
         return Response(PersonSerializer(signed_in_user(request)).data)
+
+
+class OwnSettings(APIView):
+    """Tell one's own settings, or change some of them."""
+
+    action_for = {"GET": "own_account", "PATCH": "own_account"}
+    parser_classes = [JSONParser]
+
+    @extend_schema(operation_id="own_settings", responses=OwnSettingsSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(OwnSettingsSerializer(signed_in_user(request)).data)
+
+    @extend_schema(
+        operation_id="change_own_settings", request=OwnSettingsSerializer, responses=OwnSettingsSerializer
+    )
+    def patch(self, request: Request) -> Response:
+        user = signed_in_user(request)
+        own_settings.change(user, serializers.DictField().run_validation(request.data))
+        return Response(OwnSettingsSerializer(user).data)
 
 
 class Tokens(generics.ListAPIView[ApiToken]):

@@ -6,6 +6,7 @@ from accounts import api
 
 urlpatterns = [
     path("me/", api.Me.as_view(), name="api_me"),
+    path("me/settings/", api.OwnSettings.as_view(), name="api_own_settings"),
     path("tokens/", api.Tokens.as_view(), name="api_tokens"),
     path("tokens/<int:pk>/", api.Token.as_view(), name="api_token"),
     path("people/", api.People.as_view(), name="api_people"),

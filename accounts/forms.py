@@ -1,9 +1,35 @@
 """Forms of the account pages."""
 
+from typing import TYPE_CHECKING
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Role
+from accounts.models import Role, User, languages
+
+if TYPE_CHECKING:
+    UserForm = forms.ModelForm[User]
+else:
+    UserForm = forms.ModelForm
+
+
+class LookForm(UserForm):
+    """Choose how the pages look and which language they speak."""
+
+    language = forms.ChoiceField(
+        label=_("Language"),
+        required=False,
+        choices=lambda: [("", _("As the browser asks")), *languages()],
+    )
+
+    class Meta:
+        model = User
+        fields = ["language", "theme", "text_size", "density"]
+        widgets = {
+            "theme": forms.RadioSelect,
+            "text_size": forms.RadioSelect,
+            "density": forms.RadioSelect,
+        }
 
 
 class TokenForm(forms.Form):

@@ -9,11 +9,12 @@ urlpatterns = [
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("welcome/<str:uidb64>/<str:token>/", views.WelcomeView.as_view(), name="welcome"),
+    path("settings/", views.settings, name="settings"),
     path("account/", views.account, name="tokens"),
     path(
         "account/password/",
         PasswordChangeView.as_view(
-            template_name="accounts/password.html", success_url=reverse_lazy("tokens")
+            template_name="accounts/password.html", success_url=reverse_lazy("settings")
         ),
         name="password",
     ),

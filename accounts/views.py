@@ -1,5 +1,9 @@
 """Pages about people: one's own account, everybody's, and the audit log."""
 
+from collections.abc import Mapping
+from copy import copy
+from typing import Any, NamedTuple
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import PasswordResetConfirmView
@@ -8,15 +12,36 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.decorators import method_decorator
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import keys, own_settings, tokens
 from accounts import people as people_
-from accounts import tokens
-from accounts.forms import InviteForm, TokenForm
+from accounts.forms import InviteForm, LookForm, TokenForm
 from accounts.models import ApiToken, AuditEvent, User
 from accounts.roles import require, signed_in_user
+
+
+class KeyRow(NamedTuple):
+    """An action in the table of one's own keys."""
+
+    action: str
+    label: str | Promise
+    key: str
+    problems: list[str]
+
+
+def key_table(
+    own: Mapping[str, str], problems: Mapping[str, list[str]]
+) -> list[tuple[Promise, list[KeyRow]]]:
+    """List (group, rows) of every action with its key, own or default, and what is wrong with it."""
+    return [
+        (group, [KeyRow(name, a.label, own.get(name, a.key), problems.get(name, [])) for name, a in actions])
+        for group, actions in keys.groups()
+    ]
 
 
 def invitation_link(request: HttpRequest, user: User) -> str:
@@ -34,6 +59,35 @@ class WelcomeView(PasswordResetConfirmView):
 
     def get_success_url(self) -> str:
         return reverse("home")
+
+
+@require("own_account")
+def settings(request: HttpRequest) -> HttpResponse:
+    """Show and change how the pages look and speak to oneself, and one's own keys."""
+    user = signed_in_user(request)
+    part = request.POST.get("save", "")
+    look = LookForm(request.POST if part == "look" else None, instance=copy(user))
+    typed = {name: request.POST.get(f"key-{name}", "").strip() for name in keys.ACTIONS}
+    changes: dict[str, Any] = {}
+    if part == "look" and look.is_valid():
+        changes = look.cleaned_data
+    elif part == "keys":
+        changes = {"keys": typed, "shortcuts": "shortcuts" in request.POST}
+    elif part == "reset":
+        changes = {"keys": {}}
+    problems: dict[str, list[str]] = {}
+    if changes:
+        try:
+            own_settings.change(user, changes)
+        except ValidationError as error:
+            problems = error.message_dict
+        else:
+            translation.activate(user.language or translation.get_language_from_request(request))
+            messages.success(request, _("Saved."))
+            return redirect("settings")
+    groups = key_table(typed if problems else user.keys, problems)
+    context = {"look": look, "groups": groups, "problems": problems}
+    return render(request, "accounts/settings.html", context, status=400 if problems or look.errors else 200)
 
 
 @require("own_account")

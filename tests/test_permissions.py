@@ -39,6 +39,8 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "login": {"GET": (200, 302, 302, 302, 302), "POST": (200, 302, 302, 302, 302)},
     "logout": {"POST": (LOGIN, 302, 302, 302, 302)},
     "welcome": {"GET": (200,) * 5, "POST": (200,) * 5},  # a false token is told so
+    "settings": {"GET": OWN, "POST": OWN},
+    "api_own_settings": {"GET": (401, 200, 200, 200, 200), "PATCH": (401, 200, 200, 200, 200)},
     "tokens": {"GET": OWN, "POST": OWN},
     "password": {"GET": OWN, "POST": OWN},
     "revoke_token": {"POST": (LOGIN, 404, 404, 404, 302)},  # it is the manager's token

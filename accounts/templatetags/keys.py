@@ -1,7 +1,6 @@
 """Keys in templates: `{{ user|bindings_json }}` for scripts, `{% key_groups user as groups %}` for people."""
 
 import json
-from itertools import groupby
 from typing import NamedTuple
 
 from django import template
@@ -41,7 +40,7 @@ def key_groups(user: User) -> list[tuple[Promise, list[Row]]]:
     own = keys.bindings(user)
     return [
         (group, [Row(name, action.label, own[name], shown(own[name])) for name, action in actions])
-        for group, actions in groupby(keys.ACTIONS.items(), key=lambda item: item[1].group)
+        for group, actions in keys.groups()
     ]
 
 
