@@ -5,13 +5,17 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import Skill, User
 from accounts.roles import can
+from labeling import onboarding
 from labeling.models import Campaign, Criterion, Guideline, Membership
 from models_app import registry, sampling
 from models_app.models import ModelVersion
+
+SHARES = ("edit_share", "rank_share", "chat_share")
 
 
 class CampaignError(Exception):
@@ -40,11 +44,15 @@ def create(
         raise CampaignError("name", "Give the campaign a name with at least one letter or digit.")
     if slug == "new":
         raise CampaignError("slug", "“new” is the address of the page that makes campaigns; choose another.")
+    if settings.keys() & set(SHARES):
+        settings["edit_share"] = fit_edits(**{name: settings.get(name, 0) for name in SHARES})
+    skills = settings.pop("skills", [])
     with transaction.atomic():
         if Campaign.objects.filter(slug=slug).exists():
             raise CampaignError("slug", f"There is already a campaign at “{slug}”.")
         settings.setdefault("sampling", sampling.get_config())
         campaign = Campaign.objects.create(name=name, slug=slug, model_family=slug, created_by=by, **settings)
+        campaign.skills.set(skill_named(name) for name in skills)
         if guideline.strip():
             add_guideline(campaign, guideline, by)
         if base_policy:
@@ -55,10 +63,16 @@ def create(
 
 
 def update(campaign: Campaign, by: User, **changes: Any) -> None:
-    """Change a campaign's settings, and note what they were."""
-    before = {key: getattr(campaign, key) for key in changes}
+    """Change a campaign's settings, and note what they were; `skills` are the names of all that it asks."""
+    if changes.keys() & set(SHARES):
+        shares = {name: changes.get(name, getattr(campaign, name)) for name in SHARES}
+        changes["edit_share"] = fit_edits(**shares)
+    before = {key: getattr(campaign, key) for key in changes if key != "skills"}
     with transaction.atomic():
-        Campaign.objects.filter(pk=campaign.pk).update(**changes)
+        Campaign.objects.filter(pk=campaign.pk).update(**{key: changes[key] for key in before})
+        if "skills" in changes:
+            before["skills"] = skills_of(campaign)
+            campaign.skills.set(skill_named(name) for name in changes["skills"])
         audit.record(
             by,
             "change campaign",
@@ -66,7 +80,29 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
             before={k: str(v) for k, v in before.items()},
             after={k: str(v) for k, v in changes.items()},
         )
-    campaign.refresh_from_db()
+        campaign.refresh_from_db()
+        if "pass_mark" in changes:
+            onboarding.settle(campaign)
+
+
+def fit_edits(edit_share: float, rank_share: float, chat_share: float) -> float:
+    """Return the share of edits; CampaignError when it, rankings and conversations are more than all tasks."""
+    room = 1 - rank_share - chat_share
+    if edit_share > room + 1e-9:
+        message = _("The shares of edits, rankings and conversations must not add up to more than 1.")
+        raise CampaignError("edit_share", message)
+    # 1 - 0.3 - 0.4 is a hair less than 0.3 in binary, and the database counts hairs
+    return min(edit_share, room)
+
+
+def skills_of(campaign: Campaign) -> list[str]:
+    """Return the names of the skills that a campaign asks of its raters."""
+    return sorted(skill.name for skill in campaign.skills.all())
+
+
+def skill_named(name: str) -> Skill:
+    """Return a skill by its name, new or known."""
+    return Skill.objects.get_or_create(name=name)[0]
 
 
 def add_guideline(campaign: Campaign, text: str, by: User | None) -> Guideline:
@@ -90,7 +126,7 @@ def set_criterion(
     """Add a quality that raters grade, or change the one of that key; grades given before stay."""
     with transaction.atomic():
         values = {"name": name, "points": points, "required": required}
-        criterion, _ = Criterion.objects.update_or_create(campaign=campaign, key=key, defaults=values)
+        criterion, _new = Criterion.objects.update_or_create(campaign=campaign, key=key, defaults=values)
         audit.record(by, "set criterion", campaign, key=key, **values)
     return criterion
 
@@ -98,7 +134,7 @@ def set_criterion(
 def remove_criterion(campaign: Campaign, key: str, by: User) -> None:
     """Ask for this quality no more; grades given before stay."""
     with transaction.atomic():
-        deleted, _ = Criterion.objects.filter(campaign=campaign, key=key).delete()
+        deleted, _rows = Criterion.objects.filter(campaign=campaign, key=key).delete()
         if deleted:
             audit.record(by, "remove criterion", campaign, key=key)
 
@@ -135,7 +171,7 @@ def add_rater(campaign: Campaign, user: User, by: User) -> Membership:
 def remove_rater(campaign: Campaign, user: User, by: User) -> None:
     """End somebody's right to rate in a campaign; what they said stays."""
     with transaction.atomic():
-        deleted, _ = Membership.objects.filter(campaign=campaign, user=user).delete()
+        deleted, _rows = Membership.objects.filter(campaign=campaign, user=user).delete()
         if deleted:
             audit.record(by, "remove rater", campaign, rater=user.username)
 

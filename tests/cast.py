@@ -5,7 +5,7 @@ from typing import Any
 
 from accounts.models import Role, User
 from labeling import campaigns, rounds
-from labeling.models import Campaign, Prompt, Response, Round, Task, TaskResponse
+from labeling.models import Campaign, Example, Prompt, Response, Round, Task, TaskResponse
 from labeling.prompts import content_hash, split_of, text_hash
 from models_app import registry, sampling
 from models_app.models import ModelVersion
@@ -106,3 +106,15 @@ def make_open_round(
         )
     rounds.open_(round_)
     return round_
+
+
+def make_example(campaign: Campaign, use: str, verdict: int = 2, explanation: str = "") -> Example:
+    """Make a worked example whose second answer is the better one, unless `verdict` says otherwise."""
+    return Example.objects.create(
+        campaign=campaign,
+        use=use,
+        messages=[{"role": "user", "content": f"Example question {next(numbers)}?"}],
+        answers=["It is the first.", "It is the second, and why."],
+        verdict=verdict,
+        explanation=explanation or "{B} says why, {A} does not.",
+    )
