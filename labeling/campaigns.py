@@ -86,7 +86,7 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
 
 
 def fit_edits(edit_share: float, rank_share: float, chat_share: float) -> float:
-    """Return the share of edits; CampaignError when it, rankings and conversations are more than all tasks."""
+    """Return the share of edits; CampaignError when all shares together are more than all tasks."""
     room = 1 - rank_share - chat_share
     if edit_share > room + 1e-9:
         message = _("The shares of edits, rankings and conversations must not add up to more than 1.")
