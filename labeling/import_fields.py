@@ -15,6 +15,7 @@ STRENGTHS = {
     "clearly-better": 2, "much": 3, "much-better": 3,
 }  # fmt: skip
 CLEARLY = 2
+MOST_RANKED = 9  # answers in one ranking
 TAG_LENGTH = 60
 _KINDS = {bool: "true or false", int: "a number", float: "a number", type(None): "null", dict: "an object"}
 
@@ -31,12 +32,14 @@ class FieldError(ValueError):
 class Annotation:
     """Hold one judgment: −3 (first answer much better) … +3 (second much better), as listed in the record.
 
+    Of more answers it is a `ranking` instead, groups of equals from best to worst, and there is no verdict.
     `swapped` tells whether the second answer was displayed on the left; None when that is unknown.
     """
 
     annotator: str | None
-    verdict: int
+    verdict: int | None
     both_bad: bool = False
+    ranking: list[list[int]] | None = None
     swapped: bool | None = None
     comment: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +56,10 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class ImportRecord:
-    """Hold one line: a conversation, its answers as (text, model), and what people said about them."""
+    """Hold one line: a conversation, its answers as (text, model), and what people said about them.
+
+    `ranks` asks raters to put the answers in order.
+    """
 
     line: int
     external_id: str
@@ -61,6 +67,7 @@ class ImportRecord:
     responses: list[tuple[str, str | None]] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     edit: Rewrite | None = None
+    ranks: bool = False
     tags: list[str] = field(default_factory=list)
     language: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +79,7 @@ def make_record(
     responses: list[tuple[str, str | None]],
     annotations: list[Annotation] | None = None,
     edit: Rewrite | None = None,
+    ranks: bool = False,
 ) -> ImportRecord:
     """Make a record of a line whose answers and judgments are read; checks what is left."""
     key = next((name for name in ("prompt", "messages") if name in row), None)
@@ -103,6 +111,7 @@ def make_record(
         responses=responses,
         annotations=annotations or [],
         edit=edit,
+        ranks=ranks,
         tags=_tags(row, meta),
         language=language,
         meta=meta,
@@ -117,10 +126,18 @@ def read_response(item: Any, where: str) -> tuple[str, str | None]:
     return read_text(item.get("text"), f"{where}.text"), read_name(item, "model", where)
 
 
-def read_annotation(item: Any, where: str) -> Annotation:
-    """Read one judgment of two answers."""
+def read_annotation(item: Any, where: str, answers: int = 2) -> Annotation:
+    """Read one judgment: a choice between two answers, or a ranking of more."""
     expect(item, dict, where, "an object with annotator and choice")
     meta = read_meta(item, f"{where}.meta")
+    if answers > 2:
+        return Annotation(
+            annotator=read_name(item, "annotator", where),
+            verdict=None,
+            ranking=read_ranking(item.get("ranking"), f"{where}.ranking", answers),
+            comment=read_text(item.get("comment") or "", f"{where}.comment"),
+            meta=meta,
+        )
     verdict = _verdict(item, meta, where)
     both_bad = item.get("both_bad") is True or item.get("choice") == "both_bad"
     if both_bad and verdict:
@@ -137,6 +154,22 @@ def read_annotation(item: Any, where: str) -> Annotation:
         comment=read_text(comment, f"{where}.comment"),
         meta=meta,
     )
+
+
+def read_ranking(value: Any, where: str, answers: int) -> list[list[int]]:
+    """Read an order of answers, best first: places of the list, or lists of places for equals."""
+    expect(
+        value, list, where, "a list of the answers' places, best first, with equals in a list of their own"
+    )
+    groups = [sorted(item) if _all_places(item) else [item] for item in value]
+    places = [place for group in groups for place in group]
+    if not _all_places(places) or sorted(places) != list(range(answers)):
+        raise FieldError(where, f"must hold each number from 0 to {answers - 1} once, and nothing else")
+    return groups
+
+
+def _all_places(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(place) is int for place in value)
 
 
 def _verdict(item: dict[str, Any], meta: dict[str, Any], where: str) -> int:

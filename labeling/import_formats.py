@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from labeling.import_fields import (
     CLEARLY,
+    MOST_RANKED,
     Annotation,
     FieldError,
     ImportRecord,
@@ -26,6 +27,7 @@ from labeling.import_fields import (
     read_messages,
     read_meta,
     read_name,
+    read_ranking,
     read_response,
     read_text,
 )
@@ -53,7 +55,7 @@ def guess_format(source: BinaryIO) -> str:
     keys = set(re.findall(r'"([a-z_]+)"\s*:', head.partition("\n")[0]))
     if "chosen" in keys or "rejected" in keys:
         return "hh-rlhf" if "prompt" not in keys and re.search(r'"\s*(\\n)+Human:', head) else "trl"
-    return "touchstone" if keys & {"responses", "annotations", "original", "edited"} else "prompts"
+    return "touchstone" if keys & {"responses", "annotations", "ranking", "original", "edited"} else "prompts"
 
 
 def read_records(source: BinaryIO, format: str) -> Iterator[ImportRecord | LineError]:
@@ -101,7 +103,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:
-    """Parse {"id", "prompt", "responses", "annotations", "meta"} or {…, "original", "edited"}."""
+    """Parse {"id", "prompt", "responses", "annotations", "ranking", "meta"} or {…, "original", "edited"}."""
     if "original" in row or "edited" in row:
         original = read_response(row.get("original"), "original")
         edited = row.get("edited")
@@ -118,10 +120,18 @@ def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:
     responses = [read_response(item, f"responses[{k}]") for k, item in enumerate(listed)]
     annotated = row.get("annotations", [])
     expect(annotated, list, "annotations", "a list of judgments")
-    if annotated and len(responses) != 2:
-        raise FieldError("annotations", f"a judgment compares two answers, and here are {len(responses)}")
-    annotations = [read_annotation(item, f"annotations[{k}]") for k, item in enumerate(annotated)]
-    return make_record(line, row, responses, annotations)
+    if (annotated or "ranking" in row) and not 2 <= len(responses) <= MOST_RANKED:
+        message = f"people rank up to {MOST_RANKED} or compare two answers, and here are {len(responses)}"
+        raise FieldError("annotations" if annotated else "ranking", message)
+    if "ranking" in row and len(responses) == 2:
+        raise FieldError("ranking", "orders three answers or more; which of two is better is an annotation")
+    annotations = [
+        read_annotation(item, f"annotations[{k}]", len(responses)) for k, item in enumerate(annotated)
+    ]
+    if (ranking := row.get("ranking")) is not None:
+        order = read_ranking(ranking, "ranking", len(responses))
+        annotations.append(Annotation(read_name(row, "annotator"), None, ranking=order))
+    return make_record(line, row, responses, annotations, ranks="ranking" in row)
 
 
 def parse_trl(line: int, row: dict[str, Any]) -> ImportRecord:

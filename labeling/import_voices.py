@@ -185,12 +185,14 @@ class Voices:
 
 
 def _judgment(said: Said, common: dict[str, Any]) -> Judgment:
-    """Make a judgment; its verdict is between the sides as displayed."""
+    """Make a judgment; a verdict is between the sides as displayed."""
     words = said.words
     assert isinstance(words, Annotation)
+    verdict = words.verdict
     return Judgment(
         **common,
-        verdict=-words.verdict if words.swapped else words.verdict,
+        verdict=-verdict if verdict is not None and words.swapped else verdict,
+        ranking=words.ranking,
         both_bad=words.both_bad,
         comment=words.comment,
         order_shown=_order_shown(words),
@@ -226,6 +228,8 @@ def _waves(said: list[Said]) -> Iterable[list[Said]]:
 def _order_shown(words: Annotation | Rewrite) -> list[int]:
     if isinstance(words, Rewrite):
         return [0]
+    if words.ranking is not None:
+        return list(range(sum(len(equals) for equals in words.ranking)))
     return [1, 0] if words.swapped else [0, 1]
 
 

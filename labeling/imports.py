@@ -256,6 +256,8 @@ class _Loading:
                 self.report.empty_edits += 1  # teaches nothing; the prompt and the original stay
                 return ""
             return Task.Kind.EDIT.value
+        if len(texts) > 2 and (record.annotations or (record.ranks and len(set(texts)) > 1)):
+            return Task.Kind.RANK.value
         if len(texts) != 2:
             return ""
         if texts[0] == texts[1]:

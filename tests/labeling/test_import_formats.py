@@ -58,6 +58,28 @@ def test_touchstone_pair_with_judgments():
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "field", "message"),
+    [
+        ({"ranking": [0, 1]}, "ranking", "0 to 2 once"),
+        ({"ranking": [0, 1, 1]}, "ranking", "0 to 2 once"),
+        ({"ranking": [0, 1, [2, []]]}, "ranking", "0 to 2 once"),
+        ({"ranking": [0, 1, "2"]}, "ranking", "0 to 2 once"),
+        ({"ranking": [False, True, 2]}, "ranking", "0 to 2 once"),
+        ({"ranking": "012"}, "ranking", "a list"),
+        ({"annotations": [{"annotator": "ann", "choice": 0}]}, "annotations[0].ranking", "is missing"),
+        ({"annotations": [{"ranking": [3, 1, 0]}]}, "annotations[0].ranking", "0 to 2"),
+        ({"ranking": [0, 1], "responses": ["a", "b"]}, "ranking", "three answers or more"),
+        ({"ranking": None, "responses": ["a"] * 10}, "ranking", "and here are 10"),
+    ],
+)
+def test_a_wrong_ranking_is_named(change, field, message):
+    row = {"prompt": "Q", "responses": ["a", "b", "c"], **change}
+    _line, found, said = _error("touchstone", row)
+    assert found == field
+    assert message in said
+
+
 def test_touchstone_edits():
     base = {"prompt": "Say hello.", "original": {"text": "Hi", "model": "m"}}
     edited = _only(
