@@ -6,22 +6,23 @@ repeat, so a rehearsal outlives a database, a worker or an engine that is killed
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
-from typing import TypeVar
+from itertools import combinations, cycle
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
 from django.db.models import Sum
 
 from accounts.models import Role, User
-from labeling import assignment, campaigns, judgments, rounds
+from labeling import assignment, campaigns, judgments, rankings, rounds
 from labeling.assignment import LeaseError
 from labeling.judgments import JudgmentError
-from labeling.models import Campaign, Round, Slot
+from labeling.models import Campaign, Round, Slot, Task
 from labeling.rounds import StateError
 from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, Taste
 from training import contest, loop
@@ -79,13 +80,14 @@ def staged(plan: Plan) -> Iterator[Cast]:
     A round that is under way is cancelled: its labels stay. Raises RehearsalError when nobody manages.
     """
     campaign, manager = plan.campaign, insist(lambda: _manager(plan.campaign))
-    settings = ("tasks_per_round", "retrain_after", "edit_share", "max_rounds")
+    settings = ("tasks_per_round", "retrain_after", "edit_share", "chat_share", "max_rounds")
     before = {name: getattr(campaign, name) for name in settings}
     done = insist(lambda: _make_way(campaign, manager))
     wanted = {
         "tasks_per_round": math.ceil(plan.judgments * SPARE / campaign.overlap) + 1,
         "retrain_after": plan.judgments,
         "edit_share": 0.0,
+        "chat_share": 0.0,
         "max_rounds": done + plan.rounds,
     }
     insist(lambda: campaigns.update(campaign, manager, **wanted))
@@ -182,7 +184,7 @@ def _vote(plan: Plan, round_: Round, raters: Cast, progress: Progress) -> int:
             break
         slot = insist(partial(assignment.claim, user, plan.campaign))
         idle = 0 if slot else idle + 1
-        if slot and _submit(user, slot, _nearest(_verdict(plan, slot, rater), allowed)):
+        if slot and _submit(user, slot, plan, rater, allowed):
             labels += 1
             progress(f"round {round_.number}: judging", labels, plan.judgments)
     return insist(lambda: _labels(round_))[0]
@@ -193,18 +195,28 @@ def _labels(round_: Round) -> tuple[int, str]:
     return labels, Round.objects.values_list("status", flat=True).get(pk=round_.pk)
 
 
-def _verdict(plan: Plan, slot: Slot, rater: Rater) -> int:
+def _votes(plan: Plan, slot: Slot, rater: Rater) -> dict[tuple[int, int], int]:
+    """Return a rater's verdict on each two of the displayed sides."""
     places = insist(lambda: list(slot.task.task_responses.select_related("response__prompt")))
     asked = places[0].response.prompt.messages[-1]["content"]
-    left, right = (places[position].response.text for position in slot.order_shown)
+    texts = [places[position].response.text for position in slot.order_shown]
+    liked = [(plan.taste.utility(asked, text), len(text.split())) for text in texts]
     rng = np.random.default_rng([plan.seed, slot.task_id, slot.pk])
-    return rater.vote(
-        plan.taste.utility(asked, left),
-        plan.taste.utility(asked, right),
-        rng,
-        left_words=len(left.split()),
-        right_words=len(right.split()),
-    )
+    return {
+        (a, b): rater.vote(liked[a][0], liked[b][0], rng, left_words=liked[a][1], right_words=liked[b][1])
+        for a, b in combinations(range(len(texts)), 2)
+    }
+
+
+def _in_order(votes: dict[tuple[int, int], int]) -> list[list[int]]:
+    """Order sides by their wins less their losses; those with as many are equals."""
+    wins: Counter[int] = Counter()
+    for (a, b), verdict in votes.items():
+        sign = (verdict > 0) - (verdict < 0)
+        wins.update({a: -sign, b: sign})
+    return [
+        [side for side in sorted(wins) if wins[side] == sum_] for sum_ in sorted(set(wins.values()))[::-1]
+    ]
 
 
 def _nearest(verdict: int, allowed: tuple[int, ...]) -> int:
@@ -212,13 +224,20 @@ def _nearest(verdict: int, allowed: tuple[int, ...]) -> int:
     return min(allowed, key=lambda offered: (abs(offered - verdict), -abs(offered)))
 
 
-def _submit(user: User, slot: Slot, verdict: int) -> bool:
+def _submit(user: User, slot: Slot, plan: Plan, rater: Rater, allowed: tuple[int, ...]) -> bool:
     key, lease = uuid4(), slot.lease
     assert lease is not None
+    said: dict[str, Any] = {"idempotency_key": key, "active_ms": 1000}
     try:
-        made = insist(
-            lambda: judgments.submit(user, lease, idempotency_key=key, verdict=verdict, active_ms=1000)
-        )
+        if slot.task.kind not in (Task.Kind.COMPARE, Task.Kind.RANK):
+            insist(lambda: judgments.skip(user, lease, reason="Simulated raters only compare."))
+            return False
+        votes = _votes(plan, slot, rater)
+        if slot.task.kind == Task.Kind.RANK:
+            made = insist(lambda: rankings.submit(user, lease, ranking=_in_order(votes), **said))
+        else:
+            verdict = _nearest(votes[0, 1], allowed)
+            made = insist(lambda: judgments.submit(user, lease, verdict=verdict, **said))
     except (JudgmentError, LeaseError):
         return False  # the round closed meanwhile
     return not made.extra

@@ -9,15 +9,17 @@ from django.db import connection
 
 from accounts.models import User
 from config import stack
-from labeling import campaigns, demo
-from labeling.models import Judgment
+from labeling import assignment, campaigns, demo, judgments, rounds
+from labeling.models import Judgment, Skip
 from labeling.prompts import content_hash, split_of
 from models_app import sampling
 from models_app.demo import corpus
+from preferences.simulation import TASTES, SimulatedRater
 from tests import cast
 from training import loop
 from training.contest import first_of
 from training.models import Run
+from training.rehearsal import Plan, RehearsalError, _submit, rehearse, staged
 
 PROMPTS = 400
 
@@ -90,8 +92,6 @@ def test_a_rehearsal_that_cannot_be_is_refused_in_words():
 
 @pytest.mark.django_db
 def test_a_pause_ends_the_rehearsal_with_its_reason(campaign):
-    from training.rehearsal import Plan, RehearsalError, rehearse, staged
-
     plan = Plan(campaign, rounds=1, judgments=5)
     with staged(plan) as raters:
         assert len(raters) == 10
@@ -110,3 +110,21 @@ def test_the_base_is_the_first_of_its_line(campaign):
     grandchild = cast.make_policy("little", "grandchild")
     grandchild.parent = child
     assert first_of(grandchild) == base
+
+
+@pytest.mark.django_db
+def test_simulated_raters_rank_by_their_taste_and_pass_rewrites_over():
+    rater = cast.make_user(simulated=True)
+    campaign = cast.make_campaign(raters=(rater,))
+    round_ = cast.make_round(campaign)
+    cast.add_task(round_, ("word " * 2, "word " * 40, "word " * 9, "word " * 2))
+    cast.add_task(round_, ("to mend",))
+    rounds.open_(round_)
+    plan = Plan(campaign, taste=TASTES["length"])
+    eyes = SimulatedRater("sharp", noise=0.0)
+    for _ in range(2):
+        slot = assignment.claim(rater, campaign)
+        ranks = slot.task.kind == "rank"
+        assert _submit(rater, slot, plan, eyes, judgments.verdicts(campaign)) is ranks
+    assert Judgment.objects.get().ranking == [[1], [2], [0, 3]]
+    assert Skip.objects.get().task.kind == "edit"
