@@ -1,4 +1,4 @@
-"""The Celery application: queues default, sample and train."""
+"""The Celery application: queues default, sample, chat and train."""
 
 import os
 

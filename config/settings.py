@@ -201,6 +201,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "models_app.tasks.*": {"queue": "sample"},
     "labeling.tasks.generate_round": {"queue": "sample"},
+    "labeling.tasks.answer_turn": {"queue": "chat"},
     "training.tasks.execute_run": {"queue": "train"},
     "training.tasks.evaluate_run": {"queue": "train"},
 }

@@ -24,7 +24,7 @@ from config.embedded_server import ServiceError
 from config.local_services import LocalServices
 from config.processes import Child, Supervisor, end_leftovers, keep_log_small
 
-QUEUES = {"default": 2, "sample": 1, "train": 1}  # processes per worker
+QUEUES = {"default": 2, "sample": 1, "chat": 1, "train": 1}  # processes per worker
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
 READY_SECONDS = 180.0  # for a machine that is busy with other things
@@ -145,7 +145,7 @@ def worker_children(
 ) -> list[Child]:
     """Describe one worker per queue, and beat."""
     celery = [sys.executable, "-m", "celery", "--app", "config.celery"]
-    cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     children = []
     for queue, processes in QUEUES.items():
         command = [
@@ -169,10 +169,13 @@ def worker_children(
                 "INFO",
             ),
         ]
-        # torch shall never stay in memory, nor its threads spin while they have nothing to do
+        # torch shall not stay in memory, nor its threads spin while they have nothing to do; but who talks
+        # with a policy shall not wait for it to be loaded, and gets two answers side by side
         heavy = queue != "default"
-        command += ["--max-tasks-per-child", "1"] if heavy else []
-        threads = os.environ.get("OMP_NUM_THREADS", cores if heavy else "1")
+        command += ["--max-tasks-per-child", "200" if queue == "chat" else "1"] if heavy else []
+        threads = os.environ.get(
+            "OMP_NUM_THREADS", str(-(-cores // (2 if queue == "chat" else 1))) if heavy else "1"
+        )
         settings = {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE", **(environment or {})}
         children.append(_child(var, f"worker-{queue}", command, settings))
     if beat:

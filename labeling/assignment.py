@@ -158,6 +158,9 @@ def give_back(slots: Iterable[int], *, lapsed_by: datetime | None = None) -> int
         return 0
     with transaction.atomic():
         live = lock_live_rounds(slots)
+        # whoever gives a conversation back is no longer asked to pick in it
+        talks = Slot.objects.filter(pk__in=slots, task=OuterRef("task__chat"), rater=OuterRef("rater"))
+        slots += Slot.objects.filter(Exists(talks), status=Slot.Status.CLAIMED).values_list("pk", flat=True)
         claimed = Slot.objects.select_for_update(of=("self",)).filter(
             pk__in=slots, status=Slot.Status.CLAIMED
         )

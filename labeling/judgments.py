@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from labeling import assignment
+from labeling import assignment, turns
 from labeling.models import Campaign, Judgment, Skip, Slot, Task
 from labeling.submissions import (
     SubmissionError,
@@ -72,6 +72,8 @@ def submit(
 
     def said(slot: Slot) -> dict[str, Any]:
         check_verdict(slot.campaign, verdict, both_bad)
+        if slot.task.chat_id is not None:
+            raise JudgmentError("lease", _("This is part of a live conversation: pick there who goes on."))
         return {"verdict": verdict, "both_bad": both_bad}
 
     return store(rater, lease, Task.Kind.COMPARE, idempotency_key, said, Remarks(**remarks))
@@ -179,7 +181,10 @@ def undo(rater: User, judgment: Judgment) -> Slot | None:
         both_bad=judgment.both_bad,
         order_shown=judgment.order_shown,
     )
-    return take_back(rater, judgment, withdrawal)
+    with transaction.atomic():
+        if judgment.task.chat_id is not None:
+            turns.reopen(rater, judgment.task)
+        return take_back(rater, judgment, withdrawal)
 
 
 def skip(rater: User, lease: UUID, kind: str = Skip.Kind.SKIP, reason: str = "") -> Skip:

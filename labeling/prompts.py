@@ -17,9 +17,9 @@ def content_hash(messages: Sequence[dict[str, str]]) -> str:
     return hashlib.sha256(json.dumps(canonical, ensure_ascii=False).encode()).hexdigest()
 
 
-def text_hash(text: str) -> str:
-    """Return the SHA-256 of an answer's text, as hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def text_hash(text: str, turns: Sequence[dict[str, str]] = ()) -> str:
+    """Return the SHA-256 of an answer's text, or of all turns of a conversation, as hex."""
+    return content_hash(turns) if turns else hashlib.sha256(text.encode()).hexdigest()
 
 
 def split_of(hash_: str) -> str:

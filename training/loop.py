@@ -170,7 +170,8 @@ def read_facts(campaign: Campaign) -> Facts:
         known,
         round=round_.status,
         generating=lease is not None and lease > timezone.now(),
-        labels=round_.tasks.aggregate(labels=Sum("counted"))["labels"] or 0,
+        # a live conversation's labels are its picks
+        labels=round_.tasks.exclude(kind=Task.Kind.CHAT).aggregate(labels=Sum("counted"))["labels"] or 0,
         asked=round_.tasks.filter(status=Task.Status.OPEN).exists(),
         reward=_run_facts(reward),
         improvable=reward is not None and _improvable(campaign, reward, policy),

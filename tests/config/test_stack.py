@@ -98,7 +98,7 @@ def test_it_serves_heals_and_leaves_nothing_behind(var):
     port = free_port()
     with running(var, port):
         eventually(lambda: serves(port))
-        names = {"web", "default", "sample", "train", "beat", "postgres", "redis"}
+        names = {"web", "default", "sample", "chat", "train", "beat", "postgres", "redis"}
         eventually(lambda: set(processes_of(var)) == names)
         before = processes_of(var)
         second = launch(var, free_port())
