@@ -5,7 +5,7 @@ from pathlib import Path
 from django.db import transaction
 
 from accounts.models import Role, User
-from labeling import campaigns
+from labeling import campaigns, demo_tour
 from labeling.models import Campaign, Prompt
 from labeling.prompts import content_hash, split_of
 from models_app import sampling
@@ -54,12 +54,18 @@ tick *already good*.
 
 def load() -> tuple[Campaign, bool]:
     """Make the demo's people and campaign; return the campaign, and whether it was new."""
+    base = {"name": "base", "backend": ModelVersion.Backend.TRANSFORMERS, "location": str(POLICY)}
     with transaction.atomic():
         people = {name: person(name, role) for name, role in PEOPLE.items()}
+        raters = [user for user in people.values() if user.role == Role.RATER]
+        demo_tour.load(people["manager"], raters, base)
         campaign = Campaign.objects.filter(slug=SLUG).first()
         if campaign is not None:
             # the checkout may have moved since the last start
-            ModelVersion.objects.filter(family=SLUG, kind="policy", name="base").update(location=str(POLICY))
+            families = [SLUG, demo_tour.SLUG]
+            ModelVersion.objects.filter(family__in=families, kind="policy", name="base").update(
+                location=str(POLICY)
+            )
             return campaign, False
         campaign = campaigns.create(
             name="Everyday questions",
@@ -67,11 +73,7 @@ def load() -> tuple[Campaign, bool]:
             by=people["manager"],
             description="A small policy has read every manner of answer; you decide who it becomes.",
             guideline=GUIDELINE,
-            base_policy={
-                "name": "base",
-                "backend": ModelVersion.Backend.TRANSFORMERS,
-                "location": str(POLICY),
-            },
+            base_policy=base,
             sampling=sampling.get_config(temperature=1.0, top_p=1.0, max_new_tokens=96, seed=0),
             tasks_per_round=420,
             retrain_after=400,
@@ -79,9 +81,8 @@ def load() -> tuple[Campaign, bool]:
             hyper=HYPER,
         )
         add_prompts(campaign)
-        for user in people.values():
-            if user.role == Role.RATER:
-                campaigns.add_rater(campaign, user, people["manager"])
+        for user in raters:
+            campaigns.add_rater(campaign, user, people["manager"])
     return campaign, True
 
 
