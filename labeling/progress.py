@@ -1,16 +1,37 @@
 """What a rater is told about the work: what is there, how far it is, and why there is none just now."""
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.utils import timezone
 
 from accounts.models import User
-from labeling.models import Campaign, Edit, Judgment, Round, Slot, Task
+from labeling import agreement, onboarding
+from labeling.models import Campaign, Edit, Judgment, Round, Skip, Slot, Task
+from labeling.onboarding import State, Step
+from preferences.types import Estimate
 
 S = TypeVar("S", Judgment, Edit)
+TAKEN = [Slot.Status.CLAIMED, Slot.Status.DONE]
+# What comes next in a campaign; the rater's home lists them so.
+ORDER = [
+    "go_on", "start", "guideline", "practice", "test", "wait", "skills", "failed", "paused", "closed",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much a rater said in a campaign: since midnight, since Monday (both UTC), and ever."""
+
+    today: int = 0
+    week: int = 0
+    ever: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.today + other.today, self.week + other.week, self.ever + other.ever)
 
 
 @dataclass(frozen=True)
@@ -20,8 +41,29 @@ class Work:
     campaign: Campaign
     counted: int  # labels in its open rounds
     wanted: int
-    today: int  # the rater's own, since midnight UTC
-    mine: int  # the rater's own, ever
+    mine: Counts
+    agreement: Estimate | None  # with others; None where the campaign doesn't show it
+    skills: list[tuple[str, bool]]  # what it needs, and whether the rater has it
+    holds: bool  # something is begun
+    waits: bool  # there is something new to begin
+    way_in: State  # guideline, practice and test
+
+    @property
+    def lacking(self) -> list[str]:
+        return [name for name, held in self.skills if not held]
+
+    @property
+    def next(self) -> str:
+        """Name what comes next, as in ORDER."""
+        if self.campaign.status != Campaign.Status.ACTIVE:
+            return "closed" if self.campaign.status == Campaign.Status.CLOSED else "paused"
+        if self.lacking:
+            return "skills"
+        if self.way_in.step != Step.DONE:
+            return str(self.way_in.step)
+        if self.holds:
+            return "go_on"
+        return "start" if self.waits else "wait"
 
 
 @dataclass(frozen=True)
@@ -40,28 +82,59 @@ def effective() -> Q:
 
 def of_rater(rater: User) -> list[Work]:
     """Return the campaigns that somebody may rate in, those with something to do first."""
-    campaigns = Campaign.objects.filter(memberships__user=rater).exclude(status=Campaign.Status.DRAFT)
-    open_tasks = Task.objects.filter(campaign__in=campaigns, round__status=Round.Status.OPEN)
-    sums = open_tasks.values("campaign").annotate(done=Sum("counted"), all=Sum("overlap"))
-    figures = {pk: (done, wanted) for pk, done, wanted in sums.values_list("campaign", "done", "all")}
-    mine: Counter[int] = Counter()
-    today: Counter[int] = Counter()
-    for campaign, ever, since in [*said_by(Judgment, rater), *said_by(Edit, rater)]:
-        mine[campaign] += ever
-        today[campaign] += since
+    mine = Slot.objects.filter(task=OuterRef("task"), rater=rater, status__in=TAKEN)
+    passed = Skip.objects.filter(task=OuterRef("task"), rater=rater)
+    slots = Slot.objects.filter(campaign=OuterRef("pk"))
+    campaigns = list(
+        Campaign.objects.filter(memberships__user=rater)
+        .exclude(status=Campaign.Status.DRAFT)
+        .annotate(
+            holds=Exists(slots.filter(rater=rater, status=Slot.Status.CLAIMED)),
+            waits=Exists(slots.filter(~Exists(mine), ~Exists(passed), status=Slot.Status.OPEN)),
+        )
+        .prefetch_related("skills")
+        .order_by("name")
+    )
+    held = set(rater.skills.values_list("pk", flat=True))
+    figures = open_labels(campaigns)
+    counts = said_by(Judgment, rater), said_by(Edit, rater)
+    agreements = agreement.of_rater(rater, [c for c in campaigns if c.show_figures])
+    ways_in = onboarding.states(rater, campaigns)
     works = [
-        Work(campaign, *figures.get(campaign.pk, (0, 0)), today[campaign.pk], mine[campaign.pk])
-        for campaign in campaigns.order_by("name")
+        Work(
+            campaign,
+            *figures.get(campaign.pk, (0, 0)),
+            mine=counts[0].get(campaign.pk, Counts()) + counts[1].get(campaign.pk, Counts()),
+            agreement=agreements.get(campaign.pk),
+            skills=sorted((skill.name, skill.pk in held) for skill in campaign.skills.all()),
+            holds=campaign.holds,
+            waits=campaign.waits,
+            way_in=ways_in[campaign.pk],
+        )
+        for campaign in campaigns
     ]
-    return sorted(works, key=lambda w: (w.campaign.status != Campaign.Status.ACTIVE, w.counted >= w.wanted))
+    return sorted(works, key=lambda work: ORDER.index(work.next))
 
 
-def said_by(model: type[S], rater: User) -> list[tuple[int, int, int]]:
-    """Count a rater's standing judgments or edits by campaign: ever, and since midnight UTC."""
+def open_labels(campaigns: Sequence[Campaign]) -> dict[int, tuple[int, int]]:
+    """Return how many labels the open rounds of each campaign have, and how many they want."""
+    open_tasks = Task.objects.filter(campaign__in=campaigns, round__status=Round.Status.OPEN)
+    sums = open_tasks.exclude(status=Task.Status.CANCELLED).values("campaign")
+    totals = sums.annotate(done=Sum("counted"), all=Sum("overlap"))
+    return {pk: (done, wanted) for pk, done, wanted in totals.values_list("campaign", "done", "all")}
+
+
+def said_by(model: type[S], rater: User) -> dict[int, Counts]:
+    """Count a rater's standing judgments or edits by campaign."""
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = midnight - timedelta(days=midnight.weekday())
     rows = model._default_manager.filter(effective(), rater=rater, imported=False).values("task__campaign")
-    counts = rows.annotate(ever=Count("pk"), today=Count("pk", filter=Q(created_at__gte=midnight)))
-    return list(counts.values_list("task__campaign", "ever", "today"))
+    counts = rows.annotate(
+        today=Count("pk", filter=Q(created_at__gte=midnight)),
+        week=Count("pk", filter=Q(created_at__gte=monday)),
+        ever=Count("pk"),
+    )
+    return {c: Counts(*n) for c, *n in counts.values_list("task__campaign", "today", "week", "ever")}
 
 
 def waiting(campaign: Campaign) -> Waiting:

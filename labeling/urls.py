@@ -6,6 +6,9 @@ from labeling.views import home, rate
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("history/", home.past, name="history"),
+    path("history/undo/", home.take_back, name="history-undo"),
+    path("feedback/", home.feedback, name="feedback"),
     path("rate/<slug:slug>/", rate.rate, name="rate"),
     path("rate/<slug:slug>/guideline/", rate.guideline, name="rate-guideline"),
     path("rate/<slug:slug>/judge/", rate.judge, name="rate-judge"),

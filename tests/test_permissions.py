@@ -54,6 +54,9 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api-schema": {"GET": (401, 200, 200, 200, 200)},
     # rating
     "home": {"GET": (LOGIN, 200, 200, 302, 302)},
+    "history": {"GET": (LOGIN, 200, 200, 403, 200)},
+    "history-undo": {"POST": (LOGIN, 302, 302, 403, 302)},
+    "feedback": {"GET": (LOGIN, 200, 200, 403, 200)},
     "rate": {"GET": RATE},
     "rate-guideline": {"GET": RATE},
     "rate-judge": {"POST": (LOGIN, 302, 404, 403, 404)},
