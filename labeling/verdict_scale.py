@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from labeling.judgments import verdicts
-from labeling.models import Campaign
+from labeling.models import Campaign, Task
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,11 @@ class Point:
     word: str  # under the key
     name: str  # for screen readers
     chosen: bool
+
+    @property
+    def action(self) -> str:
+        """Name what its key does (accounts.keys.ACTIONS)."""
+        return f"verdict_{self.key}"
 
 
 def points(campaign: Campaign, chosen: str) -> list[Point]:
@@ -33,6 +38,28 @@ def points(campaign: Campaign, chosen: str) -> list[Point]:
         )
         for key, verdict in enumerate(verdicts(campaign), start=1)
     ]
+
+
+def actions(campaign: Campaign, kind: str) -> set[str]:
+    """Name the keys' actions that a campaign, or the task before its rater, has any use for."""
+    kinds = {
+        kind,
+        Task.Kind.EDIT if campaign.edit_share else kind,
+        Task.Kind.RANK if campaign.rank_share else kind,
+        Task.Kind.CHAT if campaign.chat_share else kind,
+    }
+    useful = {"send", "undo", "skip", "cannot_judge", "comment", "flag", "prompt", "guideline", "why", "help"}
+    if kinds & {Task.Kind.COMPARE, Task.Kind.CHAT} or campaign.edit_share + campaign.rank_share < 1:
+        useful |= {point.action for point in points(campaign, "")}
+        useful |= {"diff", "raw", "lock"}
+        useful |= {"both_bad"} if campaign.allow_ties else set()
+        useful |= {"reasons"} if campaign.reasons else set()
+        useful |= {"show_all"} if campaign.display_rate else set()
+    if Task.Kind.EDIT in kinds:
+        useful.add("write")
+    if Task.Kind.RANK in kinds:
+        useful |= {"rank_up", "rank_down", "rank_tie"}
+    return useful
 
 
 def say(campaign: Campaign, verdict: int) -> str:

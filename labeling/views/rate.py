@@ -1,19 +1,18 @@
 """The comparison and the edit: showing a task, and what the buttons of its page do."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.roles import require, signed_in_user
-from labeling import assignment, drafts, edits, judgments, progress
+from labeling import assignment, drafts, edits, guidelines, judgments, origins, progress
 from labeling.assignment import LeaseError
-from labeling.models import Judgment
-from labeling.rendering import render as markdown
+from labeling.models import Judgment, Slot
 from labeling.submissions import SubmissionError
 from labeling.views.reading import read_remarks, read_uuid, read_verdict, read_work
-from labeling.views.showing import as_draft, typed
+from labeling.views.showing import as_draft, guideline_shown, typed
 from labeling.views.working import accepted, go_on, member_campaign, page, refused, work
 
 
@@ -27,11 +26,31 @@ def rate(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 @require("rate")
 def guideline(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show a campaign's newest guideline."""
-    campaign = member_campaign(signed_in_user(request), slug)
-    newest = campaign.guidelines.order_by("-number").first()
-    context = {"campaign": campaign, "guideline": newest, "html": markdown(newest.text) if newest else ""}
-    return render(request, page(request, "guideline"), context)
+    """Show a campaign's newest guideline with its edge cases, and what changed since the rater read it."""
+    user = signed_in_user(request)
+    campaign = member_campaign(user, slug)
+    newest = guidelines.newest(campaign)
+    read = guidelines.last_read(user, campaign)
+    if newest is not None:
+        guidelines.mark_read(user, newest)
+    return render(request, page(request, "guideline"), guideline_shown(campaign, newest, read))
+
+
+@require_GET
+@require("rate")
+def why(request: HttpRequest, slug: str) -> HttpResponse:
+    """Say why the rater has a task before them."""
+    user = signed_in_user(request)
+    campaign = member_campaign(user, slug)
+    held = Slot.objects.filter(rater=user, campaign=campaign).select_related("task__round")
+    try:
+        slot = held.filter(lease=read_uuid(request.GET, "lease")).first()
+    except LeaseError as error:
+        raise Http404 from error
+    if slot is None:
+        raise Http404
+    context = {"campaign": campaign, "sentences": origins.explain(slot)}
+    return render(request, page(request, "why"), context)
 
 
 @require_POST
@@ -122,12 +141,12 @@ def draft(request: HttpRequest, slug: str) -> JsonResponse:
     user = signed_in_user(request)
     member_campaign(user, slug)
     try:
-        drafts.save(user, read_uuid(request.POST, "lease"), typed(request.POST))
+        saved = drafts.save(user, read_uuid(request.POST, "lease"), typed(request.POST))
     except LeaseError as error:
         return JsonResponse({"detail": str(error)}, status=409)
     except SubmissionError as error:
         return JsonResponse({error.field: [str(error)]}, status=400)
-    return JsonResponse({"saved": True})
+    return JsonResponse({"saved": True, "at": saved})
 
 
 @require_POST

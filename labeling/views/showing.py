@@ -9,16 +9,17 @@ from django.db.models import OuterRef, Subquery
 from django.http.request import QueryDict
 from django.utils.safestring import SafeString
 
-from labeling.models import Draft, Judgment, Slot, Task, TaskResponse
-from labeling.rendering import render as markdown
-from labeling.verdict_scale import points
+from labeling import guidelines
+from labeling.models import Draft, Flag, Guideline, Judgment, Slot, Task, TaskResponse
+from labeling.rendering import MAX_LENGTH, render_many, render_plain
+from labeling.verdict_scale import actions, points, say
 
 TEMPLATES = {
     Task.Kind.COMPARE: "labeling/_comparison.html",
     Task.Kind.EDIT: "labeling/_edit.html",
 }
 NAMES = "ABCDEFGHI"
-DRAFT_FIELDS = ("verdict", "comment", "text", "instruction", "already_good")
+DRAFT_FIELDS = ("verdict", "comment", "display_rate", "text", "instruction", "already_good")
 BOTH_BAD = "both_bad"
 
 
@@ -29,35 +30,61 @@ class Side:
     name: str
     html: SafeString
     text: str
+    source: SafeString  # empty where `html` shows the text as it was written already
+    reasons: list[tuple[str, bool]]  # what may be ticked about it, and whether it is
 
 
 def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str, Any]:
     """Return what the page of a claimed slot shows, filled in with `said` or else its draft."""
     texts = TaskResponse.objects.filter(task=OuterRef("task")).order_by("position").values("response__text")
-    kept = Draft.objects.filter(task=OuterRef("task"), rater=OuterRef("rater")).values("data")[:1]
+    kept = Draft.objects.filter(task=OuterRef("task"), rater=OuterRef("rater"))
     slot: Any = (
         Slot.objects.select_related("task__prompt")
-        .annotate(texts=ArraySubquery(texts), draft=Subquery(kept))
+        .annotate(
+            texts=ArraySubquery(texts),
+            draft=Subquery(kept.values("data")[:1]),
+            draft_at=Subquery(kept.values("updated_at")[:1]),
+        )
         .get(pk=claimed.pk)
     )
-    sides = [
-        Side(name, markdown(slot.texts[position]), slot.texts[position])
-        for name, position in zip(NAMES, slot.order_shown or [], strict=False)
-    ]
     values = said or slot.draft or {}
+    texts_shown = [slot.texts[position] for position in slot.order_shown]
+    contents = [message["content"] for message in slot.task.prompt.messages]
+    htmls = render_many([*texts_shown, *contents])
+    sides = [
+        make_side(number, text, html, campaign, values)
+        for number, (text, html) in enumerate(zip(texts_shown, htmls, strict=False))
+    ]
     return {
         "slot": slot,
         "kind": slot.task.kind,
         "task_template": TEMPLATES[slot.task.kind],
-        "turns": [{"role": m["role"], "html": markdown(m["content"])} for m in slot.task.prompt.messages],
+        "turns": [
+            {"role": message["role"], "html": html}
+            for message, html in zip(slot.task.prompt.messages, htmls[len(sides) :], strict=True)
+        ],
         "sides": sides,
         "points": points(campaign, values.get("verdict", "")),
         "both_bad": campaign.allow_ties,
         "grades": grades(campaign, values, sides),
+        "flags": [(flag, flag in values.get("flag", [])) for flag in Flag],
+        "offered": actions(campaign, slot.task.kind),
         "values": values,
         "text": values.get("text", sides[0].text if sides else ""),
         "idempotency_key": uuid4(),
     }
+
+
+def make_side(number: int, text: str, html: SafeString, campaign: Any, values: dict[str, Any]) -> Side:
+    """Return an answer as displayed, with the reasons ticked so far."""
+    ticked = values.get(f"reason-{number}", [])
+    return Side(
+        NAMES[number],
+        html,
+        text,
+        render_plain(text) if len(text) <= MAX_LENGTH else SafeString(""),
+        [(reason, reason in ticked) for reason in campaign.reasons],
+    )
 
 
 def grades(campaign: Any, values: dict[str, Any], sides: list[Side]) -> list[dict[str, Any]]:
@@ -81,6 +108,32 @@ def grades(campaign: Any, values: dict[str, Any], sides: list[Side]) -> list[dic
     ]
 
 
+def guideline_shown(campaign: Any, newest: Guideline | None, read: Guideline | None) -> dict[str, Any]:
+    """Return what the page of a guideline shows to somebody who has read another version, or none."""
+    cases = guidelines.edge_cases(campaign)
+    texts = [newest.text if newest else ""]
+    for case in cases:
+        texts += [case.explanation, *case.answers, *(message["content"] for message in case.messages)]
+    htmls = iter(render_many(texts))
+    changed = newest is not None and read is not None and read.number < newest.number
+    return {
+        "campaign": campaign,
+        "guideline": newest,
+        "html": next(htmls),
+        "read": read,
+        "changes": guidelines.changes_since(read.text, newest.text) if changed and read and newest else [],
+        "cases": [
+            {
+                "verdict": say(campaign, case.verdict),
+                "explanation": next(htmls),
+                "answers": [(name, next(htmls)) for name in NAMES[:2]],
+                "turns": [{"role": message["role"], "html": next(htmls)} for message in case.messages],
+            }
+            for case in cases
+        ],
+    }
+
+
 def typed(said: QueryDict) -> dict[str, Any]:
     """Return those of a form's values that are worth keeping; reasons and flags are lists."""
     kept: dict[str, Any] = {
@@ -89,14 +142,21 @@ def typed(said: QueryDict) -> dict[str, Any]:
     return kept | {name: said.getlist(name) for name in said if name == "flag" or name.startswith("reason-")}
 
 
-def as_draft(said: Any) -> dict[str, str]:
+def as_draft(said: Any) -> dict[str, Any]:
     """Return a stored judgment or edit as the values of its form."""
+    values: dict[str, Any] = {"flag": said.flags}
     if isinstance(said, Judgment):
-        values = {"verdict": BOTH_BAD if said.both_bad else str(said.verdict), "comment": said.comment}
+        values |= {
+            "verdict": BOTH_BAD if said.both_bad else str(said.verdict),
+            "comment": said.comment,
+            "display_rate": str(said.display_rate),
+        }
+        for side, position in enumerate(said.order_shown if said.reasons else []):
+            values[f"reason-{side}"] = said.reasons[position]
         for key, given in said.criteria.items():
             for side, position in enumerate(said.order_shown):
                 if given[position] is not None:
                     values[f"grade-{key}-{side}"] = str(given[position])
         return values
     good = {"already_good": "on"} if said.edited is None else {"text": said.edited.text}
-    return {"instruction": said.instruction, **good}
+    return {**values, "instruction": said.instruction, **good}

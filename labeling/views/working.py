@@ -20,21 +20,27 @@ from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import assignment, progress
 from labeling.assignment import LeaseError
-from labeling.models import Campaign, Criterion, Guideline
+from labeling.models import Campaign, Criterion, Guideline, GuidelineRead, Task
 from labeling.submissions import SubmissionError
+from labeling.verdict_scale import actions
 from labeling.views.reading import read_holding
 from labeling.views.showing import shown, typed
 
 
 def member_campaign(user: User, slug: str) -> Any:
-    """Return a campaign that a user rates in, with its guideline's number and its criteria; or 404."""
+    """Return a campaign that a user rates in, with its criteria and its guideline's number; or 404.
+
+    `guideline_read` is the newest version that they have opened, None when none.
+    """
     newest = Guideline.objects.filter(campaign=OuterRef("pk")).order_by("-number")
+    read = GuidelineRead.objects.filter(user=user, guideline__campaign=OuterRef("pk"))
     criteria = Criterion.objects.filter(campaign=OuterRef("pk")).order_by("pk")
     campaign = (
         Campaign.objects.filter(memberships__user=user, slug=slug)
         .exclude(status=Campaign.Status.DRAFT)
         .annotate(
             guideline_number=Subquery(newest.values("number")[:1]),
+            guideline_read=Subquery(read.order_by("-guideline__number").values("guideline__number")[:1]),
             graded=ArraySubquery(
                 criteria.values(c=JSONObject(key="key", name="name", points="points", required="required"))
             ),
@@ -66,6 +72,7 @@ def work(
     context = {"campaign": campaign, "fragment": fragment(request)}
     if slot is None:
         context["waiting"] = progress.waiting(campaign)
+        context["offered"] = actions(campaign, Task.Kind.COMPARE)
     else:
         context.update(shown(slot, campaign, said))
         if not holding and slot.lease is not None:

@@ -1,259 +1,409 @@
-// Rating: keys, drafts, heartbeats, active time, and the next task in place of the last.
+// The rating page's shell: an outbox for what is sent, the task before the rater and the one ahead, keys and sheets.
+// A kind of task other than the comparison has a script of its own, loaded when the first such task comes near:
+// Touchstone.kinds.KIND = { prepare(task, shell), key(event, action, shell), beforeSend(form, shell), actions: […] }.
+// Every text comes from the page (data attributes, templates), every key from the person's own bindings.
 "use strict";
 (() => {
-  const work = document.getElementById("work");
-  const HEADERS = { "X-Fragment": "1" };
-  const IDLE = 30_000;
-  let busy = false;
-  let active = 0;
-  let lastTouch = performance.now();
-  let touchedSinceBeat = false;
-  let lastBeat = performance.now();
-  let draftTimer = 0;
-  let refreshTimer = 0;
-  let typed = "";
+  const work = document.getElementById("work"), page = work.dataset;
+  const byId = (id) => document.getElementById(id);
+  const bindings = JSON.parse(page.keys);
+  const actions = Object.fromEntries(Object.entries(bindings).filter(([, key]) => key).map(([action, key]) => [key, action]));
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const store = Touchstone.store(page.user);
+  let current = work.querySelector(".task, .waiting"), ahead = null;
+  let refreshTimer = 0, shownAt = 0;
 
-  const task = () => work.querySelector(".task");
-  const form = () => document.getElementById("answer-form");
-  const isText = (node) => node.matches("textarea, input[type=text]");
+  const form = () => current.querySelector("[data-answer]");
+  const leaseOf = (element) => element?.dataset.lease || "";
+  const kind = () => Touchstone.kinds[current.dataset.kind];
 
-  // -- sending, and what comes back --------------------------------------------------------------
+  // -- talking to the server: one request after the other, so that the server sees answers in their order -----
 
-  async function send(sent) {
-    if (busy) return;
-    busy = true;
-    work.setAttribute("aria-busy", "true");
-    clearTimeout(draftTimer);
-    if (sent.active_ms) sent.active_ms.value = Math.round(active);
-    try {
-      const response = await fetch(sent.action, { method: "POST", body: new FormData(sent), headers: HEADERS });
-      if (response.redirected || !response.headers.get("Content-Type")?.includes("text/html")) location.reload();
-      else if (response.status === 403) location.reload();
-      else if (response.status >= 500) say(response.statusText, "error");
-      else show(await response.text(), response.status === 400);
-    } catch {
-      say(document.getElementById("offline").dataset.text, "error");
+  let line = Promise.resolve();
+  const inTurn = (job) => (line = line.then(job, job));
+  const token = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] || document.querySelector("[name=csrfmiddlewaretoken]")?.value || "";
+
+  // leases that need no claiming: before the rater, ahead, or answered and still to be sent
+  const holding = (besides = "") => [...new Set([leaseOf(current), leaseOf(ahead), ...store.names("out:").map((name) => store.get(name).lease)])]
+    .filter((lease) => lease && lease !== besides).join();
+
+  const post = (url, body, held = holding()) => fetch(url, {
+    method: "POST", body, redirect: "manual",
+    headers: { "X-Fragment": "1", "X-Holding": held, "X-CSRFToken": token() },
+  });
+  const get = (url, held = holding()) => fetch(url, { redirect: "manual", headers: { "X-Fragment": "1", "X-Holding": held } });
+  const signedOut = (response) => response.type === "opaqueredirect" || response.status === 403;
+
+  // -- the outbox: an answer stays here until the server has said yes or no ----------------------------------
+
+  const sent = new Map();  // lease → its task as it was filled in, should the server refuse it
+  let attempts = 0, retryTimer = 0;
+
+  function send() {
+    const answer = form();
+    if (answer) submit(answer);
+  }
+
+  function submit(filled) {
+    const of = current, lease = leaseOf(of), answer = filled.matches("[data-answer]");
+    if (!lease || sent.has(lease) || missing(filled)) return;
+    if (answer) {
+      if (kind()?.beforeSend?.(filled, shell) === false) return;
+      clock.write(filled);
     }
-    work.removeAttribute("aria-busy");
-    busy = false;
+    const body = new URLSearchParams(new FormData(filled));
+    body.delete("csrfmiddlewaretoken");
+    store.set(`out:${Date.now()}:${lease}`, { url: filled.action, body: body.toString(), lease });
+    sent.set(lease, of);
+    drafts.stop();
+    clearSaid();
+    const next = ahead && clock.lapsed(ahead) ? null : ahead;
+    ahead = null;
+    show(next || byId("fetching").content.firstElementChild.cloneNode(true));
+    inTurn(deliverAll);
   }
 
-  function show(html, kept) {
-    work.innerHTML = html;
-    if (!kept) active = 0;
+  async function deliverAll() {
+    clearTimeout(retryTimer);
+    for (const name of store.names("out:")) if (!(await deliver(name))) break;
+  }
+
+  // true when the server has answered for good
+  async function deliver(name) {
+    const item = store.get(name);
+    if (!item) return true;  // another tab has sent it
+    let response, html;
+    try {
+      response = await post(item.url, new URLSearchParams(item.body), holding(item.lease));
+      html = response.ok || response.status === 400 || response.status === 409 ? await response.text() : "";
+    } catch { return later("waiting"); }
+    if (signedOut(response)) return later("signed-out");
+    if (response.status >= 500 || response.status === 408 || response.status === 429) return later("waiting");
+    const of = sent.get(item.lease);
+    store.drop(name);
+    sent.delete(item.lease);
+    attempts = 0;
+    tellWaiting("waiting");
+    if (response.ok) {
+      drafts.drop(item.lease);
+      arrive(html);
+    } else if (response.status === 400) {
+      await bringBack(item.lease, of, html);
+    } else {
+      drafts.drop(item.lease);
+      if (html) arrive(html); else say(page.gone, "error");
+      await fetchAhead();
+    }
+    return true;
+  }
+
+  function later(why) {
+    retryTimer = setTimeout(() => inTurn(deliverAll), Math.min(60, 2 ** ++attempts) * 1000);
+    tellWaiting(why);
+    return false;
+  }
+
+  function tellWaiting(why) {
+    const count = store.names("out:").length;
+    for (const note of byId("outbox").children) {
+      note.hidden = count === 0 || note.dataset.says !== why;
+      note.querySelector("strong").textContent = count;
+    }
+  }
+
+  // a refused answer comes back as it was; what took its place waits behind it again
+  async function bringBack(lease, of, html) {
+    if (!of) {
+      await fetchAhead();
+      of = leaseOf(ahead) === lease ? ahead : null;
+    }
+    if (of && of !== current) {
+      ahead = current.matches(".task") ? current : null;
+      show(of);
+    }
+    arrive(html);
+  }
+
+  async function fetchAhead() {
+    try {
+      const response = await get(page.url);
+      if (response.ok) arrive(await response.text());
+    } catch { /* the next answer brings it */ }
+  }
+
+  addEventListener("online", () => inTurn(deliverAll));
+  addEventListener("focus", () => { if (store.names("out:").length) inTurn(deliverAll); });
+
+  // -- tasks: the one before the rater, and the one ahead ----------------------------------------------------
+
+  function read(html) {
+    const box = document.createElement("template");
+    box.innerHTML = html;
+    const parts = [...box.content.children], find = (selector) => parts.find((part) => part.matches(selector));
+    const after = find("template.ahead")?.content.firstElementChild;
+    return [find(".messages"), find(".task, .waiting"), after].map((part) => part && document.adoptNode(part));
+  }
+
+  // take in what the server sent: anew, or behind the task that is before the rater
+  function arrive(html, anew = false) {
+    const [messages, next, after] = read(html), was = current;
+    if (messages) tell(messages);
+    if (!next) return;
+    if (anew || !current.matches(".task")) {
+      ahead = after && leaseOf(after) === leaseOf(was) ? was : after || null;
+      show(next);
+    } else if (!sent.has(leaseOf(next)) && leaseOf(next) !== leaseOf(current)) {
+      ahead = next;
+    }
+    if (ahead) loadKind(ahead);
+  }
+
+  function show(element) {
+    current.replaceWith(element);
+    current = element;
+    current.focus({ preventScroll: true });
+    byId("announcer").textContent = element.matches(".task") ? `${page.next} ${element.getAttribute("aria-label")}` : element.querySelector("h2").textContent;
     prepare();
-    work.focus({ preventScroll: true });
   }
 
-  function say(text, kind) {
-    work.querySelector(".messages")?.remove();
-    const list = document.createElement("ul");
-    list.className = "messages";
-    const item = document.createElement("li");
-    item.className = `message ${kind}`;
-    item.textContent = text;
-    list.append(item);
-    list.setAttribute("role", "alert");
-    work.prepend(list);
+  function rerender(html) {
+    const [messages, same] = read(html);
+    if (messages) tell(messages);
+    if (!same) return;
+    current.replaceWith(same);
+    current = same;
+    prepare();
   }
 
   function prepare() {
     clearTimeout(refreshTimer);
-    lastTouch = lastBeat = performance.now();
-    work.querySelectorAll("[data-opens=keys]").forEach((button) => { button.hidden = false; });
-    const turns = work.querySelector(".turns");
+    drafts.stop();
+    shownAt = performance.now();
+    if (byId("guideline").dataset.read) current.querySelector("[data-opens=guideline] .badge")?.remove();
+    current.querySelectorAll("[data-opens=keys], .reading, .more").forEach((control) => { control.hidden = false; });
+    const turns = current.querySelector(".prompt .turns");
     if (turns) turns.scrollTop = turns.scrollHeight;
-    const waiting = work.querySelector("[data-refresh]");
-    if (waiting && waiting.dataset.refresh !== "0") refreshTimer = setTimeout(() => again(waiting.dataset.again), waiting.dataset.refresh * 1000);
-    if (form()) typed = content();
-    prepareEdit();
+    const seconds = Number(current.dataset.refresh);
+    if (seconds) refreshTimer = setTimeout(again, seconds * 1000);
+    clock.begin(form() && drafts.restore()?.times);
+    if (current.matches(".compare")) reading.prepare();
+    if (form()) { grow(); drafts.settle(); }
+    loadKind(current, () => { kind()?.prepare?.(current, shell); showRows(); });
+    showRows();
   }
 
-  async function again(url) {
+  function loadKind(element, then = () => {}) {
+    const name = element.dataset.kind, of = element;
+    if (!name || name === "compare") return;
+    if (page.styleKinds && !document.querySelector("link[data-kinds]")) {
+      const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: page.styleKinds });
+      link.dataset.kinds = "";
+      document.head.append(link);
+    }
+    load(name).then(() => { if (of === current || of === ahead) then(); }, () => say(page.trouble, "error"));
+  }
+
+  // the sheet lists the keys of every kind of task met so far
+  function showRows() {
+    document.querySelectorAll("#keys [data-row][hidden]").forEach((row) => {
+      const action = row.dataset.row;
+      if (bindings[action] && (control(action) || kind()?.actions?.includes(action))) row.hidden = false;
+    });
+  }
+
+  const scripts = {};
+  function load(name) {
+    const url = page[`script${name[0].toUpperCase()}${name.slice(1)}`];
+    return scripts[name] ||= new Promise((resolve, reject) => {
+      const script = Object.assign(document.createElement("script"), { src: url, onload: resolve });
+      script.onerror = () => { delete scripts[name]; reject(new Error(name)); };
+      document.head.append(script);
+    });
+  }
+
+  async function again() {
     try {
-      const response = await fetch(url, { headers: HEADERS });
-      if (response.ok && !response.redirected) return show(await response.text());
+      const response = await get(page.url);
+      if (response.ok && !current.matches(".task")) return arrive(await response.text(), true);
     } catch { /* offline: try again below */ }
-    refreshTimer = setTimeout(() => again(url), 10_000);
+    refreshTimer = setTimeout(again, 10_000);
   }
 
-  work.addEventListener("submit", (event) => {
-    if (!event.target.matches("[data-swap]")) return;
-    event.preventDefault();
-    send(event.target);
-  });
-
-  // -- drafts ------------------------------------------------------------------------------------
-
-  // what was typed, without the parts that change by themselves
-  function content() {
-    const data = new FormData(form());
-    for (const name of ["csrfmiddlewaretoken", "idempotency_key", "active_ms", "guideline"]) data.delete(name);
-    return new URLSearchParams(data).toString();
+  async function undo(button) {
+    await inTurn(deliverAll);
+    if (store.names("out:").length) return say(page.undoLater, "warning");
+    return inTurn(async () => {
+      const response = await post(button.action, new FormData(button), "").catch(() => null);
+      if (!response) return say(page.undoLater, "warning");
+      if (signedOut(response)) return say(page.signedOut, "error");
+      if (response.status >= 500) return say(page.trouble, "error");
+      return arrive(await response.text(), response.ok);
+    });
   }
 
-  function status(name) {
-    const saved = work.querySelector(".saved");
-    if (!saved) return;
-    saved.textContent = name ? saved.dataset[name] : "";
-    saved.classList.toggle("trouble", name === "unsaved" || name === "lapsed");
+  // -- words to the rater ------------------------------------------------------------------------------------
+
+  let saidTimer = 0;
+  function tell(messages) {
+    clearTimeout(saidTimer);
+    byId("said").replaceChildren(messages);
+    if (!messages.querySelector(".error, .warning")) saidTimer = setTimeout(clearSaid, 8000);
+  }
+  const clearSaid = () => byId("said").replaceChildren();
+
+  function say(text, tone) {
+    const list = Object.assign(document.createElement("ul"), { className: "messages" });
+    list.append(Object.assign(document.createElement("li"), { className: `message ${tone}`, textContent: text }));
+    list.setAttribute("role", tone === "error" ? "alert" : "status");
+    tell(list);
   }
 
-  async function saveDraft() {
-    const now = form();
-    if (!now || busy) return;
-    const current = content();
-    if (current === typed) return;
-    const of = task();
-    try {
-      const response = await fetch(of.dataset.draft, { method: "POST", body: new FormData(now) });
-      if (task() !== of) return;
-      if (!response.ok) return status("unsaved");
-      typed = current;
-      status("saved");
-    } catch {
-      status("unsaved");
-      draftTimer = setTimeout(saveDraft, 5000);
-    }
-  }
-
-  work.addEventListener("input", (event) => {
-    if (!form() || event.target.form !== form()) return;
-    status("");
-    clearTimeout(draftTimer);
-    draftTimer = setTimeout(saveDraft, 600);
-    if (event.target.matches("[name=comment]")) event.target.classList.toggle("long", event.target.value.length > 0);
-    if (event.target.id === "text" || event.target.id === "already-good") showEdit();
-  });
-
-  addEventListener("pagehide", () => {
-    if (form() && !busy && content() !== typed) navigator.sendBeacon(task().dataset.draft, new FormData(form()));
-  });
-
-  // -- time and lease ----------------------------------------------------------------------------
-
-  for (const kind of ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove"])
-    addEventListener(kind, () => { lastTouch = performance.now(); touchedSinceBeat = true; }, { passive: true, capture: true });
-
-  setInterval(() => {
-    const now = performance.now();
-    const of = task();
-    if (!of || document.visibilityState !== "visible") return;
-    if (now - lastTouch < IDLE) active += 1000;
-    const every = Math.min(60_000, of.dataset.leaseMinutes * 20_000);
-    if (touchedSinceBeat && now - lastBeat > every) {
-      lastBeat = now;
-      touchedSinceBeat = false;
-      beat(of);
-    }
-  }, 1000);
-
-  async function beat(of) {
-    try {
-      const response = await fetch(of.dataset.heartbeat, { method: "POST", body: new FormData(form()) });
-      if (response.status === 409 && task() === of) status("lapsed");
-    } catch { /* offline: the next beat tries again */ }
-  }
-
-  // -- the edit ----------------------------------------------------------------------------------
-
-  function prepareEdit() {
-    const text = document.getElementById("text");
-    if (!text) return;
-    document.getElementById("reset").onclick = () => {
-      text.value = document.getElementById("original").value;
-      text.dispatchEvent(new Event("input", { bubbles: true }));
-      text.focus();
+  // say which required choice is still missing, and go there
+  function missing(filled) {
+    const stop = (text, field) => {
+      say(text, "error");
+      current.querySelector(".bar")?.classList.add("open");
+      field.focus();
+      return true;
     };
-    showEdit();
-  }
-
-  function showEdit() {
-    const text = document.getElementById("text");
-    const original = document.getElementById("original").value;
-    const diff = document.getElementById("diff");
-    const count = document.getElementById("count");
-    const good = document.getElementById("already-good").checked;
-    // "already good" is about the original: what was typed waits, and is not sent
-    text.disabled = good;
-    const parts = good || text.value === original ? [] : wordDiff(original, text.value);
-    const words = (piece) => (piece.match(/\S+/g) || []).length;
-    // a replaced word counts once, as it does when the edit is stored
-    let changed = 0, hunk = { "-": 0, "+": 0 };
-    for (const [kind, piece] of [...(parts || []), ["=", ""]]) {
-      if (kind !== "=") { hunk[kind] += words(piece); continue; }
-      changed += Math.max(hunk["-"], hunk["+"]);
-      hunk = { "-": 0, "+": 0 };
+    if (filled.id === "skip-form") {
+      const data = new FormData(filled);
+      return data.get("kind") === "cannot_judge" && !data.get("reason").trim() && stop(filled.dataset.why, filled.elements.reason);
     }
-    count.textContent = `${words(text.value)} ${count.dataset.words}` + (changed ? `, ${changed} ${count.dataset.changed}` : "");
-    document.getElementById("reset").hidden = good || text.value === original;
-    diff.hidden = !parts || parts.length === 0;
-    diff.replaceChildren(...(parts || []).map(([kind, piece]) => {
-      const node = document.createElement(kind === "+" ? "ins" : kind === "-" ? "del" : "span");
-      node.textContent = piece;
-      return node;
-    }));
-  }
-
-  // -- sheets and keys ---------------------------------------------------------------------------
-
-  async function open(name, link) {
-    const dialog = document.getElementById(name);
-    if (dialog.open) return dialog.close();
-    if (name === "guideline") {
-      const body = document.getElementById("guideline-body");
-      try {
-        body.innerHTML = await (await fetch(link.href, { headers: HEADERS })).text();
-      } catch { return; }
-    }
-    dialog.showModal();
+    const verdicts = filled.dataset.first && [...filled.querySelectorAll("[name=verdict]")];
+    if (verdicts && !verdicts.some((radio) => radio.checked)) return stop(filled.dataset.first, verdicts[0]);
+    for (const criterion of filled.querySelectorAll("[data-required]"))
+      for (const grade of criterion.querySelectorAll("[role=radiogroup]"))
+        if (!grade.querySelector(":checked")) return stop(criterion.dataset.required, grade.querySelector("input"));
+    return false;
   }
 
   work.addEventListener("click", (event) => {
-    const opener = event.target.closest("[data-opens]");
-    if (!opener || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    // the second half of a double click belongs to the task before
+    if (event.target.closest("[type=submit]") && (event.detail > 1 || performance.now() - shownAt < 300) && event.detail) event.preventDefault();
+  });
+  work.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-swap]")) return;
     event.preventDefault();
-    open(opener.dataset.opens, opener);
+    if (event.target.id === "undo-form") undo(event.target); else submit(event.target);
   });
 
-  const keys = {
-    u: () => document.getElementById("undo-form")?.requestSubmit(),
-    s: () => {
-      const skip = work.querySelector(".skip");
-      if (!skip) return;
-      skip.open = !skip.open;
-      if (skip.open) skip.querySelector("input[name=reason]").focus();
-    },
-    g: () => work.querySelector("[data-opens=guideline]")?.click(),
-    "?": () => open("keys"),
-    p: () => { const prompt = work.querySelector(".prompt"); if (prompt) prompt.open = !prompt.open; },
-    c: () => form()?.querySelector("[name=comment], [name=instruction]")?.focus(),
-    e: () => document.getElementById("text")?.focus(),
-    Enter: () => form()?.requestSubmit(),
-  };
+  function status(name, more = "") {
+    const saved = current.querySelector(".saved");
+    if (!saved) return;
+    const text = name ? `${saved.dataset[name]} ${more}`.trim() : "";
+    if (saved.textContent !== text) saved.textContent = text;
+    saved.classList.toggle("trouble", ["unsaved", "lapsed", "left"].includes(name));
+  }
+
+  function grow() {
+    const comment = form().querySelector("textarea[name=comment]");
+    comment?.classList.toggle("long", comment.value.length > 0);
+  }
+
+  work.addEventListener("input", (event) => {
+    if (!form() || (event.target.form ?? event.target) !== form()) return;
+    grow();
+    drafts.changed();
+  });
+
+  // -- sheets, clicks and keys -------------------------------------------------------------------------------
+
+  async function open(name, link) {
+    const sheet = byId(name);
+    if (name === "guideline" && !sheet.hidden) return close();
+    if (sheet.open) return sheet.close();
+    if (link.href) {
+      const response = await get(link.href).catch(() => null);
+      if (!response?.ok) return say(response && signedOut(response) ? page.signedOut : page.trouble, "error");
+      sheet.querySelector(".body").innerHTML = await response.text();
+    }
+    if (name !== "guideline") return sheet.showModal();
+    sheet.hidden = false;
+    sheet.dataset.read = "1";
+    current.querySelector("[data-opens=guideline] .badge")?.remove();
+    return sheet.focus();
+  }
+
+  function close() {
+    byId("guideline").hidden = true;
+    current.focus({ preventScroll: true });
+  }
+
+  document.addEventListener("click", (event) => {
+    const { target } = event, opener = target.closest("[data-opens]"), toggle = target.closest("[data-toggle]"), card = target.closest(".cards a");
+    current.querySelectorAll(".sheet[open]").forEach((sheet) => { if (!sheet.contains(target)) sheet.open = false; });
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (target.closest("[data-closes]")) close();
+    else if (opener) { event.preventDefault(); open(opener.dataset.opens, opener); }
+    else if (toggle) reading.toggle[toggle.dataset.toggle]();
+    else if (card) { event.preventDefault(); current.querySelector(card.hash).scrollIntoView({ behavior: reducedMotion ? "auto" : "smooth", inline: "center", block: "nearest" }); }
+    else if (target.matches(".more")) target.setAttribute("aria-expanded", current.querySelector(".bar").classList.toggle("open"));
+  });
+
+  const control = (action) => current.querySelector(`[data-action="${action}"]:not([hidden])`);
+
+  function act(action) {
+    const target = control(action);
+    if (action === "send" && form()) { send(); return true; }
+    if (!target) return false;
+    if (target.matches("textarea, [type=text], [type=checkbox]")) {
+      current.querySelector(".bar")?.classList.add("open");
+      target.focus();
+    } else if (target.matches("[type=radio]")) {
+      target.checked = true;
+      target.dispatchEvent(new Event("input", { bubbles: true }));
+    } else target.click();
+    const sheet = target.closest(".sheet");
+    if (sheet && target.matches("[type=radio]")) sheet.open = true;
+    if (sheet?.open) sheet.querySelector("[type=text], [type=checkbox]")?.focus();
+    return true;
+  }
 
   document.addEventListener("keydown", (event) => {
-    const inDialog = event.target.closest("dialog");
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && form() && !inDialog) {
+    const { target } = event, typing = target.matches("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])");
+    if (target.closest("dialog")) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      return form().requestSubmit();
+      if (!event.repeat) send();
+    } else if (event.key === "Escape") {
+      const sheet = current.querySelector(".sheet[open]");
+      if (sheet) sheet.open = false;
+      if (!sheet && !typing && !byId("guideline").hidden) close();
+      else if (sheet || typing) current.focus({ preventScroll: true });
+    } else if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat && !typing) {
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      if (event.shiftKey && key !== event.key) return;  // Caps Lock changes nothing, Shift does
+      if (event.key === "Enter" && target.closest("a, button, summary, .skip")) return;
+      const action = actions[key];
+      if (kind()?.key?.(event, action, shell) || (action && act(action))) event.preventDefault();
     }
-    if (event.key === "Escape") {
-      const skip = work.querySelector(".skip[open]");
-      if (skip) skip.open = false;
-      if (isText(event.target) || skip) work.focus({ preventScroll: true });
-      return undefined;
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || inDialog || isText(event.target)) return undefined;
-    if (event.key === "Enter" && event.target.closest("a, button, summary, .skip")) return undefined;
-    const point = /^[0-9]$/.test(event.key) && work.querySelector(`[name=verdict][data-key="${event.key}"]`);
-    if (!point && !keys[event.key]) return undefined;
-    event.preventDefault();
-    if (!point) return keys[event.key]();
-    point.checked = true;
-    point.dispatchEvent(new Event("input", { bubbles: true }));
-    return undefined;
   });
 
-  prepare();
+  // -- what the kinds' scripts get ---------------------------------------------------------------------------
+
+  const shell = {
+    send, say, load, post, rerender, bindings, reducedMotion, form, status,
+    task: () => current,
+    ahead: () => ahead,
+    sent: (task) => sent.has(leaseOf(task)),
+    times: () => clock.times(),
+    changed: () => drafts.changed(),
+    skew: Date.parse(page.now) - Date.now(),  // leases run by the server's clock
+  };
+  const drafts = Touchstone.drafts(shell, store), clock = Touchstone.clock(shell), reading = Touchstone.reading(shell, store);
+
+  const first = work.querySelector("template.ahead");
+  ahead = first ? document.adoptNode(first.content.firstElementChild) : null;
+  first?.remove();
+  // what was answered before a reload is not asked again
+  const waiting = store.names("out:").map((name) => store.get(name).lease);
+  if (waiting.includes(leaseOf(ahead))) ahead = null;
+  if (waiting.includes(leaseOf(current))) {
+    const next = ahead || byId("fetching").content.firstElementChild.cloneNode(true);
+    ahead = null;
+    show(next);
+  } else prepare();
+  if (ahead) loadKind(ahead);
+  if (waiting.length) inTurn(deliverAll);
 })();

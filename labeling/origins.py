@@ -1,0 +1,49 @@
+"""Where a task comes from, in words for its rater: nothing here says who wrote what or what others said."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from labeling.models import Slot, Task
+
+
+def explain(slot: Slot) -> list[str]:
+    """Say why a rater has this task before them; the slot comes with its task and round."""
+    task = slot.task
+    return [chosen(task), asked(task)]
+
+
+def chosen(task: Task) -> str:
+    """Say how the task was chosen for its round."""
+    values = {"round": task.round.number, "share": _share(task.probability)}
+    if task.selection == Task.Selection.IMPORTED:
+        return _("It came with an import, for round %(round)s.") % values
+    if task.selection == Task.Selection.ACTIVE and values["share"]:
+        text = _("It was picked for round %(round)s to teach more than most; its chance was %(share)s.")
+        return text % values
+    if task.selection == Task.Selection.ACTIVE:
+        return _("It was picked for round %(round)s to teach more than most would.") % values
+    if values["share"]:
+        return _("It was drawn at random for round %(round)s; its chance was %(share)s.") % values
+    return _("It was drawn at random for round %(round)s.") % values
+
+
+def asked(task: Task) -> str:
+    """Say how many raters are asked, and how many have answered."""
+    if task.overlap == 1:
+        return _("You alone are asked this one: your word is the one that counts.")
+    said = ngettext(
+        "%(n)s rater is asked, each without knowing what the others say;",
+        "%(n)s raters are asked, each without knowing what the others say;",
+        task.overlap,
+    ) % {"n": task.overlap}
+    so_far = ngettext("%(n)s has answered so far.", "%(n)s have answered so far.", task.counted) % {
+        "n": task.counted
+    }
+    return f"{said} {so_far}"
+
+
+def _share(probability: float | None) -> str:
+    if probability is None:
+        return ""
+    percent = 100 * probability
+    return _("%(percent)s %%") % {"percent": f"{percent:.0f}" if percent >= 1 else f"{percent:.2g}"}
