@@ -11,6 +11,7 @@ urlpatterns = [
     path("feedback/", home.feedback, name="feedback"),
     path("rate/<slug:slug>/", rate.rate, name="rate"),
     path("rate/<slug:slug>/guideline/", rate.guideline, name="rate-guideline"),
+    path("rate/<slug:slug>/why/", rate.why, name="rate-why"),
     path("rate/<slug:slug>/judge/", rate.judge, name="rate-judge"),
     path("rate/<slug:slug>/edit/", rate.edit, name="rate-edit"),
     path("rate/<slug:slug>/skip/", rate.skip, name="rate-skip"),
