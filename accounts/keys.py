@@ -94,7 +94,7 @@ def check(keys: object) -> dict[str, str]:
         other = holders.setdefault(chosen.get(name, action.key), name)
         if other != name:
             # the one that was changed is the one to mend
-            changed, kept = (name, other) if name in chosen else (other, name)
+            changed, kept = (name, other) if chosen.get(name, action.key) != action.key else (other, name)
             problems.setdefault(
                 changed, _("This key is taken by “%(action)s”.") % {"action": ACTIONS[kept].label}
             )

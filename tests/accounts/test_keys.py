@@ -45,6 +45,7 @@ def test_two_actions_can_swap_their_keys():
         ({"send": "\u0007"}, "send", "belongs to the browser"),
         ({"send": " "}, "send", "space bar"),
         ({"undo": "c"}, "undo", "This key is taken by “Write a comment"),
+        ({"undo": "c", "comment": "c"}, "undo", "This key is taken by “Write a comment"),
         ({"undo": "C"}, "undo", "This key is taken by “Write a comment"),
         ({"undo": "q", "skip": "q"}, "skip", "This key is taken by “Take back"),
         ("u", "keys", "Give a key for each action"),
