@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import home, rate
+from labeling.views import editing, home, rate
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("rate/<slug:slug>/why/", rate.why, name="rate-why"),
     path("rate/<slug:slug>/judge/", rate.judge, name="rate-judge"),
     path("rate/<slug:slug>/edit/", rate.edit, name="rate-edit"),
+    path("rate/<slug:slug>/preview/", editing.preview, name="rate-preview"),
     path("rate/<slug:slug>/skip/", rate.skip, name="rate-skip"),
     path("rate/<slug:slug>/undo/", rate.undo, name="rate-undo"),
     path("rate/<slug:slug>/draft/", rate.draft, name="rate-draft"),

@@ -61,6 +61,7 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "rate-guideline": {"GET": RATE},
     "rate-judge": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-edit": {"POST": (LOGIN, 409, 404, 403, 404)},  # the task is a comparison
+    "rate-preview": {"POST": RATE},
     "rate-skip": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-undo": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-draft": {"POST": RATE},

@@ -15,6 +15,7 @@ from accounts.roles import signed_in_user
 from labeling import assignment, edits, judgments, progress
 from labeling.api.campaigns import GuidelineSerializer, InCampaign
 from labeling.models import Campaign, Flag, Judgment, Skip, Slot, Task
+from labeling.tasks import measure_later
 
 
 class RatableSerializer(serializers.ModelSerializer[Campaign]):
@@ -212,7 +213,9 @@ class RewriteSerializer(SubmitSerializer):
     text = serializers.CharField(required=False, default="", allow_blank=True, trim_whitespace=False)
     already_good = serializers.BooleanField(default=False)
     instruction = serializers.CharField(required=False, default="", allow_blank=True)
-    signals = serializers.DictField(required=False, help_text="Counts of pastes, pasted, typed, typing_ms.")
+    signals = serializers.DictField(
+        required=False, help_text="Counts: pastes, bursts of them, characters pasted and typed, typing_ms."
+    )
 
 
 class KeptSerializer(serializers.Serializer[Any]):
@@ -245,4 +248,5 @@ class SubmitEdit(Rating):
         given = self.read(RewriteSerializer)
         lease: UUID = given.pop("lease")
         edit = edits.submit(self.rater, lease, **given)
+        measure_later(edit)
         return Response(KeptSerializer(edit).data, status=status.HTTP_201_CREATED)

@@ -7,10 +7,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.roles import require, signed_in_user
-from labeling import assignment, drafts, edits, guidelines, judgments, origins, progress
+from labeling import assignment, drafts, edits, guidelines, judgments, origins, progress, typing_signals
 from labeling.assignment import LeaseError
 from labeling.models import Judgment, Slot
 from labeling.submissions import SubmissionError
+from labeling.tasks import measure_later
 from labeling.views.reading import read_remarks, read_uuid, read_verdict, read_work
 from labeling.views.showing import as_draft, guideline_shown, typed
 from labeling.views.working import accepted, go_on, member_campaign, page, refused, work
@@ -90,10 +91,12 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
             text=said.get("text", ""),
             already_good="already_good" in said,
             instruction=said.get("instruction", ""),
+            signals=typing_signals.parse(said.get("signals", "")),
             **read_work(said, 1),
         )
     except (SubmissionError, LeaseError) as error:
         return refused(request, campaign, error)
+    measure_later(rewrite)
     return accepted(request, campaign, extra=rewrite.extra)
 
 

@@ -1,5 +1,6 @@
 """What a rater's page shows of a claimed task: nothing says which model wrote what."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ TEMPLATES = {
     Task.Kind.EDIT: "labeling/_edit.html",
 }
 NAMES = "ABCDEFGHI"
-DRAFT_FIELDS = ("verdict", "comment", "display_rate", "text", "instruction", "already_good")
+DRAFT_FIELDS = ("verdict", "comment", "display_rate", "text", "instruction", "already_good", "signals")
 BOTH_BAD = "both_bad"
 
 
@@ -159,4 +160,4 @@ def as_draft(said: Any) -> dict[str, Any]:
                     values[f"grade-{key}-{side}"] = str(given[position])
         return values
     good = {"already_good": "on"} if said.edited is None else {"text": said.edited.text}
-    return {**values, "instruction": said.instruction, **good}
+    return {**values, "instruction": said.instruction, "signals": json.dumps(said.signals), **good}
