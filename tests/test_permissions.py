@@ -67,6 +67,9 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "rate-draft": {"POST": RATE},
     "rate-heartbeat": {"POST": RATE},
     "api_rate": {"GET": (401, 200, 200, 403, 200)},
+    "api_history": {"GET": (401, 200, 200, 403, 200)},
+    "api_history_undo": {"POST": (401, 200, 400, 403, 400)},
+    "api_own_feedback": {"GET": (401, 200, 200, 403, 200), "POST": (401, 204, 204, 403, 204)},
     "api_next": {"POST": API_RATE},
     "api_heartbeat": {"POST": API_RATED},
     "api_release": {"POST": API_RATED},
@@ -155,7 +158,7 @@ def world():
     campaign = make_campaign(by=manager, raters=(member,))
     round_ = make_open_round(campaign, comparisons=3)
     first = assignment.claim(member, campaign)
-    judgments.submit(member, first.lease, idempotency_key=uuid4(), verdict=2)
+    said = judgments.submit(member, first.lease, idempotency_key=uuid4(), verdict=2)
     slot = assignment.claim(member, campaign)
     policy = make_policy(campaign.model_family)
     snapshot = snapshots.cut(campaign)
@@ -206,6 +209,7 @@ def world():
         "rate-skip": lease,
         "rate-draft": lease,
         "rate-heartbeat": lease,
+        "api_history_undo": {"kind": "judgment", "id": said.pk},
         "api_heartbeat": lease,
         "api_release": lease,
         "api_skip": lease,

@@ -193,3 +193,27 @@ def test_it_takes_a_fixed_number_of_queries(signed_in, rater, campaign):
         if number == 3:
             first = queries()
     assert queries() == first <= 12
+
+
+def test_the_api_gives_the_same_and_takes_back(signed_in, rater, campaign):
+    make_open_round(campaign, comparisons=1)
+    judgment = judge(rater, campaign, -2, comment="Plainer.", flags=["broken"])
+    reviews.give(campaign.created_by, campaign, judgment, "Well seen.")
+    page = signed_in.get(reverse("api_history")).json()
+    (entry,) = page["entries"]
+    assert (entry["words"], entry["comment"], entry["flags"]) == (
+        "A is clearly better",
+        "Plainer.",
+        ["broken"],
+    )
+    assert (entry["state"], entry["takeable"], page["next"]) == ("counts", True, None)
+    back = signed_in.post(
+        reverse("api_history_undo"), {"kind": "judgment", "id": judgment.pk}, content_type="application/json"
+    )
+    assert back.json()["task"] == judgment.task_id
+    assert signed_in.get(reverse("api_history")).json()["entries"][0]["state"] == "undone"
+    (word,) = signed_in.get(reverse("api_own_feedback")).json()["results"]
+    assert (word["text"], word["judgment"], word["read_at"]) == ("Well seen.", judgment.pk, None)
+    signed_in.post(reverse("api_own_feedback"))
+    assert signed_in.get(reverse("api_own_feedback")).json()["results"][0]["read_at"]
+    assert signed_in.get(reverse("api_history"), {"campaign": "none"}).status_code == 404
