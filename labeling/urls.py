@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import editing, home, rate
+from labeling.views import editing, home, ranking, rate
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("rate/<slug:slug>/guideline/", rate.guideline, name="rate-guideline"),
     path("rate/<slug:slug>/why/", rate.why, name="rate-why"),
     path("rate/<slug:slug>/judge/", rate.judge, name="rate-judge"),
+    path("rate/<slug:slug>/rank/", ranking.rank, name="rate-rank"),
     path("rate/<slug:slug>/edit/", rate.edit, name="rate-edit"),
     path("rate/<slug:slug>/preview/", editing.preview, name="rate-preview"),
     path("rate/<slug:slug>/skip/", rate.skip, name="rate-skip"),

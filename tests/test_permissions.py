@@ -62,6 +62,7 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "rate-judge": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-edit": {"POST": (LOGIN, 409, 404, 403, 404)},  # the task is a comparison
     "rate-preview": {"POST": RATE},
+    "rate-rank": {"POST": (LOGIN, 409, 404, 403, 404)},  # the task is a comparison
     "rate-skip": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-undo": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-draft": {"POST": RATE},
@@ -206,6 +207,7 @@ def world():
         "api_tokens": {"name": "mine"},
         "rate-judge": {**lease, "verdict": 1},
         "rate-edit": {**lease, "text": "better"},
+        "rate-rank": {**lease, "sides": 2, "rank-0": 1, "rank-1": 2},
         "rate-skip": lease,
         "rate-draft": lease,
         "rate-heartbeat": lease,

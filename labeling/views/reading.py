@@ -52,7 +52,10 @@ def read_verdict(said: QueryDict) -> tuple[int, bool]:
 
 def read_sides(said: QueryDict) -> int:
     """Read how many answers the form is about."""
-    return read_number(said, "sides") or 2
+    sides = read_number(said, "sides") or 2
+    if not 1 <= sides <= 9:
+        raise SubmissionError("sides", _("A form is about one to nine answers."))
+    return sides
 
 
 def read_remarks(said: QueryDict, campaign: Any) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from labeling import guidelines
 from labeling.models import Draft, Flag, Guideline, Judgment, Slot, Task, TaskResponse
 from labeling.rendering import MAX_LENGTH, render_many, render_plain
 from labeling.verdict_scale import actions, points, say
+from labeling.views.places import as_places, cards
 
 TEMPLATES = {
     Task.Kind.COMPARE: "labeling/_comparison.html",
     Task.Kind.EDIT: "labeling/_edit.html",
+    Task.Kind.RANK: "labeling/_ranking.html",
 }
 NAMES = "ABCDEFGHI"
 DRAFT_FIELDS = ("verdict", "comment", "display_rate", "text", "instruction", "already_good", "signals")
@@ -56,6 +58,7 @@ def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str
         make_side(number, text, html, campaign, values)
         for number, (text, html) in enumerate(zip(texts_shown, htmls, strict=False))
     ]
+    graded = grades(campaign, values, sides)
     return {
         "slot": slot,
         "kind": slot.task.kind,
@@ -67,7 +70,8 @@ def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str
         "sides": sides,
         "points": points(campaign, values.get("verdict", "")),
         "both_bad": campaign.allow_ties,
-        "grades": grades(campaign, values, sides),
+        "grades": graded,
+        "cards": cards(sides, graded, values) if slot.task.kind == Task.Kind.RANK else [],
         "flags": [(flag, flag in values.get("flag", [])) for flag in Flag],
         "offered": actions(campaign, slot.task.kind),
         "values": values,
@@ -138,7 +142,9 @@ def guideline_shown(campaign: Any, newest: Guideline | None, read: Guideline | N
 def typed(said: QueryDict) -> dict[str, Any]:
     """Return those of a form's values that are worth keeping; reasons and flags are lists."""
     kept: dict[str, Any] = {
-        name: said.get(name, "") for name in said if name in DRAFT_FIELDS or name.startswith("grade-")
+        name: said.get(name, "")
+        for name in said
+        if name in DRAFT_FIELDS or name.startswith(("grade-", "rank-"))
     }
     return kept | {name: said.getlist(name) for name in said if name == "flag" or name.startswith("reason-")}
 
@@ -147,8 +153,9 @@ def as_draft(said: Any) -> dict[str, Any]:
     """Return a stored judgment or edit as the values of its form."""
     values: dict[str, Any] = {"flag": said.flags}
     if isinstance(said, Judgment):
+        verdict = {"verdict": BOTH_BAD if said.both_bad else str(said.verdict)}
+        values |= verdict if said.ranking is None else as_places(said)
         values |= {
-            "verdict": BOTH_BAD if said.both_bad else str(said.verdict),
             "comment": said.comment,
             "display_rate": str(said.display_rate),
         }
