@@ -267,6 +267,14 @@ def practice(user: User, campaign: Campaign) -> list[Question]:
     ]
 
 
+def first_unpractised(user: User, campaign: Campaign) -> int:
+    """Return the number of the first practice task that a rater hasn't answered yet."""
+    facts = gather(user, [campaign])[campaign.pk]
+    said = {t.example_id for t in facts.trials if t.attempt == PRACTICE}
+    numbered = enumerate(facts.asked(Example.Use.PRACTICE), start=1)
+    return next((number for number, example in numbered if example.pk not in said), 1)
+
+
 def next_question(user: User, campaign: Campaign) -> Question | None:
     """Return the next question of the try that is running or begins now; None when there is none to ask."""
     facts = gather(user, [campaign])[campaign.pk]
@@ -340,13 +348,6 @@ def answer(
 def sign(verdict: int) -> int:
     """Return which side a verdict prefers: −1, 0 or 1."""
     return (verdict > 0) - (verdict < 0)
-
-
-def confirm_guideline(user: User, campaign: Campaign) -> None:
-    """Note that somebody has read the guideline as it is now."""
-    newest = campaign.guidelines.order_by("-number").first()
-    if newest is not None:
-        GuidelineRead.objects.get_or_create(guideline=newest, user=user)
 
 
 # -- who is qualified ---------------------------------------------------------------------------------

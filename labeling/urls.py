@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import editing, home, ranking, rate
+from labeling.views import editing, home, onboarding, ranking, rate
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -20,4 +20,8 @@ urlpatterns = [
     path("rate/<slug:slug>/undo/", rate.undo, name="rate-undo"),
     path("rate/<slug:slug>/draft/", rate.draft, name="rate-draft"),
     path("rate/<slug:slug>/heartbeat/", rate.heartbeat, name="rate-heartbeat"),
+    path("rate/<slug:slug>/start/", onboarding.start, name="onboarding"),
+    path("rate/<slug:slug>/start/guideline/", onboarding.confirm, name="onboarding-guideline"),
+    path("rate/<slug:slug>/start/practice/<int:number>/", onboarding.practice, name="onboarding-practice"),
+    path("rate/<slug:slug>/start/test/", onboarding.test, name="onboarding-test"),
 ]

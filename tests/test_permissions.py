@@ -27,6 +27,7 @@ MANAGE = (LOGIN, 403, 403, 403, 200)
 CHANGE = (LOGIN, 403, 403, 403, 302)
 OWN = (LOGIN, 200, 200, 200, 200)
 RATE = (LOGIN, 200, 404, 403, 404)  # the manager may rate, but is no member
+ONWARD = (LOGIN, 302, 404, 403, 404)
 API_LOOK = (401, 403, 403, 200, 200)
 API_MANAGE = (401, 403, 403, 403, 200)
 API_CREATE = (401, 403, 403, 403, 201)
@@ -67,6 +68,10 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "rate-undo": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-draft": {"POST": RATE},
     "rate-heartbeat": {"POST": RATE},
+    "onboarding": {"GET": ONWARD},  # this campaign has neither practice nor a test
+    "onboarding-guideline": {"POST": ONWARD},
+    "onboarding-practice": {"GET": ONWARD, "POST": ONWARD},
+    "onboarding-test": {"GET": ONWARD, "POST": ONWARD},
     "api_rate": {"GET": (401, 200, 200, 403, 200)},
     "api_history": {"GET": (401, 200, 200, 403, 200)},
     "api_history_undo": {"POST": (401, 200, 400, 403, 400)},
@@ -179,6 +184,7 @@ def world():
         "api_rater": {**in_campaign, "username": member.username},
         "remove_criterion": {**in_campaign, "key": "kind"},
         "api_criterion": {**in_campaign, "key": "kind"},
+        "onboarding-practice": {**in_campaign, "number": 1},
         "end_round": in_round,
         "api_close_round": in_round,
         "api_cancel_round": in_round,

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.roles import signed_in_user
-from labeling import assignment, progress
+from labeling import assignment, onboarding, progress
 from labeling.assignment import LeaseError
 from labeling.models import Campaign, Criterion, Guideline, GuidelineRead, Task
 from labeling.submissions import SubmissionError
@@ -67,11 +67,13 @@ def work(
 ) -> HttpResponse:
     """Show the next task, filled in with `said` or else its draft, and the one after it."""
     user = signed_in_user(request)
+    if request.method == "GET" and not fragment(request) and onboarding.comes_first(user, campaign):
+        return redirect("onboarding", slug=campaign.slug)
     holding = read_holding(request)
     slot = assignment.claim(user, campaign, holding)
     context = {"campaign": campaign, "fragment": fragment(request)}
     if slot is None:
-        context["waiting"] = progress.waiting(campaign)
+        context["waiting"] = onboarding.obstacle(user, campaign) or progress.waiting(campaign)
         context["offered"] = actions(campaign, Task.Kind.COMPARE)
     else:
         context.update(shown(slot, campaign, said))

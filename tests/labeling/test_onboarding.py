@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from accounts.models import AuditEvent, Skill
-from labeling import assignment, campaigns, examples, judgments, onboarding, qualification
-from labeling.models import Example, GuidelineRead, Membership, Trial
+from labeling import assignment, campaigns, examples, guidelines, judgments, onboarding, qualification
+from labeling.models import Example, Membership, Trial
 from labeling.onboarding import Step
 from labeling.submissions import SubmissionError
 from tests.cast import make_campaign, make_example, make_open_round, make_user
@@ -46,6 +47,10 @@ def take_test(rater, campaign, right, wrong):
         say(rater, campaign, onboarding.next_question(rater, campaign), rightly)
 
 
+def read_guideline(rater, campaign):
+    guidelines.mark_read(rater, guidelines.newest(campaign))
+
+
 def qualified(rater, campaign):
     return Membership.objects.get(user=rater, campaign=campaign).qualified_at is not None
 
@@ -57,9 +62,7 @@ def test_the_whole_way_from_the_guideline_to_the_first_task(rater, campaign):
         make_example(campaign, "test")
     make_open_round(campaign)
     assert step(rater, campaign) == (Step.GUIDELINE, 0, 1)
-    onboarding.confirm_guideline(rater, campaign)
-    onboarding.confirm_guideline(rater, campaign)
-    assert GuidelineRead.objects.count() == 1
+    read_guideline(rater, campaign)
 
     first, second = onboarding.practice(rater, campaign)
     assert say(rater, campaign, first, rightly=False).right is False
@@ -97,7 +100,7 @@ def test_a_campaign_has_the_steps_that_it_has_rows_for(rater, settings, uses, ex
 
 def test_who_fails_tries_again_and_then_has_to_ask(rater, campaign):
     campaigns.update(campaign, campaign.created_by, test_attempts=2)
-    onboarding.confirm_guideline(rater, campaign)
+    read_guideline(rater, campaign)
     for _ in range(2):
         make_example(campaign, "test")
     assert onboarding.state(rater, campaign).attempts_left == 2
@@ -120,7 +123,7 @@ def test_who_fails_tries_again_and_then_has_to_ask(rater, campaign):
 
 
 def test_an_answer_sent_twice_is_one_and_a_late_one_is_refused(rater, campaign):
-    onboarding.confirm_guideline(rater, campaign)
+    read_guideline(rater, campaign)
     for _ in range(2):
         make_example(campaign, "test")
     question = onboarding.next_question(rater, campaign)
@@ -135,7 +138,7 @@ def test_an_answer_sent_twice_is_one_and_a_late_one_is_refused(rater, campaign):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_windows_answering_the_same_question_make_one_trial(rater, campaign):
-    onboarding.confirm_guideline(rater, campaign)
+    read_guideline(rater, campaign)
     make_example(campaign, "test")
     question = onboarding.next_question(rater, campaign)
 
@@ -164,7 +167,7 @@ def test_two_windows_answering_the_same_question_make_one_trial(rater, campaign)
     ],
 )
 def test_right_is_the_same_side(rater, campaign, right, verdict, both_bad, expected):
-    onboarding.confirm_guideline(rater, campaign)
+    read_guideline(rater, campaign)
     example = make_example(campaign, "practice", verdict=right)
     order = onboarding.order_for(rater, example, 0)
     shown = verdict if order == [0, 1] else -verdict
@@ -180,7 +183,7 @@ def test_sides_and_questions_are_shuffled_for_each_rater(campaign):
     for _ in range(20):
         rater = make_user()
         campaigns.add_rater(campaign, rater, campaign.created_by)
-        onboarding.confirm_guideline(rater, campaign)
+        read_guideline(rater, campaign)
         question = onboarding.next_question(rater, campaign)
         assert question == onboarding.next_question(rater, campaign)
         orders.add(tuple(question.order))
@@ -207,7 +210,7 @@ def test_who_works_already_is_sent_back_only_when_a_pass_mark_comes(rater):
 
 
 def test_a_new_guideline_or_a_higher_mark_sends_nobody_back_and_a_lower_one_helps(rater, campaign):
-    onboarding.confirm_guideline(rater, campaign)
+    read_guideline(rater, campaign)
     for _ in range(2):
         make_example(campaign, "test")
     take_test(rater, campaign, right=1, wrong=1)
@@ -220,7 +223,7 @@ def test_a_new_guideline_or_a_higher_mark_sends_nobody_back_and_a_lower_one_help
 
 
 def test_questions_added_or_retired_during_a_test_leave_it_fair(rater, campaign):
-    onboarding.confirm_guideline(rater, campaign)
+    read_guideline(rater, campaign)
     tests = [make_example(campaign, "test") for _ in range(2)]
     take_test(rater, campaign, right=1, wrong=0)
     make_example(campaign, "test")
@@ -234,7 +237,7 @@ def test_ties_are_asked_only_where_one_can_say_so(rater, campaign):
     make_example(campaign, "test", verdict=0)
     make_example(campaign, "test")
     campaigns.update(campaign, campaign.created_by, allow_ties=False)
-    onboarding.confirm_guideline(rater, campaign)
+    read_guideline(rater, campaign)
     assert step(rater, campaign) == (Step.TEST, 0, 1)
 
 
@@ -258,7 +261,7 @@ def test_many_campaigns_states_take_three_queries(rater):
 
 
 def test_the_manager_sees_scores_in_three_queries(rater, campaign):
-    onboarding.confirm_guideline(rater, campaign)
+    read_guideline(rater, campaign)
     for _ in range(4):
         make_example(campaign, "test")
     take_test(rater, campaign, right=1, wrong=3)
@@ -275,3 +278,92 @@ def test_the_manager_sees_scores_in_three_queries(rater, campaign):
     assert not found[rater.pk].waived
     assert found[others[0].pk].waived
     assert found[others[1].pk].qualified_at is None
+
+
+# -- the pages ----------------------------------------------------------------------------------------
+
+
+def verdict_for(question, rightly=True):
+    verdict = onboarding.as_shown(question.example, question.order)
+    return verdict if rightly else -verdict
+
+
+def test_the_rate_page_leads_to_the_way_in_and_the_way_in_to_the_work(client, rater, campaign):
+    make_open_round(campaign)
+    make_example(campaign, "practice")
+    make_example(campaign, "test")
+    client.force_login(rater)
+    rate = reverse("rate", args=[campaign.slug])
+    start = reverse("onboarding", args=[campaign.slug])
+    assert client.get(rate)["Location"] == start
+    assert "I have read it" in client.get(start).text
+    client.post(reverse("onboarding-guideline", args=[campaign.slug]))
+    assert "Start practising" in client.get(start).text
+
+    (question,) = onboarding.practice(rater, campaign)
+    address = reverse("onboarding-practice", args=[campaign.slug, 1])
+    said = {"example": question.example.pk, "verdict": verdict_for(question, rightly=False)}
+    page = client.post(address, said, follow=True).text
+    assert "Not quite" in page
+    better, worse = ("B", "A") if question.order == [0, 1] else ("A", "B")
+    assert f"The right verdict: {better} is clearly better" in page
+    assert f"{better} says why, {worse} does not." in page
+    # a reload shows it again; without the answer it is asked anew
+    assert "Not quite" in client.get(f"{address}?answered").text
+    assert "Not quite" not in client.get(address).text
+
+    question = onboarding.next_question(rater, campaign)
+    address = reverse("onboarding-test", args=[campaign.slug])
+    assert "Question 1 of 1" in client.get(address).text
+    said = {"example": question.example.pk, "attempt": 1, "verdict": verdict_for(question)}
+    assert client.post(address, said)["Location"] == start
+    assert client.post(address, said)["Location"] == start  # sent twice
+    page = client.get(start).text
+    assert "Passed" in page
+    assert "100.0 %" in page
+    assert client.get(rate).status_code == 200
+
+
+def test_a_test_gives_nothing_away_before_its_end(client, rater, campaign):
+    read_guideline(rater, campaign)
+    for _ in range(2):
+        make_example(campaign, "test", explanation="a secret reason")
+    client.force_login(rater)
+    address = reverse("onboarding-test", args=[campaign.slug])
+    question = onboarding.next_question(rater, campaign)
+    said = {"example": question.example.pk, "attempt": 1, "verdict": verdict_for(question, rightly=False)}
+    following = client.post(address, said, follow=True).text
+    assert "Question 2 of 2" in following
+    for word in ["secret", "Not quite", "The right verdict"]:
+        assert word not in following
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"verdict": "many"}, {"verdict": "9"}, {"verdict": "1", "example": "x"}]
+)
+def test_a_bad_answer_is_refused_in_words_and_keeps_nothing(client, rater, campaign, said):
+    read_guideline(rater, campaign)
+    make_example(campaign, "test")
+    client.force_login(rater)
+    question = onboarding.next_question(rater, campaign)
+    address = reverse("onboarding-test", args=[campaign.slug])
+    page = client.post(address, {"example": question.example.pk, "attempt": 1, **said})
+    assert page.status_code == 400
+    assert 'class="message error"' in page.text
+    assert not Trial.objects.exists()
+
+
+def test_who_lacks_a_skill_or_may_not_work_yet_is_told_so_by_the_page_at_work(client, rater, campaign):
+    make_open_round(campaign)
+    client.force_login(rater)
+    rate = reverse("rate", args=[campaign.slug])
+    assert reverse("onboarding", args=[campaign.slug]) in client.get(rate, headers={"X-Fragment": "1"}).text
+    campaign.skills.add(Skill.objects.create(name="french"))
+    qualification.waive(campaign, rater, campaign.created_by)
+    assert "french" in client.get(rate).text
+
+
+def test_only_members_come_in(client, campaign):
+    client.force_login(make_user())
+    for name, args in [("onboarding", []), ("onboarding-practice", [1]), ("onboarding-test", [])]:
+        assert client.get(reverse(name, args=[campaign.slug, *args])).status_code == 404
