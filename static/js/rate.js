@@ -11,7 +11,7 @@
   const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const store = Touchstone.store(page.user);
   let current = work.querySelector(".task, .waiting"), ahead = null;
-  let refreshTimer = 0, shownAt = 0;
+  let refreshTimer = 0, swappedAt = -1000;
 
   const form = () => current.querySelector("[data-answer]");
   const leaseOf = (element) => element?.dataset.lease || "";
@@ -60,6 +60,7 @@
     const next = ahead && clock.lapsed(ahead) ? null : ahead;
     ahead = null;
     show(next || byId("fetching").content.firstElementChild.cloneNode(true));
+    swappedAt = performance.now();
     inTurn(deliverAll);
   }
 
@@ -178,7 +179,6 @@
   function prepare() {
     clearTimeout(refreshTimer);
     drafts.stop();
-    shownAt = performance.now();
     if (byId("guideline").dataset.read) current.querySelector("[data-opens=guideline] .badge")?.remove();
     current.querySelectorAll("[data-opens=keys], .reading, .more").forEach((control) => { control.hidden = false; });
     const turns = current.querySelector(".prompt .turns");
@@ -280,7 +280,8 @@
 
   work.addEventListener("click", (event) => {
     // the second half of a double click belongs to the task before
-    if (event.target.closest("[type=submit]") && (event.detail > 1 || performance.now() - shownAt < 300) && event.detail) event.preventDefault();
+    const clicks = event.detail;  // none: by keyboard
+    if (event.target.closest("[type=submit]") && (clicks > 1 || (clicks && performance.now() - swappedAt < 300))) event.preventDefault();
   });
   work.addEventListener("submit", (event) => {
     if (!event.target.matches("[data-swap]")) return;
@@ -389,6 +390,7 @@
     sent: (task) => sent.has(leaseOf(task)),
     times: () => clock.times(),
     changed: () => drafts.changed(),
+    forget: () => drafts.drop(leaseOf(current)),  // of this task's draft, whose content the server has now
     skew: Date.parse(page.now) - Date.now(),  // leases run by the server's clock
   };
   const drafts = Touchstone.drafts(shell, store), clock = Touchstone.clock(shell), reading = Touchstone.reading(shell, store);
@@ -406,4 +408,5 @@
   } else prepare();
   if (ahead) loadKind(ahead);
   if (waiting.length) inTurn(deliverAll);
+  page.ready = "";
 })();
