@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import Skill
 from labeling import assignment, judgments, onboarding, progress, reviews
-from labeling.models import Campaign, Example, Judgment
+from labeling.models import Campaign, Example, GuidelineRead, Judgment
 from tests.cast import make_campaign, make_open_round, make_user
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +76,7 @@ def test_the_way_in_comes_before_the_work(signed_in, rater):
 
     assert shown()[0] == "guideline"
     assert "Read the guideline" in shown()[1]
-    onboarding.confirm_guideline(rater, campaign)
+    GuidelineRead.objects.create(guideline=campaign.guidelines.get(), user=rater)
     assert (shown()[0], "Practise" in shown()[1]) == ("practice", True)
     (question,) = onboarding.practice(rater, campaign)
     onboarding.answer(rater, campaign, example=question.example.pk, attempt=0, verdict=2)
