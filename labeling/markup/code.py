@@ -11,16 +11,17 @@ from pygments.util import ClassNotFound
 
 from labeling.markup.invisibles import show_invisibles
 
-# beyond these a block stays without colours, because some lexers take a time that grows with a line's square
-MAX_LENGTH = 20_000
-MAX_LINE = 1_000
+# beyond this line length a block stays without colours: some lexers take a time that grows with a line's square
+MAX_LINE = 300
+# and so does one of these, whose lexer's time grows with the square of the whole block
+MAX_LENGTH_OF = {"Java": 4_000}
 MAX_NAME = 30
 
 # Pygments' names of those languages whose lexers were held against hostile code
 LANGUAGES = frozenset(
     "bash c clojure cmake cpp csharp css dart diff docker elixir erlang fortran go graphql groovy haskell html ini java"
     " javascript json julia kotlin latex lua make matlab nginx objective-c ocaml perl php powershell protobuf python"
-    " r ruby rust scala scheme scss sql swift terraform toml typescript xml yaml".split()
+    " r ruby rust scala scheme scss sql swift toml typescript xml yaml".split()
 )
 _CLASSES: dict[_TokenType, str] = {
     Comment: "com",
@@ -48,14 +49,15 @@ _CLASSES: dict[_TokenType, str] = {
 CLASSES = frozenset(_CLASSES.values())
 
 
-def highlight(code: str, info: str) -> str:
+def highlight(code: str, info: str, *, coloured: bool = True) -> str:
     """Return a block of code as HTML, under the name of its language where `info` says one."""
     written = info.split()[0].strip("{}.")[:MAX_NAME] if info.split() else ""
     lexer = _lexer(written.lower()) if written else None
     name = lexer.name if lexer else written
     caption = f"<figcaption>{show_invisibles(escape(name))}</figcaption>" if name else ""
-    body = _coloured(code, lexer) if lexer and _is_short(code) else show_invisibles(escape(code))
-    return f'<figure class="code">{caption}<pre dir="ltr"><code>{body}</code></pre></figure>\n'
+    short = max(map(len, code.split("\n"))) <= MAX_LINE and len(code) <= MAX_LENGTH_OF.get(name, len(code))
+    body = _coloured(code, lexer) if lexer and coloured and short else show_invisibles(escape(code))
+    return f'<figure class="code">{caption}<pre dir="ltr" tabindex="0"><code>{body}</code></pre></figure>\n'
 
 
 @lru_cache(maxsize=256)
@@ -66,10 +68,6 @@ def _lexer(alias: str) -> Lexer | None:
     except ClassNotFound:
         return None
     return lexer if LANGUAGES.intersection(lexer.aliases) else None
-
-
-def _is_short(code: str) -> bool:
-    return len(code) <= MAX_LENGTH and max(map(len, code.split("\n"))) <= MAX_LINE
 
 
 def _coloured(code: str, lexer: Lexer) -> str:

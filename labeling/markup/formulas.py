@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from latex2mathml.converter import convert_to_element
 
-from labeling.markup.invisibles import count_invisibles, show_invisibles
+from labeling.markup.invisibles import has_invisibles, show_invisibles
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 60
@@ -42,9 +42,11 @@ _LENGTH = re.compile(r"-?(?:[0-3]?\.\d{1,3}|[0-3])(?:em|ex)")
 # what a formula may not do: link, paint, or say how it is dressed
 _REFUSED = {"href", "style", "class", "id", "actiontype", "mathbackground", "src"}
 # macros can grow without an end
-_MACROS = re.compile(r"\\(?:def|let|newcommand|renewcommand|gdef|edef|xdef|newenvironment|require|input|include)\b")
+_MACROS = re.compile(
+    r"\\(?:def|let|newcommand|renewcommand|gdef|edef|xdef|newenvironment|require|input|include)\b"
+)
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]{1,6}|[0-9]{1,7});")
-_PRICE = re.compile(r"\d[\d.,]*(?:[kKMB]|bn)?(?:[\s,;:]+[^\W\d_]{2,}|[.,;:]?$)")
+_PRICE = re.compile(r"\d[\d.,]*(?:[kKMB]|bn)?(?:[\s,;:/]+[^\W\d_]{2,}|[.,;:]$)")
 
 
 class FormulaError(ValueError):
@@ -58,8 +60,8 @@ def show_formula(source: str, written: str, *, display: bool) -> str:
     except FormulaError:
         return f'<code dir="ltr">{show_invisibles(escape(written))}</code>'
     if display:
-        return f'<span class="formula display">{math}</span>'
-    return f'<span class="formula">{math}</span>' if len(source) > LONG else math
+        return f'<span class="formula display" tabindex="0">{math}</span>'
+    return f'<span class="formula" tabindex="0">{math}</span>' if len(source) > LONG else math
 
 
 def is_price(source: str) -> bool:
@@ -68,7 +70,7 @@ def is_price(source: str) -> bool:
 
 
 def _as_math(source: str, display: bool) -> str:
-    if len(source) > MAX_LENGTH or not source.strip() or _MACROS.search(source) or count_invisibles(source):
+    if len(source) > MAX_LENGTH or not source.strip() or _MACROS.search(source) or has_invisibles(source):
         raise FormulaError
     try:
         root = convert_to_element(source, display="block" if display else "inline")
@@ -110,7 +112,12 @@ def _attributes(element: Element) -> Iterator[str]:
 def _character(match: re.Match[str]) -> str:
     digits = match.group(1)
     code = int(digits[1:], 16) if digits[0] == "x" else int(digits)
-    if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF or count_invisibles(chr(code)) and not 0x2060 < code < 0x2065:
+    if (
+        code > 0x10FFFF
+        or 0xD800 <= code <= 0xDFFF
+        or has_invisibles(chr(code))
+        and not 0x2060 < code < 0x2065
+    ):
         raise FormulaError
     return "" if 0x2060 < code < 0x2065 else chr(code)
 

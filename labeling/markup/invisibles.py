@@ -6,6 +6,7 @@ raters that a model reads, and stacked accents paint over the lines above. What 
 
 import re
 import unicodedata
+from itertools import islice
 
 # the most marks that one text may show one by one, before each becomes a plain replacement character
 MAX_MARKS = 2000
@@ -31,37 +32,52 @@ _MARKED = re.compile(
     f"|(?P<isolate>[{_ISOLATES}{_POP_ISOLATE}])"
     f"|(?P<needed>[{_JOINERS}{_ZERO_WIDTH_SPACE}{_SELECTORS}]+)"
 )
+_INVISIBLE = re.compile(f"[{_ALWAYS}{_ISOLATES}{_POP_ISOLATE}{_JOINERS}{_ZERO_WIDTH_SPACE}{_SELECTORS}]+")
 _SCRIPTS_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _SELECTABLE_ASCII = frozenset("0123456789#*")
 
 
-def show_invisibles(html: str, *, marks: bool = True) -> str:
+def show_invisibles(html: str) -> str:
     """Return escaped text with its meaningless invisible characters shown as `<bdi class="mark">U+202E</bdi>`.
 
-    `marks=False` writes one U+FFFD for each run instead, which makes nothing longer.
+    Where there are more than MAX_MARKS of them, each run becomes one U+FFFD, which makes nothing longer.
     """
     if html.isascii() and html.isprintable():
         return html
     paired = _paired_isolates(html)
+    shown = 0
 
     def show(match: re.Match[str]) -> str:
+        nonlocal shown
         found = match.group()
-        kind = match.lastgroup
-        if kind == "flag" or (kind == "isolate" and match.start() in paired):
+        if not _is_meaningless(match, paired):
             return found
-        if kind == "needed" and _is_needed(match):
-            return found
-        if not marks:
-            return "\ufffd"
+        shown += 1
+        if shown > MAX_MARKS:
+            raise OverflowError
         name = "U+" + " U+".join(dict.fromkeys(f"{ord(c):04X}" for c in found[:3]))
         return f'<bdi class="mark">{name}{f" ×{len(found)}" if len(found) > 1 else ""}</bdi>'
 
-    return _MARKED.sub(show, html)
+    try:
+        return _MARKED.sub(show, html)
+    except OverflowError:
+        return _INVISIBLE.sub("\ufffd", html)
 
 
-def count_invisibles(text: str) -> int:
-    """Return how many runs of characters of a text might have to be shown."""
-    return 0 if text.isascii() and text.isprintable() else sum(1 for _ in _MARKED.finditer(text))
+def has_invisibles(text: str, more_than: int = 0) -> bool:
+    """Tell whether more than so many runs of characters of a text have to be shown."""
+    if text.isascii() and text.isprintable():
+        return False
+    paired = _paired_isolates(text)
+    meaningless = (match for match in _MARKED.finditer(text) if _is_meaningless(match, paired))
+    return next(islice(meaningless, more_than, None), None) is not None
+
+
+def _is_meaningless(match: re.Match[str], paired: set[int]) -> bool:
+    kind = match.lastgroup
+    if kind == "isolate":
+        return match.start() not in paired
+    return kind != "flag" and not (kind == "needed" and _is_needed(match))
 
 
 def _paired_isolates(text: str) -> set[int]:
