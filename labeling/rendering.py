@@ -1,8 +1,8 @@
 """Text from people and models as safe HTML: no scripts, no images, nothing loaded from anywhere.
 
-Every page shows untrusted text through `render` or `render_many`, and its source through `render_plain`. A text is
-turned into HTML once (`labeling.markup`), sanitised once, and cached under its hash: see "Untrusted text" in
-docs/architecture.md.
+Every page shows untrusted text through `render` or `render_many`, and its source through `render_plain`.
+A text is turned into HTML once (`labeling.markup`), sanitised once, and cached under its hash:
+see "Untrusted text" in docs/architecture.md.
 """
 
 import hashlib
@@ -32,8 +32,8 @@ KEPT_HERE = 256
 KEPT_HERE_LENGTH = 100_000
 
 TAGS = {
-    "p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "code", "pre", "blockquote", "bdi", "span", "div",
-    "ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption",
+    "p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "code", "pre", "blockquote", "bdi", "span",
+    "div", "ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption",
 }  # fmt: skip
 _DIRECTED = ("p", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "th", "td", "pre", "code")
 _LIBRARIES = ("markdown-it-py", "nh3", "Pygments", "latex2mathml")
@@ -44,8 +44,8 @@ _lock = Lock()
 def render(text: str) -> SafeString:
     """Return a text's HTML; the same text always gives the same.
 
-    A text of more than 64,000 characters, nested more than 20 deep, or of very many parts comes back as it was
-    written, in `<pre class="plain">`: every text is ready within two seconds.
+    A text of more than 64,000 characters, nested more than 20 deep, or of very many parts comes back as it
+    was written, in `<pre class="plain">`: every text is ready within two seconds.
     """
     return render_many([text])[0]
 

@@ -1,1 +1,1 @@
-"""What untrusted text is made of: Markdown, code, formulas, and characters that don't show. Knows no Django."""
+"""What untrusted text is made of: Markdown, code, formulas, characters that don't show. No Django."""

@@ -1,4 +1,4 @@
-"""Code in the colours of its language: Pygments' tokens in a handful of classes, and never a guessed language."""
+"""Code in the colours of its language: Pygments' tokens in a handful of classes; no guessed language."""
 
 from functools import lru_cache
 from html import escape
@@ -6,22 +6,34 @@ from itertools import groupby
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, Operator, String, _TokenType
+from pygments.token import (
+    Comment,
+    Generic,
+    Keyword,
+    Literal,
+    Name,
+    Number,
+    Operator,
+    String,
+    _TokenType,
+)
 from pygments.util import ClassNotFound
 
 from labeling.markup.invisibles import show_invisibles
 
-# beyond this line length a block stays without colours: some lexers take a time that grows with a line's square
+# a block with a longer line stays without colours: some lexers take a time that grows with a line's square
 MAX_LINE = 300
-# and so does one of these, whose lexer's time grows with the square of the whole block
+# and so does a longer block of these, whose lexers take a time that grows with its square
 MAX_LENGTH_OF = {"Java": 4_000}
 MAX_NAME = 30
 
-# Pygments' names of those languages whose lexers were held against hostile code
+# those of Pygments' languages whose lexers were held against hostile code
 LANGUAGES = frozenset(
-    "bash c clojure cmake cpp csharp css dart diff docker elixir erlang fortran go graphql groovy haskell html ini java"
-    " javascript json julia kotlin latex lua make matlab nginx objective-c ocaml perl php powershell protobuf python"
-    " r ruby rust scala scheme scss sql swift toml typescript xml yaml".split()
+    """
+    bash c clojure cmake cpp csharp css dart diff docker elixir erlang fortran go graphql groovy haskell html
+    ini java javascript json julia kotlin latex lua make matlab nginx objective-c ocaml perl php powershell
+    protobuf python r ruby rust scala scheme scss sql swift toml typescript xml yaml
+    """.split()  # noqa: SIM905  a list of fifty strings reads worse
 )
 _CLASSES: dict[_TokenType, str] = {
     Comment: "com",

@@ -16,8 +16,10 @@ MAX_DEPTH = 60
 LONG = 24
 
 ELEMENTS = frozenset(
-    "math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts"
-    " mprescripts mtable mtr mtd mstyle mpadded mphantom menclose".split()
+    """
+    math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts
+    mprescripts mtable mtr mtd mstyle mpadded mphantom menclose
+    """.split()  # noqa: SIM905
 )
 # who may say what about an element; lengths are held small, so that nothing leaves its place
 _WORDS = {
@@ -46,6 +48,7 @@ _MACROS = re.compile(
     r"\\(?:def|let|newcommand|renewcommand|gdef|edef|xdef|newenvironment|require|input|include)\b"
 )
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]{1,6}|[0-9]{1,7});")
+_INVISIBLE_OPERATORS = range(0x2061, 0x2065)
 _PRICE = re.compile(r"\d[\d.,]*(?:[kKMB]|bn)?(?:[\s,;:/]+[^\W\d_]{2,}|[.,;:]$)")
 
 
@@ -65,7 +68,7 @@ def show_formula(source: str, written: str, *, display: bool) -> str:
 
 
 def is_price(source: str) -> bool:
-    """Tell whether what stands between two dollar signs begins with an amount: "5 a month, or 60" is no formula."""
+    """Tell whether what two dollar signs enclose begins with an amount, as "5 a month, or 60" does."""
     return bool(_PRICE.match(source))
 
 
@@ -112,14 +115,11 @@ def _attributes(element: Element) -> Iterator[str]:
 def _character(match: re.Match[str]) -> str:
     digits = match.group(1)
     code = int(digits[1:], 16) if digits[0] == "x" else int(digits)
-    if (
-        code > 0x10FFFF
-        or 0xD800 <= code <= 0xDFFF
-        or has_invisibles(chr(code))
-        and not 0x2060 < code < 0x2065
-    ):
+    if code in _INVISIBLE_OPERATORS:
+        return ""
+    if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF or has_invisibles(chr(code)):
         raise FormulaError
-    return "" if 0x2060 < code < 0x2065 else chr(code)
+    return chr(code)
 
 
 def _in_variant(text: str, variant: str) -> str:

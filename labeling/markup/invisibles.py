@@ -1,7 +1,8 @@
 """Characters that nobody sees but that change what everybody sees: shown, where they carry no meaning.
 
-Bidi overrides and embeddings can reorder what stands around them, zero-width characters and tags can hide words from
-raters that a model reads, and stacked accents paint over the lines above. What scripts and emoji need stays.
+Bidi overrides and embeddings can reorder what stands around them, zero-width characters and tags can hide
+words from raters that a model reads, and stacked accents paint over the lines above. What scripts and emoji
+need stays.
 """
 
 import re
@@ -17,11 +18,14 @@ _ZERO_WIDTH_SPACE = "\u200b"
 _ISOLATES = "\u2066\u2067\u2068"
 _POP_ISOLATE = "\u2069"
 _SELECTORS = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
-_ACCENTS = "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_ACCENTS = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u1ab0-\u1aff\u1dc0-\u1dff"
+    "\u20d0-\u20ff\ufe20-\ufe2f"
+)
 _ALWAYS = (
-    "\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u034f\u115f\u1160\u17b4\u17b5\u180e\u2028\u2029\u202a-\u202e"
-    "\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e00ff"
-    "\U000e01f0-\U000e0fff"
+    "\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u034f\u115f\u1160\u17b4\u17b5\u180e\u2028\u2029"
+    "\u202a-\u202e\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
 # England, Scotland and Wales are a black flag followed by tags
 _FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,8}\U000e007f"
@@ -38,7 +42,7 @@ _SELECTABLE_ASCII = frozenset("0123456789#*")
 
 
 def show_invisibles(html: str) -> str:
-    """Return escaped text with its meaningless invisible characters shown as `<bdi class="mark">U+202E</bdi>`.
+    """Return escaped text with its meaningless invisible characters as `<bdi class="mark">U+202E</bdi>`.
 
     Where there are more than MAX_MARKS of them, each run becomes one U+FFFD, which makes nothing longer.
     """
@@ -114,5 +118,5 @@ def _is_needed(match: re.Match[str]) -> bool:
 
 
 def _has_shape(character: str) -> bool:
-    """Tell whether a character is a letter, a mark or a symbol of a script that joins or varies its shapes."""
+    """Tell whether a character is a letter, a mark or a symbol that may join or vary its shape."""
     return bool(character) and character >= "\u00a9" and unicodedata.category(character)[0] in "LMS"

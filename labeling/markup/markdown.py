@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
@@ -190,7 +191,7 @@ def _arrange_inline(token: Token) -> None:
 
 def _mark_task(item: Token, token: Token) -> None:
     """Turn `[x]` at the beginning of a list's item into a ticked box."""
-    first = (token.children or [None])[0]
+    first = token.children[0] if token.children else None
     if first and first.type == "text" and (box := _TASK.match(first.content)):
         first.content = ("☐ " if box.group(1) == " " else "☑ ") + first.content[box.end() :]
         item.attrSet("class", "todo")
@@ -245,7 +246,7 @@ def _close_table(tokens: Sequence[Token], place: int, options: object, env: obje
 def _make() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": MAX_NESTING})
     markdown.enable(["table", "strikethrough"]).disable("image")
-    interrupts = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    interrupts: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     markdown.block.ruler.before("table", "depth", _stop_at_depth)
     markdown.block.ruler.before("fence", "formula_block", _find_formula_block, interrupts)
     markdown.inline.ruler.before("escape", "formula", _find_formula)
