@@ -43,7 +43,7 @@ ACTIONS: dict[str, Action] = {
     "skip": Action("s", gettext_lazy("Skip, with a reason"), SUBMIT),
     "cannot_judge": Action("x", gettext_lazy("It can't be judged"), SUBMIT),
     "comment": Action("c", gettext_lazy("Write a comment (in an edit: what was wrong)"), SAY),
-    "write": Action("e", gettext_lazy("In an edit: write"), SAY),
+    "write": Action("e", gettext_lazy("In an edit or a conversation: write"), SAY),
     "reasons": Action("w", gettext_lazy("Say why: the reasons for each answer"), SAY),
     "flag": Action("f", gettext_lazy("Flag an answer"), SAY),
     "prompt": Action("p", gettext_lazy("Fold or unfold the prompt"), READ),

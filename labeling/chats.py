@@ -4,6 +4,7 @@ A conversation is a slot of a chat task. Each of its turns is a comparison of it
 alone, whose prompt is everything said before; its judgment's `meta` says which answer the talk went on with.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from labeling import assignment, chat_answers, judgments, turns
 from labeling.assignment import LeaseError
-from labeling.models import Draft, Judgment, Prompt, Response, Slot, Task, Turn
+from labeling.models import Draft, Judgment, Prompt, Response, Slot, Task, TaskResponse, Turn
 from labeling.prompts import content_hash
 from labeling.submissions import Place, SubmissionError, clean_text, fill, free_slot, lock
 from labeling.tasks import answer_turn
@@ -34,18 +35,26 @@ class Talk:
     status: str
     number: int
     messages: Conversation  # everything said before the two answers
+    answers: Sequence[str] = ()  # from left to right, as far as they are there
     turn: Turn | None = None
     pick: Slot | None = None  # under which the pick is made, once both answers are there
+    stalled: bool = False  # whoever should answer must be gone
 
     @property
     def picks(self) -> int:
+        """Count the picks made so far."""
         return self.number - 1
+
+    @property
+    def to_judge(self) -> list[str]:
+        """Return the answers once both are whole, from left to right."""
+        return list(self.answers) if self.pick is not None else []
 
 
 def read(slot: Slot) -> Talk:
     """Return how far a held conversation is; where a question opens it, its answers are sent for."""
     assert slot.rater_id is not None
-    last = turns.of(slot.rater_id, slot.task_id).select_related("prompt", "task").last()
+    last = turns.of(slot.rater_id, slot.task_id).select_related("prompt").last()
     if last is None:
         opening = slot.task.prompt
         if opening.messages[-1]["role"] != "user":
@@ -53,8 +62,15 @@ def read(slot: Slot) -> Talk:
         last = begin(slot, 1, opening)
     if last.status == S.PICKED:
         return Talk(WRITING, last.number + 1, [*last.prompt.messages, said_by(chosen(last))])
-    pick = hold_pick(last, slot) if last.status == S.READY else None
-    return Talk(last.status, last.number, last.prompt.messages, last, pick)
+    about = {"status": last.status, "number": last.number, "messages": last.prompt.messages, "turn": last}
+    if last.status == S.READY:
+        places = TaskResponse.objects.filter(task=last.task_id).order_by("position")
+        texts = list(places.values_list("response__text", flat=True))
+        pick = hold_pick(last, slot)
+        return Talk(**about, pick=pick, answers=[texts[position] for position in pick.order_shown])
+    texts = chat_answers.so_far(last)
+    answers = [texts[position] for position in turns.order_shown(last)]
+    return Talk(**about, answers=answers, stalled=chat_answers.stalled(last))
 
 
 def begin(slot: Slot, number: int, prompt: Prompt) -> Turn:
@@ -191,10 +207,10 @@ def pick(
         return judgment
 
 
-def over(judgment: Judgment) -> bool:
-    """Tell whether its rater's conversation ended with this pick."""
-    held = Slot.objects.filter(task__picks=judgment.task_id, rater=judgment.rater_id)
-    return not held.filter(status=Slot.Status.CLAIMED).exists()
+def chat_of(pick: Judgment) -> Slot | None:
+    """Return the conversation that goes on after a pick; None when it is over."""
+    held = Slot.objects.filter(task__picks=pick.task_id, rater=pick.rater_id)
+    return held.filter(status=Slot.Status.CLAIMED).first()
 
 
 def end(rater: User, lease: UUID) -> bool:

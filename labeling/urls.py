@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import editing, home, onboarding, ranking, rate
+from labeling.views import chat, editing, home, onboarding, ranking, rate
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -16,6 +16,12 @@ urlpatterns = [
     path("rate/<slug:slug>/rank/", ranking.rank, name="rate-rank"),
     path("rate/<slug:slug>/edit/", rate.edit, name="rate-edit"),
     path("rate/<slug:slug>/preview/", editing.preview, name="rate-preview"),
+    path("rate/<slug:slug>/chat/", chat.talk, name="rate-chat"),
+    path("rate/<slug:slug>/chat/turn/", chat.turn, name="rate-chat-turn"),
+    path("rate/<slug:slug>/chat/say/", chat.say, name="rate-chat-say"),
+    path("rate/<slug:slug>/chat/pick/", chat.pick, name="rate-chat-pick"),
+    path("rate/<slug:slug>/chat/retry/", chat.retry, name="rate-chat-retry"),
+    path("rate/<slug:slug>/chat/end/", chat.end, name="rate-chat-end"),
     path("rate/<slug:slug>/skip/", rate.skip, name="rate-skip"),
     path("rate/<slug:slug>/undo/", rate.undo, name="rate-undo"),
     path("rate/<slug:slug>/draft/", rate.draft, name="rate-draft"),

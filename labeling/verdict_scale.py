@@ -55,7 +55,7 @@ def actions(campaign: Campaign, kind: str) -> set[str]:
         useful |= {"both_bad"} if campaign.allow_ties else set()
         useful |= {"reasons"} if campaign.reasons else set()
         useful |= {"show_all"} if campaign.display_rate else set()
-    if Task.Kind.EDIT in kinds:
+    if kinds & {Task.Kind.EDIT, Task.Kind.CHAT}:
         useful.add("write")
     if Task.Kind.RANK in kinds:
         useful |= {"rank_up", "rank_down", "rank_tie"}

@@ -1,6 +1,7 @@
 """The people and things that tests are about: Mara manages, Ruth researches, Rafi and Rosa rate."""
 
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from accounts.models import Role, User
@@ -8,9 +9,11 @@ from labeling import campaigns, rounds
 from labeling.models import Campaign, Example, Prompt, Response, Round, Task, TaskResponse
 from labeling.prompts import content_hash, split_of, text_hash
 from models_app import registry, sampling
+from models_app.demo import corpus
 from models_app.models import ModelVersion
 
 numbers = count(1)
+POLICY = str(Path(corpus.__file__).parent / "policy")
 
 
 def make_user(role: str = Role.RATER, username: str = "", **fields: Any) -> User:
@@ -103,6 +106,34 @@ def make_open_round(
             round_,
             tuple(f"The {n} of four, {number}." for n in ("first", "second", "third", "fourth")),
             **task,
+        )
+    rounds.open_(round_)
+    return round_
+
+
+def make_open_chats(
+    campaign: Campaign, *openings: list[dict[str, str]], overlap: int = 1, **config: Any
+) -> Round:
+    """Make an open round of conversations whose policy is the demo's."""
+    round_ = make_round(campaign)
+    round_.sampling = sampling.get_config(**{"max_new_tokens": 12, **config})
+    round_.save(update_fields=["sampling"])
+    name = f"demo-{round_.pk}"
+    round_.policies.add(registry.register(campaign.model_family, "policy", name, "transformers", POLICY))
+    for messages in openings or ([{"role": "user", "content": "How long does rice take?"}],):
+        digest = content_hash(messages)
+        prompt, _ = Prompt.objects.get_or_create(
+            campaign=campaign,
+            content_hash=digest,
+            defaults={"messages": messages, "split": split_of(digest), "tags": ["kitchen"]},
+        )
+        Task.objects.create(
+            campaign=campaign,
+            round=round_,
+            prompt=prompt,
+            kind=Task.Kind.CHAT,
+            overlap=overlap,
+            probability=0.5,
         )
     rounds.open_(round_)
     return round_

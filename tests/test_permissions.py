@@ -60,10 +60,17 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "feedback": {"GET": (LOGIN, 200, 200, 403, 200)},
     "rate": {"GET": RATE},
     "rate-guideline": {"GET": RATE},
+    "rate-why": {"GET": RATE},
     "rate-judge": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-edit": {"POST": (LOGIN, 409, 404, 403, 404)},  # the task is a comparison
-    "rate-preview": {"POST": RATE},
     "rate-rank": {"POST": (LOGIN, 409, 404, 403, 404)},  # the task is a comparison
+    "rate-preview": {"POST": RATE},
+    "rate-chat": {"GET": (LOGIN, 404, 404, 403, 404)},  # the task is a comparison
+    "rate-chat-turn": {"GET": (LOGIN, 404, 404, 403, 404)},
+    "rate-chat-say": {"POST": (LOGIN, 409, 404, 403, 404)},
+    "rate-chat-pick": {"POST": (LOGIN, 409, 404, 403, 404)},
+    "rate-chat-retry": {"POST": (LOGIN, 409, 404, 403, 404)},
+    "rate-chat-end": {"POST": (LOGIN, 409, 404, 403, 404)},
     "rate-skip": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-undo": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-draft": {"POST": RATE},
@@ -214,6 +221,10 @@ def world():
         "rate-judge": {**lease, "verdict": 1},
         "rate-edit": {**lease, "text": "better"},
         "rate-rank": {**lease, "sides": 2, "rank-0": 1, "rank-1": 2},
+        "rate-chat-say": {**lease, "number": 1, "message": "And rice?"},
+        "rate-chat-pick": {**lease, "verdict": 1},
+        "rate-chat-retry": {**lease, "number": 1},
+        "rate-chat-end": lease,
         "rate-skip": lease,
         "rate-draft": lease,
         "rate-heartbeat": lease,
@@ -256,7 +267,11 @@ def address(world: dict[str, Any], pattern: URLPattern) -> str:
         thing = name.removeprefix("api_").split("_")[-1]
         thing = "run" if name.startswith(("run", "cancel_run", "retry_run")) else thing
         known = {"pk": world["pks"].get(thing)} if names == {"pk"} else world["in_campaign"] if names else {}
-    return reverse(name, kwargs=known) + ("?format=trl-preference" if name == "api_download" else "")
+    queries = {
+        "api_download": "?format=trl-preference",
+        "rate-why": f"?lease={world['body']['rate-skip']['lease']}",
+    }
+    return reverse(name, kwargs=known) + queries.get(name, "")
 
 
 def outcome(client: Client, method: str, url: str, body: dict[str, Any]) -> int | str:

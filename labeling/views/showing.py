@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Subquery
 from django.http.request import QueryDict
 from django.utils.safestring import SafeString
 
-from labeling import guidelines
+from labeling import chats, guidelines
 from labeling.models import Draft, Flag, Guideline, Judgment, Slot, Task, TaskResponse
 from labeling.rendering import MAX_LENGTH, render_many, render_plain
 from labeling.verdict_scale import actions, points, say
@@ -19,10 +19,14 @@ from labeling.views.places import as_places, cards
 TEMPLATES = {
     Task.Kind.COMPARE: "labeling/_comparison.html",
     Task.Kind.EDIT: "labeling/_edit.html",
+    Task.Kind.CHAT: "labeling/_chat.html",
     Task.Kind.RANK: "labeling/_ranking.html",
 }
 NAMES = "ABCDEFGHI"
-DRAFT_FIELDS = ("verdict", "comment", "display_rate", "text", "instruction", "already_good", "signals")
+DRAFT_FIELDS = (
+    "verdict", "comment", "display_rate", "text", "instruction", "already_good", "signals",
+    "message", "goes_on",
+)  # fmt: skip
 BOTH_BAD = "both_bad"
 
 
@@ -50,9 +54,13 @@ def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str
         )
         .get(pk=claimed.pk)
     )
+    talk = chats.read(slot) if slot.task.kind == Task.Kind.CHAT else None
+    if talk is not None:
+        hold_draft(slot, talk)
     values = said or slot.draft or {}
-    texts_shown = [slot.texts[position] for position in slot.order_shown]
-    contents = [message["content"] for message in slot.task.prompt.messages]
+    texts_shown = talk.to_judge if talk else [slot.texts[position] for position in slot.order_shown]
+    conversation = talk.messages if talk else slot.task.prompt.messages
+    contents = [message["content"] for message in conversation]
     htmls = render_many([*texts_shown, *contents])
     sides = [
         make_side(number, text, html, campaign, values)
@@ -65,7 +73,7 @@ def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str
         "task_template": TEMPLATES[slot.task.kind],
         "turns": [
             {"role": message["role"], "html": html}
-            for message, html in zip(slot.task.prompt.messages, htmls[len(sides) :], strict=True)
+            for message, html in zip(conversation, htmls[len(sides) :], strict=True)
         ],
         "sides": sides,
         "points": points(campaign, values.get("verdict", "")),
@@ -77,6 +85,24 @@ def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str
         "values": values,
         "text": values.get("text", sides[0].text if sides else ""),
         "idempotency_key": uuid4(),
+        **(talk_shown(talk, campaign) if talk else {}),
+    }
+
+
+def hold_draft(slot: Any, talk: chats.Talk) -> None:
+    """Let a conversation's page keep, while its rater picks, the draft of that pick."""
+    if talk.pick is not None:
+        kept = Draft.objects.filter(task=talk.pick.task_id, rater=talk.pick.rater_id).first()
+        slot.draft, slot.draft_at = (kept.data, kept.updated_at) if kept else (None, None)
+
+
+def talk_shown(talk: chats.Talk, campaign: Any) -> dict[str, Any]:
+    """Return what the page of a live conversation shows besides."""
+    return {
+        "talk": talk,
+        "growing": list(zip(NAMES, talk.answers, strict=False)),
+        "last_turn": talk.number >= campaign.chat_turns,
+        "turns_left": talk.number <= campaign.chat_turns,
     }
 
 
@@ -159,6 +185,8 @@ def as_draft(said: Any) -> dict[str, Any]:
             "comment": said.comment,
             "display_rate": str(said.display_rate),
         }
+        if "goes_on" in said.meta:
+            values["goes_on"] = str(said.order_shown.index(said.meta["goes_on"]))
         for side, position in enumerate(said.order_shown if said.reasons else []):
             values[f"reason-{side}"] = said.reasons[position]
         for key, given in said.criteria.items():

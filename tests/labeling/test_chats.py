@@ -1,7 +1,6 @@
 """Live conversations: the rater writes, two policies answer through the real backend, the rater picks."""
 
 from datetime import timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -11,21 +10,19 @@ from django.utils import timezone
 from labeling import assignment, chat_answers, chats, judgments, rounds, turns
 from labeling.assignment import LeaseError
 from labeling.chats import WRITING
-from labeling.models import Campaign, Draft, Judgment, Prompt, Response, Round, Slot, Task, Turn
-from labeling.prompts import content_hash, split_of
+from labeling.models import Campaign, Draft, Judgment, Response, Round, Slot, Task, Turn
 from labeling.submissions import SubmissionError
 from models_app import registry, sampling
-from models_app.demo import corpus
-from tests.cast import add_task, make_campaign, make_round, make_user
+from tests.cast import POLICY, add_task, make_campaign, make_open_chats, make_round, make_user
 from training import loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
-POLICY = str(Path(corpus.__file__).parent / "policy")
 
 
 @pytest.fixture(autouse=True)
 def unsent(monkeypatch):
     """Keep turns from a worker's queue; the tests answer them themselves, in this process."""
+    cache.clear()
     sent: list[int] = []
     monkeypatch.setattr("labeling.chats.answer_turn.delay", sent.append)
     return sent
@@ -39,35 +36,6 @@ def rafi():
 @pytest.fixture
 def campaign(rafi):
     return make_campaign(raters=(rafi,), chat_turns=3)
-
-
-def open_chats(campaign: Campaign, *openings: list[dict[str, str]], overlap: int = 1, **config) -> Round:
-    """Make an open round of conversations whose policy is the demo's."""
-    round_ = make_round(campaign)
-    round_.sampling = sampling.get_config(**{"max_new_tokens": 12, **config})
-    round_.save(update_fields=["sampling"])
-    family = campaign.model_family
-    version = registry.champion(family, "policy")
-    if version is None:
-        version = registry.register(family, "policy", f"demo-{round_.pk}", "transformers", POLICY)
-    round_.policies.add(version)
-    for messages in openings or ([{"role": "user", "content": "How long does rice take?"}],):
-        digest = content_hash(messages)
-        prompt, _ = Prompt.objects.get_or_create(
-            campaign=campaign,
-            content_hash=digest,
-            defaults={"messages": messages, "split": split_of(digest), "tags": ["kitchen"]},
-        )
-        Task.objects.create(
-            campaign=campaign,
-            round=round_,
-            prompt=prompt,
-            kind=Task.Kind.CHAT,
-            overlap=overlap,
-            probability=0.5,
-        )
-    rounds.open_(round_)
-    return round_
 
 
 def claim(rater, campaign) -> Slot:
@@ -94,7 +62,7 @@ def shown_texts(talk: chats.Talk) -> list[str]:
 
 
 def test_a_whole_conversation(campaign, rafi, unsent):
-    open_chats(campaign)
+    make_open_chats(campaign)
     slot = claim(rafi, campaign)
     talk = chats.read(slot)
     assert (talk.status, talk.number, unsent) == (Turn.Status.SAMPLING, 1, [talk.turn.pk])
@@ -128,16 +96,16 @@ def test_a_whole_conversation(campaign, rafi, unsent):
 
     chats.say(rafi, slot.lease, number=3, message="Thanks.")
     last = pick(rafi, answered(slot), 0)  # nothing goes on after the last turn, or so the page thinks
-    assert chats.over(last)
+    assert chats.chat_of(last) is None
 
 
 def test_the_last_pick_ends_it_and_both_count(campaign, rafi):
     Campaign.objects.filter(pk=campaign.pk).update(chat_turns=1)
-    round_ = open_chats(campaign)
+    round_ = make_open_chats(campaign)
     slot = claim(rafi, campaign)
     assert not assignment.claim(rafi, campaign, [slot.lease])
     judgment = pick(rafi, answered(slot), 0)
-    assert chats.over(judgment)
+    assert chats.chat_of(judgment) is None
     slot.refresh_from_db()
     chat = slot.task
     chat.refresh_from_db()
@@ -149,7 +117,7 @@ def test_the_last_pick_ends_it_and_both_count(campaign, rafi):
 
 
 def test_who_writes_first_and_what_is_refused(campaign, rafi):
-    open_chats(campaign, [{"role": "system", "content": "You sell trains."}])
+    make_open_chats(campaign, [{"role": "system", "content": "You sell trains."}])
     slot = claim(rafi, campaign)
     assert chats.read(slot).status == WRITING
     for message, field in (("  ", "message"), ("x" * 20_000, "message"), ("a\x00b", "message")):
@@ -183,7 +151,7 @@ def test_who_writes_first_and_what_is_refused(campaign, rafi):
 
 
 def test_a_pick_sent_twice_is_one(campaign, rafi):
-    open_chats(campaign)
+    make_open_chats(campaign)
     slot = claim(rafi, campaign)
     talk, key = answered(slot), uuid4()
     first, again = (chats.pick(rafi, talk.pick.lease, idempotency_key=key, verdict=1) for _ in "ab")
@@ -195,7 +163,7 @@ def test_a_pick_sent_twice_is_one(campaign, rafi):
 
 
 def test_a_worker_that_answers_twice_stores_once(campaign, rafi):
-    open_chats(campaign)
+    make_open_chats(campaign)
     slot = claim(rafi, campaign)
     turn = chats.read(slot).turn
     pair = chat_answers.policies(turn.chat.round)
@@ -211,7 +179,7 @@ def test_a_worker_that_answers_twice_stores_once(campaign, rafi):
 
 
 def test_equal_answers_are_refused_and_tried_again(campaign, rafi, unsent):
-    open_chats(campaign, temperature=0.0001)
+    make_open_chats(campaign, temperature=0.0001)
     slot = claim(rafi, campaign)
     talk = answered(slot)
     assert talk.status == Turn.Status.FAILED
@@ -223,7 +191,7 @@ def test_equal_answers_are_refused_and_tried_again(campaign, rafi, unsent):
 
 
 def test_a_lost_worker_is_noticed(campaign, rafi, unsent):
-    open_chats(campaign)
+    make_open_chats(campaign)
     slot = claim(rafi, campaign)
     turn = chats.read(slot).turn
     chats.retry(rafi, slot.lease, 1)
@@ -238,7 +206,7 @@ def test_a_lost_worker_is_noticed(campaign, rafi, unsent):
 
 def test_undo_brings_the_pick_back_and_drops_what_came_after(campaign, rafi):
     Campaign.objects.filter(pk=campaign.pk).update(chat_turns=2)
-    open_chats(campaign)
+    make_open_chats(campaign)
     slot = claim(rafi, campaign)
     first = pick(rafi, answered(slot))
     chats.say(rafi, slot.lease, number=2, message="And pasta?")
@@ -253,7 +221,7 @@ def test_undo_brings_the_pick_back_and_drops_what_came_after(campaign, rafi):
     first = pick(rafi, talk, 2)
     chats.say(rafi, slot.lease, number=2, message="And pasta?")
     last = pick(rafi, answered(slot))
-    assert chats.over(last)
+    assert chats.chat_of(last) is None
     with pytest.raises(SubmissionError, match="later picks"):
         judgments.undo(rafi, first)
     judgments.undo(rafi, last)
@@ -261,11 +229,11 @@ def test_undo_brings_the_pick_back_and_drops_what_came_after(campaign, rafi):
     assert held.task_id == slot.task_id  # the conversation is back, not the comparison alone
     assert chats.read(held).status == Turn.Status.READY
     assert Task.objects.get(pk=slot.task_id).counted == 0
-    assert chats.over(pick(rafi, chats.read(held), 1))
+    assert chats.chat_of(pick(rafi, chats.read(held), 1)) is None
 
 
 def test_a_skipped_conversation_is_over_and_its_picks_stay(campaign, rafi):
-    round_ = open_chats(campaign)
+    round_ = make_open_chats(campaign)
     slot = claim(rafi, campaign)
     first = pick(rafi, answered(slot))
     chats.say(rafi, slot.lease, number=2, message="And pasta?")
@@ -284,7 +252,7 @@ def test_a_skipped_conversation_is_over_and_its_picks_stay(campaign, rafi):
 
 
 def test_a_lapsed_conversation_goes_on_where_it_was(campaign, rafi):
-    open_chats(campaign)
+    make_open_chats(campaign)
     slot = claim(rafi, campaign)
     talk = answered(slot)
     Slot.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -299,7 +267,7 @@ def test_a_lapsed_conversation_goes_on_where_it_was(campaign, rafi):
 
 
 def test_answers_that_come_after_the_end_are_dropped(campaign, rafi):
-    round_ = open_chats(campaign)
+    round_ = make_open_chats(campaign)
     slot = claim(rafi, campaign)
     turn = chats.read(slot).turn
     rounds.close(round_)
@@ -312,7 +280,7 @@ def test_answers_that_come_after_the_end_are_dropped(campaign, rafi):
 def test_two_raters_talk_apart_about_the_same_prompt(campaign, rafi):
     rosa = make_user(username="rosa")
     campaign.memberships.create(user=rosa)
-    open_chats(campaign, overlap=2)
+    make_open_chats(campaign, overlap=2)
     slots = [claim(rater, campaign) for rater in (rafi, rosa)]
     for rater, slot in zip((rafi, rosa), slots, strict=True):
         pick(rater, answered(slot))
@@ -322,7 +290,7 @@ def test_two_raters_talk_apart_about_the_same_prompt(campaign, rafi):
 
 
 def test_two_policies_answer_one_each(campaign, rafi):
-    round_ = open_chats(campaign)
+    round_ = make_open_chats(campaign)
     other = registry.register(campaign.model_family, "policy", "second", "transformers", POLICY)
     round_.policies.add(other)
     talk = answered(claim(rafi, campaign))
@@ -333,7 +301,7 @@ def test_two_policies_answer_one_each(campaign, rafi):
 
 
 def test_what_is_there_so_far_can_be_seen(campaign, rafi, monkeypatch):
-    open_chats(campaign)
+    make_open_chats(campaign)
     slot = claim(rafi, campaign)
     turn = chats.read(slot).turn
     monkeypatch.setattr(chat_answers, "WRITE_SECONDS", 0)
@@ -357,7 +325,7 @@ def test_sides_are_settled_by_chance_before_the_first_word(campaign):
 
 
 def test_comparisons_and_conversations_are_claimed_side_by_side(campaign, rafi):
-    open_chats(campaign)
+    make_open_chats(campaign)
     slot = claim(rafi, campaign)
     answered(slot)
     other = make_round(campaign)
