@@ -64,10 +64,14 @@ Touchstone.kinds.rank = (() => {
     if (focused !== null) letterOf(focused).focus({ preventScroll: true });
   }
 
-  function choose(side, focus = false) {
+  function mark(side) {
     chosen = side;
     order.querySelectorAll(".letter").forEach((one) => one.setAttribute("aria-pressed", Number(one.dataset.side) === side));
     task.querySelectorAll(".answer").forEach((card) => card.classList.toggle("chosen", Number(card.dataset.side) === side));
+  }
+
+  function choose(side, focus = false) {
+    mark(side);
     task.querySelector(`.answer[data-side="${side}"]`).scrollIntoView({ behavior: shell.reducedMotion ? "auto" : "smooth", inline: "nearest", block: "nearest" });
     if (focus) letterOf(side).focus({ preventScroll: true });
   }
@@ -175,6 +179,7 @@ Touchstone.kinds.rank = (() => {
     box.hidden = false;
     task.querySelectorAll(".because").forEach((details) => { details.open = Boolean(details.querySelector(":checked")); });
     draw();
+    mark(0);
     if (box.dataset.bound) return;  // this task was before the rater already, and comes back
     box.dataset.bound = "1";
     box.addEventListener("pointerdown", press);

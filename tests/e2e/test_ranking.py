@@ -56,7 +56,7 @@ def drag(page: Page, letter: str, target: str) -> None:
 
 def sent(page: Page, count: int) -> Judgment:
     """Wait until so many judgments are stored and return the last."""
-    for _ in range(100):
+    for _ in range(300):
         if Judgment.objects.count() == count:
             break
         page.wait_for_timeout(50)
