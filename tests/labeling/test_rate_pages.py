@@ -11,17 +11,20 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role
-from labeling import assignment, campaigns, rounds
+from labeling import assignment, campaigns, judgments, rounds
 from labeling.models import (
     Campaign,
     Criterion,
     Draft,
     Edit,
+    Example,
+    GuidelineRead,
     Judgment,
     Response,
     Round,
     Skip,
     Slot,
+    Task,
     TaskResponse,
 )
 from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
@@ -52,39 +55,13 @@ def url(name, campaign):
 
 def form(html, **values):
     """Read the hidden values of the answer's form."""
-    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html))
+    current = html.split('<template class="ahead">')[0]
+    hidden = dict(re.findall(r'<input type="hidden" name="([\w-]+)" value="([^"]*)"', current))
     return {**{k: v for k, v in hidden.items() if k != "csrfmiddlewaretoken"}, **values}
 
 
 def read(response):
     return response.content.decode()
-
-
-def test_home_lists_a_raters_campaigns_and_says_what_to_do(signed_in, rater, campaign):
-    make_campaign(name="Not theirs")
-    make_open_round(campaign, comparisons=3)
-    html = read(signed_in.get("/"))
-    assert "Kitchen talk" in html
-    assert "Start rating" in html
-    assert "0 of 3 labels" in html
-    assert "Not theirs" not in html
-    signed_in.post(url("rate-judge", campaign), form(read(signed_in.get(url("rate", campaign))), verdict="1"))
-    html = read(signed_in.get("/"))
-    assert "1 of 3 labels" in html
-    assert "<strong>1</strong> by you today" in html
-
-
-def test_an_empty_home_says_whom_to_ask(signed_in, rater):
-    html = read(signed_in.get("/"))
-    assert "No campaign yet" in html
-    assert rater.username in html
-
-
-def test_home_takes_few_queries_however_many_campaigns(signed_in, rater, django_assert_num_queries):
-    for _ in range(4):
-        make_open_round(make_campaign(raters=(rater,)))
-    with django_assert_num_queries(5):
-        signed_in.get("/")
 
 
 def test_who_doesnt_rate_is_sent_to_the_campaigns(client):
@@ -155,17 +132,38 @@ def test_a_verdict_goes_in_and_the_next_task_comes_back(signed_in, rater, campai
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_submit_with_its_next_task_takes_at_most_twelve_queries(client):
+def test_a_submit_with_the_task_after_the_next_takes_at_most_twelve_queries(client):
     rater = make_user()
     campaign = make_campaign(raters=(rater,))
     make_open_round(campaign, comparisons=3)
     client.force_login(rater)
-    values = form(read(client.get(url("rate", campaign))), verdict="1")
     with CaptureQueriesContext(connection) as queries:
-        response = client.post(url("rate-judge", campaign), values, headers=FRAGMENT)
-    assert "Answer A" in read(response)
-    said = [q["sql"] for q in queries if q["sql"] not in ("BEGIN", "COMMIT")]
-    assert len(said) <= 12, "\n".join(said)
+        html = read(client.get(url("rate", campaign)))
+    assert len(asked(queries)) <= 9, "\n".join(asked(queries))
+    ahead = html.split('<template class="ahead">')[1]
+    holding = {**FRAGMENT, "X-Holding": form(ahead)["lease"]}
+    with CaptureQueriesContext(connection) as queries:
+        response = client.post(url("rate-judge", campaign), form(html, verdict="1"), headers=holding)
+    assert form(read(response))["lease"] not in {form(html)["lease"], form(ahead)["lease"]}
+    assert len(asked(queries)) <= 12, "\n".join(asked(queries))
+
+
+def asked(queries):
+    return [q["sql"] for q in queries if q["sql"] not in ("BEGIN", "COMMIT")]
+
+
+def test_a_page_claims_one_task_ahead_and_keeps_both_alive(signed_in, rater, campaign):
+    make_open_round(campaign, comparisons=3)
+    html = read(signed_in.get(url("rate", campaign)))
+    current, ahead = form(html)["lease"], form(html.split('<template class="ahead">')[1])["lease"]
+    assert current != ahead
+    assert Slot.objects.filter(status="claimed").count() == 2
+    again = signed_in.get(url("rate", campaign), headers={**FRAGMENT, "X-Holding": f"{current},{ahead}"})
+    assert form(read(again))["lease"] not in {current, ahead}
+    assert "template" not in read(again)
+    Slot.objects.update(lease_until=timezone.now())
+    signed_in.post(url("rate-heartbeat", campaign), {"lease": current})
+    assert all(slot.lease_until > timezone.now() for slot in Slot.objects.filter(status="claimed"))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +179,13 @@ def test_a_submit_with_its_next_task_takes_at_most_twelve_queries(client):
 def test_a_bad_verdict_is_named_beside_the_task_as_it_was(signed_in, campaign, values, message):
     make_open_round(campaign)
     given = form(read(signed_in.get(url("rate", campaign))), **{"comment": "so far", **values})
+    # the script still has the task as it was: it needs the words alone
     response = signed_in.post(url("rate-judge", campaign), given, headers=FRAGMENT)
+    assert response.status_code == 400
+    assert message in read(response)
+    assert "answer-form" not in read(response)
+    # without scripts the task comes back as it was filled in
+    response = signed_in.post(url("rate-judge", campaign), given)
     assert response.status_code == 400
     assert message in read(response)
     assert form(read(response))["lease"] == given["lease"]
@@ -201,7 +205,8 @@ def test_a_foreign_lease_gets_a_page_that_says_so(signed_in, campaign, headers, 
     given["lease"] = {"theirs": str(held.lease), "none": str(uuid4()), "nonsense": "x"}[lease]
     response = signed_in.post(url("rate-judge", campaign), given, headers=headers)
     assert response.status_code == 409
-    assert "This was not taken" in read(response)
+    assert ("Reload the page" if lease == "nonsense" else "isn&#x27;t yours") in read(response)
+    assert ("<html" in read(response)) == (not headers)
     assert not Judgment.objects.exists()
 
 
@@ -221,13 +226,21 @@ def test_a_draft_survives_a_reload_and_an_undo_brings_everything_back(signed_in,
     make_open_round(campaign)
     given = form(read(signed_in.get(url("rate", campaign))), verdict="-1", comment="half a thou")
     given["grade-kind-1"] = "3"
-    assert signed_in.post(url("rate-draft", campaign), given).json() == {"saved": True}
-    assert set(Draft.objects.get().data) == {"verdict", "comment", "grade-kind-1"}
+    given |= {"reason-0": ["Right", "Clear"], "flag": ["unsafe"], "display_rate": "0"}
+    saved = signed_in.post(url("rate-draft", campaign), given).json()
+    assert saved["saved"]
+    assert saved["at"]
+    kept = {"verdict", "comment", "display_rate", "grade-kind-1", "reason-0", "flag"}
+    assert set(Draft.objects.get().data) == kept
 
     def check(html):
         assert "half a thou" in html
         assert re.search(r'value="-1"[^>]*checked', html)
         assert re.search(r'name="grade-kind-1" value="3" checked', html)
+        assert re.search(r'name="flag" value="unsafe"[^>]*checked', html)
+        ticked = re.findall(r'name="reason-0" value="(\w+)"[^>]*checked', html)
+        assert ticked == ["Right", "Clear"]
+        assert "reason-1" not in re.findall(r'name="(reason-\d)" value="\w+"[^>]*checked', html)
 
     check(read(signed_in.get(url("rate", campaign))))
     signed_in.post(url("rate-judge", campaign), {**given, "grade-kind-0": "1"})
@@ -261,12 +274,12 @@ def test_a_skip_needs_a_reason_only_when_it_cant_be_judged(signed_in, campaign):
 def test_an_edit_goes_in_and_bad_ones_come_back_as_typed(signed_in, campaign):
     make_open_round(campaign, comparisons=0, edits=2)
     html = read(signed_in.get(url("rate", campaign)))
-    original = Slot.objects.get(status="claimed").task.responses.get().text
+    original = Slot.objects.get(lease=form(html)["lease"]).task.responses.get().text
     same = form(html, text=original + "\r\n", instruction="dull")
     response = signed_in.post(url("rate-edit", campaign), same, headers=FRAGMENT)
     assert response.status_code == 400
     assert "Nothing but white space has changed" in read(response)
-    assert "dull" in read(response)
+    assert "dull" in read(signed_in.post(url("rate-edit", campaign), same))
     response = signed_in.post(url("rate-edit", campaign), {**same, "text": "Mended."}, headers=FRAGMENT)
     assert response.status_code == 200
     assert Response.objects.get(origin="edited").text == "Mended."
@@ -297,6 +310,70 @@ def test_the_guideline_opens_alone_or_beside_the_work(signed_in, campaign):
     assert "<html" not in part
     campaign.guidelines.all().delete()
     assert "no guideline yet" in read(signed_in.get(url("rate-guideline", campaign)))
+
+
+def test_a_guideline_says_what_changed_since_it_was_read_and_shows_its_edge_cases(signed_in, rater, campaign):
+    make_open_round(campaign)
+    assert "badge new" in read(signed_in.get(url("rate", campaign)))
+    assert "Changed since" not in read(signed_in.get(url("rate-guideline", campaign)))
+    assert "badge new" not in read(signed_in.get(url("rate", campaign)))
+    campaigns.add_guideline(campaign, "Prefer the <b>plainer</b> answer.", campaign.created_by)
+    Example.objects.create(
+        campaign=campaign,
+        use=Example.Use.EDGE_CASE,
+        messages=[{"role": "user", "content": "How long for rice?"}],
+        answers=["18 minutes.", "Ah, rice!"],
+        verdict=-2,
+        explanation="The first *answers*.",
+    )
+    assert "badge new" in read(signed_in.get(url("rate", campaign)))
+    html = read(signed_in.get(url("rate-guideline", campaign), headers=FRAGMENT))
+    assert "Changed since you read version 1" in html
+    assert "<del>better</del><ins>&lt;b&gt;plainer&lt;/b&gt;</ins>" in html
+    assert "How long for rice?" in html
+    assert "A is clearly better" in html
+    assert "<em>answers</em>" in html
+    assert "Changed since" not in read(signed_in.get(url("rate-guideline", campaign)))
+    assert GuidelineRead.objects.filter(user=rater).count() == 2
+
+
+def test_why_this_task_says_how_it_was_chosen_and_nothing_of_what_others_said(signed_in, rater, campaign):
+    other = make_user()
+    campaigns.add_rater(campaign, other, campaign.created_by)
+    make_open_round(campaign, overlap=3)
+    theirs = assignment.claim(other, campaign)
+    judgments.submit(other, theirs.lease, idempotency_key=uuid4(), verdict=-3, comment="Rosa's secret")
+    Task.objects.update(probability=0.25, selection=Task.Selection.ACTIVE)
+    lease = form(read(signed_in.get(url("rate", campaign))))["lease"]
+    html = read(signed_in.get(url("rate-why", campaign), {"lease": lease}, headers=FRAGMENT))
+    assert "for round 1 to teach more than most; its chance was 25 %" in html
+    assert "3 raters are asked" in html
+    assert "1 has answered so far" in html
+    assert "secret" not in html
+    Task.objects.update(probability=0.0021, selection=Task.Selection.RANDOM, overlap=1)
+    html = read(signed_in.get(url("rate-why", campaign), {"lease": lease}))
+    assert "drawn at random for round 1; its chance was 0.21 %" in html
+    assert "You alone are asked" in html
+    for wrong in (str(theirs.lease), str(uuid4()), "x", ""):
+        assert signed_in.get(url("rate-why", campaign), {"lease": wrong}).status_code == 404
+
+
+def test_the_key_sheet_lists_the_persons_keys_that_the_campaign_has_any_use_for(signed_in, rater):
+    rater.keys = {"both_bad": "b"}
+    rater.save()
+    campaign = make_campaign(raters=(rater,), scale=2, allow_ties=False)
+    make_open_round(campaign)
+    html = read(signed_in.get(url("rate", campaign)))
+    rows = dict(re.findall(r'data-row="(\w+)" (hidden)?', html))
+    assert {name for name, hidden in rows.items() if not hidden} >= {"verdict_1", "verdict_2", "send", "why"}
+    for unused in ("verdict_3", "both_bad", "write", "rank_up", "show_all"):
+        assert rows[unused] == "hidden", unused
+    Campaign.objects.update(scale=7, allow_ties=True, edit_share=0.1, display_rate=5)
+    html = read(signed_in.get(url("rate", campaign)))
+    rows = dict(re.findall(r'data-row="(\w+)" (hidden)?', html))
+    for used in ("verdict_7", "both_bad", "write", "show_all"):
+        assert rows[used] == "", used
+    assert '<kbd aria-hidden="true">b</kbd>' in html
 
 
 @pytest.mark.parametrize(
