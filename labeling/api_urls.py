@@ -42,5 +42,6 @@ urlpatterns = [
     path("rate/<slug:slug>/skip/", rating.SkipTask.as_view(), name="api_skip"),
     path("rate/<slug:slug>/undo/", rating.Undo.as_view(), name="api_undo"),
     path("rate/<slug:slug>/judgments/", rating.SubmitVerdict.as_view(), name="api_judge"),
+    path("rate/<slug:slug>/rankings/", rating.SubmitRanking.as_view(), name="api_rank"),
     path("rate/<slug:slug>/edits/", rating.SubmitEdit.as_view(), name="api_edit"),
 ]

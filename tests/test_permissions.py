@@ -89,6 +89,7 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_skip": {"POST": API_RATED},
     "api_undo": {"POST": API_RATE},
     "api_judge": {"POST": API_SUBMIT},
+    "api_rank": {"POST": (401, 400, 404, 403, 404)},  # the task is a comparison
     "api_edit": {"POST": (401, 400, 404, 403, 404)},  # the task is a comparison
     # campaigns
     "campaigns": {"GET": LOOK},
@@ -233,6 +234,7 @@ def world():
         "api_release": lease,
         "api_skip": lease,
         "api_judge": {**lease, "verdict": 1},
+        "api_rank": {**lease, "ranking": [[1], [0]]},
         "api_edit": {**lease, "text": "better"},
         "new_campaign": settings,
         "campaign_settings": settings,

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from accounts.roles import signed_in_user
-from labeling import assignment, edits, judgments, progress
+from labeling import assignment, edits, judgments, progress, rankings
 from labeling.api.campaigns import GuidelineSerializer, InCampaign
 from labeling.models import Campaign, Flag, Judgment, Skip, Slot, Task
 from labeling.tasks import measure_later
@@ -190,11 +190,9 @@ class SubmitSerializer(LeaseSerializer):
     flags = serializers.ListField(child=serializers.ChoiceField(choices=Flag.choices), required=False)
 
 
-class VerdictSerializer(SubmitSerializer):
-    """A verdict on the sides as shown: −3 (first much better) … +3 (second much better)."""
+class RemarksSerializer(SubmitSerializer):
+    """What goes with a verdict or a ranking."""
 
-    verdict = serializers.IntegerField()
-    both_bad = serializers.BooleanField(default=False)
     criteria = serializers.DictField(required=False)
     reasons = serializers.ListField(
         child=serializers.ListField(child=serializers.CharField(max_length=200)),
@@ -205,6 +203,19 @@ class VerdictSerializer(SubmitSerializer):
         min_value=0, max_value=500, required=False, help_text="Words a second; 0: all at once."
     )
     comment = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class VerdictSerializer(RemarksSerializer):
+    """A verdict on the sides as shown: −3 (first much better) … +3 (second much better)."""
+
+    verdict = serializers.IntegerField()
+    both_bad = serializers.BooleanField(default=False)
+
+
+class RankingSerializer(RemarksSerializer):
+    """An order of the answers as shown: from best to worst, equals together, such as [[2], [0, 1], [3]]."""
+
+    ranking = serializers.ListField(child=serializers.ListField(child=serializers.IntegerField()))
 
 
 class RewriteSerializer(SubmitSerializer):
@@ -236,6 +247,18 @@ class SubmitVerdict(Rating):
         given = self.read(VerdictSerializer)
         lease: UUID = given.pop("lease")
         judgment = judgments.submit(self.rater, lease, **given)
+        return Response(KeptSerializer(judgment).data, status=status.HTTP_201_CREATED)
+
+
+class SubmitRanking(Rating):
+    """Submit an order of a claimed ranking's answers."""
+
+    @extend_schema(operation_id="rate_rank", request=RankingSerializer, responses={201: KeptSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        self.member_campaign()
+        given = self.read(RankingSerializer)
+        lease: UUID = given.pop("lease")
+        judgment = rankings.submit(self.rater, lease, **given)
         return Response(KeptSerializer(judgment).data, status=status.HTTP_201_CREATED)
 
 

@@ -165,18 +165,24 @@ def _filters(request: Request, names: dict[str, str]) -> dict[str, str]:
 
 
 class JudgmentSerializer(serializers.ModelSerializer[Judgment]):
-    """One verdict; `counts` is false when it is extra, withdrawn or superseded."""
+    """One verdict or ranking; `counts` is false when it is extra, withdrawn or superseded."""
 
     rater = serializers.CharField(source="rater.pseudonym")
     guideline = serializers.IntegerField(source="guideline.number", default=None, allow_null=True)
     order_shown = serializers.ListField(child=serializers.IntegerField())
+    ranking = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField()),
+        allow_null=True,
+        help_text="Places of the task from best to worst, equals together; null for a verdict.",
+    )
     counts = serializers.SerializerMethodField()
 
     class Meta:
         model = Judgment
         fields = [
-            "id", "task", "rater", "verdict", "both_bad", "criteria", "reasons", "comment", "order_shown",
-            "guideline", "active_ms", "extra", "withdrawn", "supersedes", "counts", "imported", "created_at",
+            "id", "task", "rater", "verdict", "ranking", "both_bad", "criteria", "reasons", "comment",
+            "order_shown", "guideline", "active_ms", "extra", "withdrawn", "supersedes", "counts", "imported",
+            "created_at",
         ]  # fmt: skip
 
     def get_counts(self, judgment: Judgment) -> bool:
@@ -184,7 +190,7 @@ class JudgmentSerializer(serializers.ModelSerializer[Judgment]):
 
 
 class Judgments(InCampaign, generics.ListAPIView[Judgment]):
-    """List the verdicts of a campaign under the raters' pseudonyms."""
+    """List the verdicts and rankings of a campaign under the raters' pseudonyms."""
 
     action_for = {"GET": "view_campaigns"}
     serializer_class = JudgmentSerializer

@@ -191,3 +191,22 @@ def test_records_are_filtered_named_by_pseudonym_and_cost_few_queries(
         "n": 0,
         "why": "no item has two ratings yet",
     }
+
+
+def test_a_program_ranks_what_it_is_shown(rater):
+    campaign = make_campaign(raters=(rater,))
+    make_open_round(campaign, comparisons=0, rankings=1)
+    program = Program(rater)
+    work = program("POST", "api_next", campaign.slug).json()
+    assert (work["kind"], len(work["answers"]), work["verdicts"]) == ("rank", 4, [])
+    said = {"lease": work["lease"], "idempotency_key": str(uuid4())}
+    refused = program("POST", "api_rank", campaign.slug, **said, ranking=[[0], [1]])
+    assert refused.status_code == 400
+    assert "ranking" in refused.json()
+    best_first = sorted(range(4), key=lambda side: work["answers"][side])
+    kept = program("POST", "api_rank", campaign.slug, **said, ranking=[best_first[:2], best_first[2:]])
+    assert kept.status_code == 201, kept.content
+    judgment = Judgment.objects.get()
+    places = judgment.task.task_responses.order_by("position").values_list("response__text", flat=True)
+    names = [sorted(places[position] for position in equals) for equals in judgment.ranking]
+    assert names == [sorted(work["answers"][s] for s in group) for group in (best_first[:2], best_first[2:])]
