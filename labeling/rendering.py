@@ -67,7 +67,8 @@ def render_many(texts: Sequence[str]) -> list[SafeString]:
 def render_plain(text: str) -> SafeString:
     """Return a text as it was written, with its invisible characters shown."""
     shown = invisibles.show_invisibles(escape(_without_surrogates(text)))
-    html = f'<pre class="plain" dir="auto">{shown}</pre>'
+    name = "plain long" if len(text) > MAX_LENGTH else "plain"
+    html = f'<pre class="{name}" dir="auto">{shown}</pre>'
     return mark_safe(html)  # noqa: S308  escaped in the line above
 
 
