@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.api import campaigns, history, imports, rating, records
+from labeling.api import campaigns, feedback, history, imports, rating, records
 
 urlpatterns = [
     path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
@@ -32,6 +32,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/tasks/", records.Tasks.as_view(), name="api_tasks"),
     path("campaigns/<slug:slug>/judgments/", records.Judgments.as_view(), name="api_judgments"),
     path("campaigns/<slug:slug>/edits/", records.Edits.as_view(), name="api_edits"),
+    path("campaigns/<slug:slug>/feedback/", feedback.GivenFeedback.as_view(), name="api_feedback"),
     path("history/", history.History.as_view(), name="api_history"),
     path("history/undo/", history.TakeBack.as_view(), name="api_history_undo"),
     path("feedback/", history.Words.as_view(), name="api_own_feedback"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import imports, manage
+from labeling.views import imports, manage, review
 
 urlpatterns = [
     path("", manage.campaigns, name="campaigns"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("<slug:slug>/raters/", manage.raters, name="campaign_raters"),
     path("<slug:slug>/raters/<int:pk>/remove/", manage.remove_rater, name="remove_rater"),
     path("<slug:slug>/figures/", manage.figures, name="figures"),
+    path("<slug:slug>/review/", review.review, name="review"),
     path("<slug:slug>/import/", imports.import_, name="import"),
     path("<slug:slug>/rounds/start/", manage.start_round, name="start_round"),
     path("<slug:slug>/rounds/<int:number>/end/", manage.end_round, name="end_round"),

@@ -92,14 +92,19 @@ def submissions(
 
 def _judgments(campaign: Campaign) -> QuerySet[Judgment]:
     rows = Judgment.objects.filter(effective(), task__campaign=campaign, imported=False)
-    rows = rows.select_related("rater", "task__prompt", "guideline")
+    rows = rows.select_related("rater", "task__prompt", "task__campaign")
     return rows.prefetch_related("task__task_responses__response__policy", WORDS)
 
 
 def _edits(campaign: Campaign) -> QuerySet[Edit]:
     rows = Edit.objects.filter(effective(), task__campaign=campaign, imported=False)
     return rows.select_related(
-        "rater", "task__prompt", "guideline", "original", "edited", "likeness__response__policy"
+        "rater",
+        "task__prompt",
+        "task__campaign",
+        "original__policy",
+        "edited",
+        "likeness__response__policy",
     ).prefetch_related(WORDS)
 
 

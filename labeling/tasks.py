@@ -1,7 +1,5 @@
 """Celery's way into labeling: each takes ids, calls one function, and is safe to run twice."""
 
-from functools import partial
-
 from celery import shared_task
 from django.db import transaction
 
@@ -30,7 +28,7 @@ def measure_likeness(edit_id: int) -> None:
 def measure_later(edit: Edit) -> None:
     """Have an edit compared once it is stored; a submit does not fail because the queue can't be reached."""
     if edit.edited_id is not None:
-        transaction.on_commit(partial(measure_likeness.delay, edit.pk), robust=True)
+        transaction.on_commit(lambda: measure_likeness.delay(edit.pk), robust=True)
 
 
 @shared_task

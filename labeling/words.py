@@ -1,6 +1,8 @@
 """Words as edits are measured in: the page counts the same ones while a rater types (static/js/diff.js)."""
 
 import re
+from collections.abc import Sequence
+from itertools import groupby
 
 _SPACE = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _SIGN = (
@@ -16,6 +18,8 @@ _MARKS = (
 # Each character of scripts that write without spaces (with its marks), runs of anything else, and each sign.
 # The ranges are written out, for two languages' own ideas of a letter and of white space differ.
 WORD = re.compile(f"[{_ALONE}]|[{_JOINED}][{_MARKS}]*|[^{_SPACE}{_SIGN}{_ALONE}{_JOINED}]+|[{_SIGN}]")
+_PIECE = re.compile(f"[{_SPACE}]+|{WORD.pattern}")
+MOST_STEPS = 800  # the work grows with the square of the difference
 
 
 def split(text: str) -> list[str]:
@@ -47,11 +51,88 @@ def distance(before: str, after: str) -> int:
     return count
 
 
+def compare(before: str, after: str) -> list[tuple[str, str]] | None:
+    """Return how a text has changed word by word: ("=" kept, "-" removed or "+" added, text).
+
+    None when the texts differ in more than 800 words and spaces. E. Myers, An O(ND) Difference Algorithm and
+    Its Variations, 1986.
+    """
+    a, b = _PIECE.findall(before), _PIECE.findall(after)
+    from_, to = _without_ends(a, b)
+    start = _common(a, b)
+    reached = _furthest(from_, to)
+    if reached is None:
+        return None
+    steps = [("=", piece) for piece in a[:start]]
+    steps += _walk_back(from_, to, reached)
+    steps += [("=", piece) for piece in a[start + len(from_) :]]
+    runs = groupby(steps, lambda step: step[0])
+    return _join([(kind, "".join(piece for _, piece in run)) for kind, run in runs])
+
+
+def _join(runs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Make changes that only a space parts one change: what was removed, then what was added."""
+    joined: list[tuple[str, str]] = []
+    removed = added = ""
+    for number, (kind, text) in enumerate(runs):
+        between = bool(removed or added) and text.isspace() and "\n" not in text and number + 1 < len(runs)
+        if kind != "=" or between:
+            removed += text if kind != "+" else ""
+            added += text if kind != "-" else ""
+            continue
+        joined += [change for change in (("-", removed), ("+", added)) if change[1]]
+        joined.append((kind, text))
+        removed = added = ""
+    return joined + [change for change in (("-", removed), ("+", added)) if change[1]]
+
+
+def _furthest(a: Sequence[str], b: Sequence[str]) -> list[dict[int, int]] | None:
+    """Return, for each number of changes, how far in `a` each diagonal had come before them."""
+    ends, kept = {1: 0}, []
+    for changes in range(min(len(a) + len(b), MOST_STEPS) + 1):
+        kept.append(ends.copy())
+        for k in range(-changes, changes + 1, 2):
+            x = ends[k + 1] if _adds(ends, k, changes) else ends[k - 1] + 1
+            while x < len(a) and x - k < len(b) and a[x] == b[x - k]:
+                x += 1
+            ends[k] = x
+            if x >= len(a) and x - k >= len(b):
+                return kept
+    return None
+
+
+def _adds(ends: dict[int, int], k: int, changes: int) -> bool:
+    """Tell whether a diagonal is best reached by adding a word, rather than by removing one."""
+    return k == -changes or (k != changes and ends[k - 1] < ends[k + 1])
+
+
+def _walk_back(a: Sequence[str], b: Sequence[str], reached: list[dict[int, int]]) -> list[tuple[str, str]]:
+    steps, x, y = [], len(a), len(b)
+    for changes in range(len(reached) - 1, 0, -1):
+        ends, k = reached[changes], x - y
+        adds = _adds(ends, k, changes)
+        before = ends[k + 1] if adds else ends[k - 1]
+        while x > before + (not adds):
+            x, y = x - 1, y - 1
+            steps.append(("=", a[x]))
+        if adds:
+            y -= 1
+            steps.append(("+", b[y]))
+        else:
+            x -= 1
+            steps.append(("-", a[x]))
+    steps += [("=", piece) for piece in reversed(a[:x])]
+    return steps[::-1]
+
+
+def _common(a: Sequence[str], b: Sequence[str]) -> int:
+    """Count what two lists have in common at their beginnings."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
 def _without_ends(a: list[str], b: list[str]) -> tuple[list[str], list[str]]:
     """Drop what two lists have in common at their ends."""
-    start = 0
-    while start < min(len(a), len(b)) and a[start] == b[start]:
-        start += 1
+    start = _common(a, b)
     end = 0
     while end < min(len(a), len(b)) - start and a[-1 - end] == b[-1 - end]:
         end += 1

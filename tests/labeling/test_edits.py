@@ -5,12 +5,13 @@ from time import monotonic
 from uuid import uuid4
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
-from labeling import assignment, edits, rounds
+from labeling import assignment, edits, rounds, typing_signals
 from labeling.edits import EditError
 from labeling.models import Edit, Response, Slot, Task
-from labeling.words import distance
+from labeling.words import compare, distance
 from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
 
 ORIGINAL = "Boil the egg for six minutes."
@@ -162,3 +163,70 @@ def test_the_distance_of_two_long_texts_takes_no_time():
     started = monotonic()
     assert distance(one, other) > 10_000
     assert monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("signals", "share", "speed", "said"),
+    [
+        ({}, None, None, ["not recorded"]),
+        ({"typed": 300, "typing_ms": 60_000}, 0.0, 300, ["300 characters a minute."]),
+        ({"pasted": 5, "pastes": 1, "bursts": 1, "typed": 5, "typing_ms": 900}, 0.5, None, ["in one burst"]),
+        ({"pasted": 5, "pastes": 3, "bursts": 2}, 1.0, None, ["100 % of the new text", "draft elsewhere"]),
+        ({"typed": 2000, "typing_ms": 60_000}, 0.0, 2000, ["dictation"]),
+        ({"typed": 3, "typing_ms": 1}, 0.0, None, []),
+    ],
+)
+def test_signals_are_told_without_a_verdict(rater, slot, signals, share, speed, said):
+    told = typing_signals.read(submit(rater, slot, "Better.", signals=signals))
+    assert (told.paste_share, told.speed) == (share, speed)
+    for words in said:
+        assert any(words in sentence for sentence in told.sentences)
+    assert said or told.sentences == []
+
+
+@pytest.mark.parametrize("signals", [{"typed": -1}, {"typed": "x"}, {"pasted": 1.5}, {"bursts": True}])
+def test_signals_that_are_no_counts_are_refused(rater, slot, signals):
+    with pytest.raises(EditError) as refused:
+        submit(rater, slot, "Better.", signals=signals)
+    assert refused.value.field == "signals"
+
+
+def test_signals_are_read_from_the_form(client, rater, slot):
+    client.force_login(rater)
+    said = {"lease": slot.lease, "idempotency_key": uuid4(), "text": "Better."}
+    address = reverse("rate-edit", args=[slot.campaign.slug])
+    refused = client.post(address, {**said, "signals": "{"}, headers={"X-Fragment": "1"})
+    assert refused.status_code == 400
+    assert not Edit.objects.exists()
+    client.post(address, {**said, "signals": '{"typed": 7, "unknown": 1}'})
+    assert Edit.objects.get().signals == {"typed": 7}
+
+
+def test_the_preview_is_sanitised(client, rater, slot):
+    client.force_login(rater)
+    address = reverse("rate-preview", args=[slot.campaign.slug])
+    html = client.post(address, {"text": "**Bold** <script>x</script> [a](javascript:x)"}).content.decode()
+    assert "<strong>Bold</strong>" in html
+    assert "<script" not in html
+    assert "href" not in html
+    assert client.post(address, {"text": "x" * 100_001}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ("a b", "a b", [("=", "a b")]),
+        ("a b c", "a x c", [("=", "a "), ("-", "b"), ("+", "x"), ("=", " c")]),
+        ("a b c d", "x y c d", [("-", "a b"), ("+", "x y"), ("=", " c d")]),
+        ("a\nb", "x\ny", [("-", "a"), ("+", "x"), ("=", "\n"), ("-", "b"), ("+", "y")]),
+        ("", "new", [("+", "new")]),
+        ("old", "", [("-", "old")]),
+        ("我爱你", "我恨你", [("=", "我"), ("-", "爱"), ("+", "恨"), ("=", "你")]),
+    ],
+)
+def test_changes_are_told_word_by_word(before, after, changes):
+    assert compare(before, after) == changes
+
+
+def test_texts_with_nothing_in_common_are_not_compared():
+    assert compare("a " * 2000, "b. " * 2000) is None
