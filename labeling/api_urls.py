@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.api import campaigns, feedback, history, imports, rating, records
+from labeling.api import campaigns, feedback, history, imports, onboarding, rating, records
 
 urlpatterns = [
     path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
@@ -15,6 +15,18 @@ urlpatterns = [
     ),
     path("campaigns/<slug:slug>/raters/", campaigns.Raters.as_view(), name="api_raters"),
     path("campaigns/<slug:slug>/raters/<str:username>/", campaigns.Rater.as_view(), name="api_rater"),
+    path(
+        "campaigns/<slug:slug>/raters/<str:username>/qualification/",
+        onboarding.Qualification.as_view(),
+        name="api_qualification",
+    ),
+    path("campaigns/<slug:slug>/examples/", onboarding.Examples.as_view(), name="api_examples"),
+    path(
+        "campaigns/<slug:slug>/examples/import/",
+        onboarding.ImportExamples.as_view(),
+        name="api_import_examples",
+    ),
+    path("campaigns/<slug:slug>/examples/<int:pk>/", onboarding.OneExample.as_view(), name="api_example"),
     path("campaigns/<slug:slug>/figures/", campaigns.Figures.as_view(), name="api_figures"),
     path("campaigns/<slug:slug>/imports/", imports.Imports.as_view(), name="api_imports"),
     path("campaigns/<slug:slug>/prompts/", records.Prompts.as_view(), name="api_prompts"),
@@ -37,6 +49,8 @@ urlpatterns = [
     path("history/undo/", history.TakeBack.as_view(), name="api_history_undo"),
     path("feedback/", history.Words.as_view(), name="api_own_feedback"),
     path("rate/", rating.Ratable.as_view(), name="api_rate"),
+    path("rate/<slug:slug>/start/", onboarding.WayIn.as_view(), name="api_way_in"),
+    path("rate/<slug:slug>/start/guideline/", onboarding.ReadGuideline.as_view(), name="api_read_guideline"),
     path("rate/<slug:slug>/next/", rating.Next.as_view(), name="api_next"),
     path("rate/<slug:slug>/heartbeat/", rating.Heartbeat.as_view(), name="api_heartbeat"),
     path("rate/<slug:slug>/release/", rating.Release.as_view(), name="api_release"),

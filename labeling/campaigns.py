@@ -1,7 +1,10 @@
 """Create campaigns, change them, and say who sees them."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import slug_re
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
@@ -15,6 +18,8 @@ from labeling.models import Campaign, Criterion, Guideline, Membership
 from models_app import registry, sampling
 from models_app.models import ModelVersion
 
+REASON_LENGTH = 40
+SKILL_LENGTH = 50
 SHARES = ("edit_share", "rank_share", "chat_share")
 
 
@@ -93,6 +98,26 @@ def fit_edits(edit_share: float, rank_share: float, chat_share: float) -> float:
         raise CampaignError("edit_share", message)
     # 1 - 0.3 - 0.4 is a hair less than 0.3 in binary, and the database counts hairs
     return min(edit_share, room)
+
+
+def check_reasons(reasons: Iterable[str]) -> list[str]:
+    """Return the reasons that raters may tick, each once; ValidationError names one that is too long."""
+    kept = list(dict.fromkeys(" ".join(reason.split()) for reason in reasons if reason.strip()))
+    long = next((reason for reason in kept if len(reason) > REASON_LENGTH), None)
+    if long:
+        values = {"reason": long, "limit": REASON_LENGTH}
+        raise ValidationError(_("“%(reason)s” is longer than %(limit)s characters.") % values)
+    return kept
+
+
+def check_skills(names: Iterable[str]) -> list[str]:
+    """Return the names of skills as they are kept, each once; ValidationError names one that can't be."""
+    kept = list(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
+    for name in kept:
+        if not slug_re.fullmatch(name) or len(name) > SKILL_LENGTH:
+            message = _("“%(name)s” can't be a skill's name: use letters, digits, hyphens and underscores.")
+            raise ValidationError(message % {"name": name})
+    return kept
 
 
 def skills_of(campaign: Campaign) -> list[str]:

@@ -7,8 +7,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from labeling import campaigns
+from labeling.campaigns import CampaignError
 from labeling.import_formats import FORMATS
 from labeling.models import Campaign, Criterion
+from labeling.models.campaign import default_reasons
 from models_app import sampling
 from models_app.models import ModelVersion
 
@@ -45,11 +48,28 @@ class SettingsForm(CampaignModelForm):
         help_text=_("Overrides of the defaults as JSON: {“reward”: {…}, “policy”: {…}}; empty for none."),
     )
 
+    reasons = forms.CharField(
+        required=False,
+        initial="\n".join(default_reasons()),
+        widget=forms.Textarea(attrs={"rows": 5}),
+        label=_("Reasons"),
+        help_text=_(
+            "One per line: what raters may tick about each answer after the verdict; empty for none."
+        ),
+    )
+    skills = forms.CharField(
+        required=False,
+        label=_("Skills"),
+        help_text=_("What a rater must have, all of it, separated by commas, such as: french, medicine."),
+    )
+
     class Meta:
         model = Campaign
         fields = [
             "name", "description", "scale", "allow_ties", "overlap", "lease_minutes", "tasks_per_round",
-            "edit_share", "retrain_after", "max_rounds", "stages", "hyper",
+            "edit_share", "rank_share", "rank_size", "chat_share", "chat_turns", "reasons", "display_rate",
+            "undo_minutes", "skills", "pass_mark", "test_attempts", "show_figures", "retrain_after",
+            "max_rounds", "stages", "hyper",
         ]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         labels = {
@@ -57,8 +77,33 @@ class SettingsForm(CampaignModelForm):
             "lease_minutes": _("Minutes per task"),
             "tasks_per_round": _("Tasks per round"),
             "edit_share": _("Share of edits"),
+            "rank_share": _("Share of rankings"),
+            "rank_size": _("Answers in a ranking"),
+            "chat_share": _("Share of live conversations"),
+            "chat_turns": _("Turns of a conversation"),
+            "display_rate": _("Words a second"),
+            "undo_minutes": _("Minutes for taking back"),
+            "pass_mark": _("Pass mark of the test"),
+            "test_attempts": _("Attempts at the test"),
+            "show_figures": _("Raters see how often they agree with others here"),
             "retrain_after": _("Retrain after"),
             "max_rounds": _("Rounds"),
+        }
+        help_texts = {
+            "overlap": _("How many different raters judge each task."),
+            "lease_minutes": _("How long a claimed task waits for its rater."),
+            "tasks_per_round": _("How many tasks the next round asks."),
+            "edit_share": _("Of a round's tasks, 0 to 1: a rewrite instead of a verdict."),
+            "rank_share": _("Of a round's tasks, 0 to 1: several answers to put in order."),
+            "rank_size": _("From 3 to 9."),
+            "chat_share": _("Of a round's tasks, 0 to 1: a talk with two policies at once."),
+            "chat_turns": _("After so many it is over; raters may end it earlier."),
+            "display_rate": _("How fast answers appear; 0 shows them at once."),
+            "undo_minutes": _("How long raters can take back what they sent, while its round is open."),
+            "pass_mark": _("From 0 to 1: the share that must be right; empty for no test."),
+            "test_attempts": _("How often the test may be tried."),
+            "retrain_after": _("New labels in a round after which it closes and the models are retrained."),
+            "max_rounds": _("The loop stops after this many; empty for no end."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -66,6 +111,24 @@ class SettingsForm(CampaignModelForm):
         if self.instance.sampling is not None:
             for name in ["temperature", "top_p", "max_new_tokens"]:
                 self.fields[name].initial = getattr(self.instance.sampling, name)
+        if self.instance.pk:
+            self.initial["reasons"] = "\n".join(self.instance.reasons)
+            self.initial["skills"] = ", ".join(campaigns.skills_of(self.instance))
+
+    def clean_reasons(self) -> list[str]:
+        return campaigns.check_reasons(self.cleaned_data["reasons"].splitlines())
+
+    def clean_skills(self) -> list[str]:
+        return campaigns.check_skills(self.cleaned_data["skills"].split(","))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        shares = {name: data.get(name) or 0 for name in campaigns.SHARES}
+        try:
+            data["edit_share"] = campaigns.fit_edits(**shares)
+        except CampaignError as error:
+            self.add_error(error.field, str(error))
+        return data
 
     def clean_hyper(self) -> dict[str, Any]:
         hyper = self.cleaned_data["hyper"] or {}
@@ -203,21 +266,15 @@ class AddRatersForm(forms.Form):
         field.queryset = choices
 
 
-class ImportForm(forms.Form):
-    """An upload or a paste of prompts, answers and past judgments."""
+class UploadForm(forms.Form):
+    """A file, or its text pasted."""
 
-    file = forms.FileField(required=False, label=_("File"), help_text=_("JSONL or CSV; gzip is fine."))
+    file = forms.FileField(required=False, label=_("File"))
     text = forms.CharField(
         required=False,
         strip=False,
         label=_("… or paste it"),
         widget=forms.Textarea(attrs={"rows": 6, "class": "code", "spellcheck": "false"}),
-    )
-    format = forms.ChoiceField(
-        required=False, choices=[("", _("Guess it")), *FORMATS.items()], label=_("Format")
-    )
-    dry_run = forms.BooleanField(
-        required=False, initial=True, label=_("Only check and count; keep nothing yet")
     )
 
     def clean(self) -> dict[str, Any]:
@@ -225,3 +282,15 @@ class ImportForm(forms.Form):
         if bool(data.get("file")) == bool((data.get("text") or "").strip()):
             self.add_error("file", _("Choose a file or paste a text (one of the two)."))
         return data
+
+
+class ImportForm(UploadForm):
+    """An upload or a paste of prompts, answers and past judgments."""
+
+    file = forms.FileField(required=False, label=_("File"), help_text=_("JSONL or CSV; gzip is fine."))
+    format = forms.ChoiceField(
+        required=False, choices=[("", _("Guess it")), *FORMATS.items()], label=_("Format")
+    )
+    dry_run = forms.BooleanField(
+        required=False, initial=True, label=_("Only check and count; keep nothing yet")
+    )

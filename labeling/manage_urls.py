@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import imports, manage, review
+from labeling.views import examples, imports, manage, review
 
 urlpatterns = [
     path("", manage.campaigns, name="campaigns"),
@@ -15,6 +15,11 @@ urlpatterns = [
     path("<slug:slug>/guideline/", manage.guideline, name="guideline"),
     path("<slug:slug>/raters/", manage.raters, name="campaign_raters"),
     path("<slug:slug>/raters/<int:pk>/remove/", manage.remove_rater, name="remove_rater"),
+    path("<slug:slug>/raters/<int:pk>/qualify/", examples.qualify, name="qualify_rater"),
+    path("<slug:slug>/examples/", examples.list_, name="examples"),
+    path("<slug:slug>/examples/import/", examples.import_, name="import_examples"),
+    path("<slug:slug>/examples/<int:pk>/", examples.change, name="example"),
+    path("<slug:slug>/examples/<int:pk>/retire/", examples.retire, name="retire_example"),
     path("<slug:slug>/figures/", manage.figures, name="figures"),
     path("<slug:slug>/review/", review.review, name="review"),
     path("<slug:slug>/import/", imports.import_, name="import"),

@@ -21,10 +21,6 @@ class Standing:
     scores: list[float]
     tried: int  # tries begun
 
-    @property
-    def waived(self) -> bool:
-        return self.qualified_at is not None and not self.scores
-
 
 def standings(campaign: Campaign, raters: Iterable[User]) -> dict[int, Standing]:
     """Return by member how the test went: three queries, however many members."""

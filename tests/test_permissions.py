@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts import people, tokens
 from accounts.models import ApiToken, Role
 from labeling import assignment, judgments
-from tests.cast import make_campaign, make_open_round, make_policy, make_user
+from tests.cast import make_campaign, make_example, make_open_round, make_policy, make_user
 from training import snapshots
 from training.models import Run
 
@@ -75,15 +75,17 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "rate-undo": {"POST": (LOGIN, 302, 404, 403, 404)},
     "rate-draft": {"POST": RATE},
     "rate-heartbeat": {"POST": RATE},
-    "onboarding": {"GET": ONWARD},  # this campaign has neither practice nor a test
+    "onboarding": {"GET": RATE},
     "onboarding-guideline": {"POST": ONWARD},
-    "onboarding-practice": {"GET": ONWARD, "POST": ONWARD},
-    "onboarding-test": {"GET": ONWARD, "POST": ONWARD},
+    "onboarding-practice": {"GET": RATE, "POST": ONWARD},
+    "onboarding-test": {"GET": ONWARD, "POST": ONWARD},  # this campaign has no test
     "api_rate": {"GET": (401, 200, 200, 403, 200)},
     "api_history": {"GET": (401, 200, 200, 403, 200)},
     "api_history_undo": {"POST": (401, 200, 400, 403, 400)},
     "api_own_feedback": {"GET": (401, 200, 200, 403, 200), "POST": (401, 204, 204, 403, 204)},
     "api_next": {"POST": API_RATE},
+    "api_way_in": {"GET": API_RATE, "POST": API_SUBMIT},
+    "api_read_guideline": {"POST": API_RATED},
     "api_heartbeat": {"POST": API_RATED},
     "api_release": {"POST": API_RATED},
     "api_skip": {"POST": API_RATED},
@@ -106,6 +108,15 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "guideline": {"GET": LOOK, "POST": CHANGE},
     "campaign_raters": {"GET": LOOK, "POST": CHANGE},
     "remove_rater": {"POST": CHANGE},
+    "qualify_rater": {"POST": CHANGE},
+    "examples": {"GET": MANAGE, "POST": CHANGE},
+    "import_examples": {"GET": CHANGE, "POST": CHANGE},
+    "example": {"GET": MANAGE, "POST": CHANGE},
+    "retire_example": {"POST": CHANGE},
+    "api_qualification": {"GET": API_LOOK, "POST": API_MANAGE},
+    "api_examples": {"GET": API_MANAGE, "POST": API_CREATE},
+    "api_import_examples": {"POST": API_CREATE},
+    "api_example": {"PUT": API_MANAGE, "DELETE": (401, 403, 403, 403, 204)},
     "figures": {"GET": LOOK},
     "review": {"GET": MANAGE, "POST": CHANGE},
     "import": {"GET": MANAGE, "POST": MANAGE},
@@ -182,6 +193,9 @@ def world():
     tokens.issue(manager, "nightly")
     token = ApiToken.objects.get()
     uid, _ = people.invitation(outsider)
+    example = make_example(campaign, "practice")
+    worked = {"use": "test", "verdict": 1, "messages": [{"role": "user", "content": "How?"}]}
+    line = {"text": '{"prompt": "How?", "answer_a": "", "answer_b": "So.", "verdict": 1, "use": "test"}'}
     in_campaign = {"slug": campaign.slug}
     in_round = {**in_campaign, "number": round_.number}
     pks = {"snapshot": snapshot.pk, "run": run.pk, "model": policy.pk}
@@ -191,6 +205,11 @@ def world():
         "api_token": {"pk": token.pk},
         "set_active": {"pk": outsider.pk},
         "remove_rater": {**in_campaign, "pk": member.pk},
+        "qualify_rater": {**in_campaign, "pk": member.pk},
+        "example": {**in_campaign, "pk": example.pk},
+        "retire_example": {**in_campaign, "pk": example.pk},
+        "api_example": {**in_campaign, "pk": example.pk},
+        "api_qualification": {**in_campaign, "username": member.username},
         "api_rater": {**in_campaign, "username": member.username},
         "remove_criterion": {**in_campaign, "key": "kind"},
         "api_criterion": {**in_campaign, "key": "kind"},
@@ -212,7 +231,8 @@ def world():
     settings = {
         "name": "Another", "scale": 7, "overlap": 1, "lease_minutes": 15, "tasks_per_round": 10,
         "edit_share": 0, "retrain_after": 10, "temperature": 1, "top_p": 1, "max_new_tokens": 9,
-        "base": "none",
+        "base": "none", "rank_share": 0, "rank_size": 4, "chat_share": 0, "chat_turns": 4,
+        "display_rate": 0, "undo_minutes": 60, "test_attempts": 2,
     }  # fmt: skip
     criterion = {"key": "kind", "name": "Kindness", "points": 5}
     invitation = {"username": "nina", "role": "rater"}
@@ -240,6 +260,16 @@ def world():
         "api_judge": {**lease, "verdict": 1},
         "api_rank": {**lease, "ranking": [[1], [0]]},
         "api_edit": {**lease, "text": "better"},
+        "qualify_rater": {"how": "waive"},
+        "api_qualification": {"how": "waive"},
+        "examples": {**worked, "messages": "How?", "answer_a": "So.", "answer_b": "Thus."},
+        "example": {**worked, "messages": "How?", "answer_a": "So.", "answer_b": "Thus."},
+        "import_examples": line,
+        "api_examples": {**worked, "answers": ["So.", "Thus."]},
+        "api_example": {**worked, "answers": ["So.", "Thus."]},
+        "api_import_examples": line,
+        "onboarding-practice": {"example": example.pk, "verdict": 1},
+        "api_way_in": {"example": example.pk, "attempt": 0, "verdict": 1},
         "new_campaign": settings,
         "campaign_settings": settings,
         "guideline": {"text": "Be kind."},

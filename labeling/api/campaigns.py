@@ -42,22 +42,36 @@ class SamplingSerializer(serializers.ModelSerializer[SamplingConfig]):
         }
 
 
+class SkillsField(serializers.ListField):
+    """The names of skills, all of which a rater must have."""
+
+    def to_representation(self, data: Any) -> list[str]:
+        return sorted(skill.name for skill in data.all())
+
+
 class CampaignSerializer(serializers.ModelSerializer[Campaign]):
     """A campaign's settings."""
 
     sampling = SamplingSerializer(required=False)
+    skills = SkillsField(child=serializers.SlugField(max_length=50), required=False)
 
     class Meta:
         model = Campaign
         fields = [
             "slug", "name", "description", "status", "scale", "allow_ties", "overlap", "lease_minutes",
-            "tasks_per_round", "edit_share", "retrain_after", "max_rounds", "sampling", "stages", "hyper",
-            "model_family", "loop_paused", "created_at",
+            "tasks_per_round", "edit_share", "rank_share", "rank_size", "chat_share", "chat_turns",
+            "reasons", "display_rate", "undo_minutes", "skills", "pass_mark", "test_attempts",
+            "show_figures", "retrain_after", "max_rounds", "sampling", "stages", "hyper", "model_family",
+            "loop_paused", "created_at",
         ]  # fmt: skip
         read_only_fields = ["model_family", "loop_paused", "created_at"]
         extra_kwargs = {"slug": {"required": False}}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "skills" in attrs:
+            attrs["skills"] = campaigns.check_skills(attrs["skills"])
+        if "reasons" in attrs:
+            attrs["reasons"] = campaigns.check_reasons(attrs["reasons"])
         if "sampling" in attrs:
             given = attrs["sampling"]
             now = self.instance.sampling if self.instance is not None else None
@@ -94,7 +108,7 @@ class Campaigns(generics.ListAPIView[Campaign]):
 
     def get_queryset(self) -> QuerySet[Campaign]:
         visible = campaigns.visible_to(signed_in_user(self.request))
-        return visible.select_related("sampling").order_by("-pk")
+        return visible.select_related("sampling").prefetch_related("skills").order_by("-pk")
 
     @extend_schema(request=NewCampaignSerializer, responses={201: CampaignSerializer})
     def post(self, request: Request) -> Response:
@@ -222,8 +236,8 @@ class RaterSerializer(serializers.ModelSerializer[Membership]):
 
     class Meta:
         model = Membership
-        fields = ["username", "pseudonym", "created_at"]
-        read_only_fields = ["created_at"]
+        fields = ["username", "pseudonym", "qualified_at", "created_at"]
+        read_only_fields = ["qualified_at", "created_at"]
 
 
 class Raters(InCampaign, generics.ListAPIView[Membership]):

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import Role, User
 from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
-from labeling import quality, rounds
+from labeling import qualification, quality, rounds
 from labeling.campaigns import CampaignError
 from labeling.forms import AddRatersForm, CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
 from labeling.models import Campaign, Edit, Judgment, Membership, Prompt, Round
@@ -172,9 +172,11 @@ def raters(request: HttpRequest, slug: str) -> HttpResponse:
             campaigns_.add_rater(campaign, user, signed_in_user(request))
         return redirect("campaign_raters", slug)
     page = Paginator(working_in(campaign), 100).get_page(request.GET.get("page"))
+    standings = qualification.standings(campaign, list(page))
     context = {
         "campaign": campaign,
         "page": page,
+        "people": [(person, standings.get(person.pk)) for person in page],
         "form": form,
         "could": could,
         "section": "campaigns",

@@ -22,6 +22,9 @@ SETTINGS = {
     "name": "Kitchen talk", "scale": 4, "allow_ties": "on", "overlap": 2, "lease_minutes": 10,
     "tasks_per_round": 50, "edit_share": 0.1, "retrain_after": 40, "max_rounds": 3, "temperature": 0.9,
     "stages": ["sft", "best_of_n"], "top_p": 0.95, "max_new_tokens": 64, "base": "none",
+    "rank_share": 0.2, "rank_size": 5, "chat_share": 0.1, "chat_turns": 3, "reasons": "Right\r\nKind",
+    "display_rate": 20, "undo_minutes": 30, "skills": "french, medicine", "pass_mark": 0.8,
+    "test_attempts": 3, "show_figures": "on",
 }  # fmt: skip
 
 
@@ -43,6 +46,11 @@ def test_a_new_campaign_has_its_settings_guideline_and_policy(client, manager):
     assert done["Location"] == reverse("import", args=["kitchen-talk"])
     campaign = Campaign.objects.get()
     assert (campaign.scale, campaign.overlap, campaign.stages) == (4, 2, ["sft", "best_of_n"])
+    assert (campaign.edit_share, campaign.rank_share, campaign.rank_size) == (0.1, 0.2, 5)
+    assert (campaign.chat_share, campaign.chat_turns, campaign.display_rate) == (0.1, 3, 20)
+    assert (campaign.reasons, campaign.undo_minutes) == (["Right", "Kind"], 30)
+    assert (campaign.pass_mark, campaign.test_attempts, campaign.show_figures) == (0.8, 3, True)
+    assert campaigns.skills_of(campaign) == ["french", "medicine"]
     assert str(campaign.sampling) == "T=0.9 top-p=0.95 ≤64 tokens, seed 0"
     assert campaign.guidelines.get().text == "Be *kind*."
     assert registry.champion("kitchen-talk", "policy").location == DEMO_POLICY
@@ -56,7 +64,13 @@ def test_a_new_campaign_has_its_settings_guideline_and_policy(client, manager):
         ({"name": "…"}, None, "at least one letter or digit"),
         ({"overlap": 0}, "overlap", "greater than or equal to 1"),
         ({"scale": 5}, "scale", "Select a valid choice"),
-        ({"edit_share": 2}, "edit_share", "less than or equal to 1"),
+        ({"edit_share": -1}, "edit_share", "greater than or equal to 0"),
+        ({"edit_share": 2}, "edit_share", "must not add up to more than 1"),
+        ({"rank_share": 0.9}, "edit_share", "must not add up to more than 1"),
+        ({"rank_size": 2}, "rank_size", "greater than or equal to 3"),
+        ({"pass_mark": 80}, "pass_mark", "less than or equal to 1"),
+        ({"reasons": "x" * 41}, "reasons", "longer than 40 characters"),
+        ({"skills": "plain french"}, "skills", "a skill"),
         ({"hyper": '{"polcy": {}}'}, "hyper", "object with “reward” and “policy”"),
         ({"base": "existing"}, "existing", "Choose one of the registered models"),
         ({"base": "transformers"}, "location", "Say where the model is"),
@@ -83,6 +97,7 @@ def test_changed_settings_are_audited_with_what_they_were(client, manager):
     client.post(reverse("campaign_settings", args=[campaign.slug]), {**SETTINGS, "overlap": 3})
     campaign.refresh_from_db()
     assert campaign.overlap == 3
+    assert campaigns.skills_of(campaign) == ["french", "medicine"]
     event = AuditEvent.objects.get(action="change campaign")
     assert (event.detail["before"]["overlap"], event.detail["after"]["overlap"]) == ("1", "3")
 
