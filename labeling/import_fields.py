@@ -58,7 +58,8 @@ class Rewrite:
 class ImportRecord:
     """Hold one line: a conversation, its answers as (text, model), and what people said about them.
 
-    `ranks` asks raters to put the answers in order.
+    `ranks` asks raters to put the answers in order. Where answers are whole conversations, `turns` has the
+    messages of each, and its text is the last; empty for a plain answer, and where all are plain.
     """
 
     line: int
@@ -68,9 +69,15 @@ class ImportRecord:
     annotations: list[Annotation] = field(default_factory=list)
     edit: Rewrite | None = None
     ranks: bool = False
+    turns: list[list[Message]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     language: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
+
+    def answers(self) -> list[tuple[str, str | None, list[Message]]]:
+        """Return each answer's text, model and turns."""
+        turns = self.turns or [[] for _answer in self.responses]
+        return [(text, model, said) for (text, model), said in zip(self.responses, turns, strict=True)]
 
 
 def make_record(
@@ -80,6 +87,7 @@ def make_record(
     annotations: list[Annotation] | None = None,
     edit: Rewrite | None = None,
     ranks: bool = False,
+    turns: list[list[Message]] | None = None,
 ) -> ImportRecord:
     """Make a record of a line whose answers and judgments are read; checks what is left."""
     key = next((name for name in ("prompt", "messages") if name in row), None)
@@ -112,6 +120,7 @@ def make_record(
         annotations=annotations or [],
         edit=edit,
         ranks=ranks,
+        turns=turns if turns and any(turns) else [],
         tags=_tags(row, meta),
         language=language,
         meta=meta,
@@ -124,6 +133,23 @@ def read_response(item: Any, where: str) -> tuple[str, str | None]:
         return item, None
     expect(item, dict, where, "text, or an object with text and model")
     return read_text(item.get("text"), f"{where}.text"), read_name(item, "model", where)
+
+
+def read_talk(item: Any, where: str) -> tuple[tuple[str, str | None], list[Message]]:
+    """Read an answer, which may be a whole conversation: its text and model, and its turns."""
+    if not isinstance(item, dict) or "turns" not in item:
+        return read_response(item, where), []
+    turns = check_turns(read_messages(item["turns"], f"{where}.turns"), f"{where}.turns")
+    if "text" in item and item["text"] != turns[-1]["content"]:
+        raise FieldError(f"{where}.text", "is not the last answer of its turns; leave it out")
+    return (turns[-1]["content"], read_name(item, "model", where)), turns if len(turns) > 1 else []
+
+
+def check_turns(turns: list[Message], where: str) -> list[Message]:
+    """Return what follows a prompt if it begins and ends with an answer."""
+    if not turns or turns[0]["role"] != "assistant" or turns[-1]["role"] != "assistant":
+        raise FieldError(where, "must begin and end with an answer of the assistant")
+    return turns
 
 
 def read_annotation(item: Any, where: str, answers: int = 2) -> Annotation:

@@ -20,6 +20,7 @@ from labeling.import_fields import (
     Message,
     Rewrite,
     check_storable,
+    check_turns,
     expect,
     kind_of,
     make_record,
@@ -29,6 +30,7 @@ from labeling.import_fields import (
     read_name,
     read_ranking,
     read_response,
+    read_talk,
     read_text,
 )
 from labeling.import_source import LineError, SourceError, read_head, read_lines
@@ -37,10 +39,14 @@ FORMATS = {
     "touchstone": "Touchstone JSONL: prompts, answers, judgments, edits",
     "trl": "TRL preference JSONL: prompt, chosen, rejected",
     "hh-rlhf": "hh-rlhf JSONL: chosen and rejected transcripts",
+    "arena": "Arena conversations: conversation_a, conversation_b, winner",
     "csv": "CSV with a header: prompt, response_a, response_b, …",
     "prompts": "JSONL of prompts alone",
 }
 csv.field_size_limit(2**24)
+_WINNERS = {
+    "model_a": (-CLEARLY, False), "model_b": (CLEARLY, False), "tie": (0, False), "tie (bothbad)": (0, True),
+}  # fmt: skip
 _CSV_KNOWN = {
     "id", "prompt", "system", "response", "response_a", "response_b", "model", "model_a", "model_b",
     "choice", "verdict", "annotator", "comment", "tags", "language",
@@ -53,6 +59,8 @@ def guess_format(source: BinaryIO) -> str:
     if not head.startswith("{"):
         return "csv"
     keys = set(re.findall(r'"([a-z_]+)"\s*:', head.partition("\n")[0]))
+    if "conversation_a" in keys:
+        return "arena"
     if "chosen" in keys or "rejected" in keys:
         return "hh-rlhf" if "prompt" not in keys and re.search(r'"\s*(\\n)+Human:', head) else "trl"
     return "touchstone" if keys & {"responses", "annotations", "ranking", "original", "edited"} else "prompts"
@@ -117,7 +125,8 @@ def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:
         return make_record(line, row, [original], edit=rewrite)
     listed = row.get("responses", [])
     expect(listed, list, "responses", "a list of answers")
-    responses = [read_response(item, f"responses[{k}]") for k, item in enumerate(listed)]
+    answers = [read_talk(item, f"responses[{k}]") for k, item in enumerate(listed)]
+    responses, turns = [answer for answer, _ in answers], [turns for _, turns in answers]
     annotated = row.get("annotations", [])
     expect(annotated, list, "annotations", "a list of judgments")
     if (annotated or "ranking" in row) and not 2 <= len(responses) <= MOST_RANKED:
@@ -131,7 +140,29 @@ def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:
     if (ranking := row.get("ranking")) is not None:
         order = read_ranking(ranking, "ranking", len(responses))
         annotations.append(Annotation(read_name(row, "annotator"), None, ranking=order))
-    return make_record(line, row, responses, annotations, ranks="ranking" in row)
+    return make_record(line, row, responses, annotations, ranks="ranking" in row, turns=turns)
+
+
+def parse_arena(line: int, row: dict[str, Any]) -> ImportRecord:
+    """Parse {"conversation_a", "conversation_b", "model_a", "model_b", "winner", "question_id", "judge"}."""
+    sides = {name: read_messages(row.get(f"conversation_{name}"), f"conversation_{name}") for name in "ab"}
+    first = next((k for k, message in enumerate(sides["a"]) if message["role"] == "assistant"), 0)
+    opening = sides["a"][:first]
+    if not opening or sides["b"][:first] != opening:
+        raise FieldError("conversation_b", "must open with the same question as conversation_a")
+    turns = [check_turns(talk[first:], f"conversation_{name}") for name, talk in sides.items()]
+    responses = [
+        (said[-1]["content"], read_name(row, f"model_{name}")) for name, said in zip("ab", turns, strict=True)
+    ]
+    if all(len(said) == 1 for said in turns):
+        turns = []
+    winner = row.get("winner")
+    if winner is not None and (not isinstance(winner, str) or winner not in _WINNERS):
+        raise FieldError("winner", f"must be one of {', '.join(_WINNERS)}, not {json.dumps(winner)}")
+    said = [] if winner is None else [Annotation(read_name(row, "judge"), *_WINNERS[winner])]
+    meta = {name: row[name] for name in ("language", "turn", "tstamp") if name in row}
+    shaped = {"id": row.get("question_id"), "prompt": opening, "meta": meta}
+    return make_record(line, shaped, responses, said, turns=turns)
 
 
 def parse_trl(line: int, row: dict[str, Any]) -> ImportRecord:
@@ -178,6 +209,7 @@ PARSERS: dict[str, Callable[[int, dict[str, Any]], ImportRecord]] = {
     "touchstone": parse_touchstone,
     "trl": parse_trl,
     "hh-rlhf": parse_hh,
+    "arena": parse_arena,
     "prompts": parse_prompt,
 }
 

@@ -213,8 +213,8 @@ class _Loading:
         for row in rows:
             copies: Counter[tuple[int | None, str]] = Counter()
             keys: list[Key] = []
-            for text, model in row.record.responses:
-                policy, digest = self._policy(model), text_hash(text)
+            for text, model, turns in row.record.answers():
+                policy, digest = self._policy(model), text_hash(text, turns)
                 key = (row.prompt, policy, digest, copies[policy, digest])
                 copies[policy, digest] += 1
                 keys.append(key)
@@ -222,6 +222,7 @@ class _Loading:
                     wanted[key] = Response(
                         prompt_id=row.prompt,
                         text=text,
+                        turns=turns,
                         text_hash=digest,
                         origin=Response.Origin.IMPORTED,
                         policy_id=policy,
@@ -249,8 +250,8 @@ class _Loading:
 
     def _kind(self, record: ImportRecord) -> str:
         """Tell what a record asks, or has asked, of raters; count what is odd about it."""
-        texts = [text for text, _ in record.responses]
-        self.report.empty_responses += sum(not text.strip() for text in texts)
+        texts = [text_hash(text, turns) for text, _model, turns in record.answers()]
+        self.report.empty_responses += sum(not text.strip() for text, _model in record.responses)
         if record.edit is not None:
             if record.edit.text is not None and not record.edit.text.strip():
                 self.report.empty_edits += 1  # teaches nothing; the prompt and the original stay
@@ -316,5 +317,6 @@ class _Loading:
 
 def _content_id(row: Row) -> str:
     """Name a record without an id by its prompt and answers."""
-    content = json.dumps([row.kind, content_hash(row.record.messages), row.record.responses])
+    said = [[text, model, turns] if turns else [text, model] for text, model, turns in row.record.answers()]
+    content = json.dumps([row.kind, content_hash(row.record.messages), said])
     return "sha256:" + hashlib.sha256(content.encode()).hexdigest()

@@ -115,13 +115,16 @@ ROWS = pa.schema(
 )
 PROMPTS = pa.schema([("prompt_id", pa.string()), ("prompt", _MESSAGES), ("split", pa.string())])
 
-# The engine's files (training/engine/data.py): prompts are JSON text there.
+# The engine's files (training/engine/data.py): prompts are JSON text there, and so are the turns of an answer
+# that is a whole conversation; "" for a plain answer.
 ENGINE_PAIRS = pa.schema(
     [
         ("prompt_id", pa.string()),
         ("prompt", pa.string()),
         ("chosen", pa.string()),
         ("rejected", pa.string()),
+        ("chosen_turns", pa.string()),
+        ("rejected_turns", pa.string()),
         ("probability", pa.float64()),
         ("weight", pa.float64()),
         ("rater", pa.string()),
@@ -190,10 +193,9 @@ def engine_pairs(row: Row) -> Iterator[Row]:
         for first, second, preference in preferences(row, judgment):
             chosen, rejected = (second, first) if preference > 0 else (first, second)
             votes = {"rater": judgment["rater"], "probability": SURE[abs(preference)], "weight": weight}
-            texts = {"chosen": chosen["text"], "rejected": rejected["text"]}
-            yield {**_prompt(row), **base, **votes, **texts}
+            yield {**_prompt(row), **base, **votes, **_side("chosen", chosen), **_side("rejected", rejected)}
     for edit, original in _changed(row):
-        texts = {"chosen": edit["edited"]["text"], "rejected": original}
+        texts = {**_side("chosen", edit["edited"]), "rejected": original, "rejected_turns": ""}
         yield {**_prompt(row), **base, "rater": edit["rater"], "probability": 1.0, **texts}
 
 
@@ -251,6 +253,11 @@ FORMATS = {
 def _prompt(row: Row) -> Row:
     messages = json.dumps(row["prompt"], ensure_ascii=False)
     return {"prompt_id": row["prompt_id"], "prompt": messages, "split": row["split"]}
+
+
+def _side(name: str, response: Row) -> Row:
+    turns = json.dumps(response["turns"], ensure_ascii=False) if response.get("turns") else ""
+    return {name: response["text"], f"{name}_turns": turns}
 
 
 def _changed(row: Row) -> Iterator[tuple[Row, str]]:

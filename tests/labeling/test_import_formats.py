@@ -327,3 +327,71 @@ def test_reading_is_the_same_through_gzip():
     plain = _source(PAIR, PAIR).getvalue()
     packed = io.BytesIO(gzip.compress(plain))
     assert list(read_records(packed, "touchstone")) == list(read_records(io.BytesIO(plain), "touchstone"))
+
+
+TALK = [
+    {"role": "assistant", "content": "Rayleigh."},
+    {"role": "user", "content": "Who?"},
+    {"role": "assistant", "content": "A lord."},
+]
+OTHER = [*TALK[:2], {"role": "assistant", "content": "No idea."}]
+
+
+def test_answers_may_be_whole_conversations():
+    record = _only(
+        "touchstone", {"prompt": USER, "responses": [{"turns": TALK, "model": "a"}, {"turns": OTHER}]}
+    )
+    assert record.responses == [("A lord.", "a"), ("No idea.", None)]
+    assert record.turns == [TALK, OTHER]
+    plain = _only("touchstone", {"prompt": USER, "responses": [{"turns": TALK[:1]}, "Dust."]})
+    assert (plain.responses, plain.turns) == ([("Rayleigh.", None), ("Dust.", None)], [])
+
+
+@pytest.mark.parametrize(
+    ("winner", "said"),
+    [
+        ("model_a", [Annotation("judge_7", -2)]),
+        ("model_b", [Annotation("judge_7", 2)]),
+        ("tie", [Annotation("judge_7", 0)]),
+        ("tie (bothbad)", [Annotation("judge_7", 0, both_bad=True)]),
+        (None, []),
+    ],
+)
+def test_arena_battles(winner, said):
+    row = {
+        "question_id": "q1", "model_a": "a", "model_b": "b", "winner": winner, "judge": "judge_7",
+        "conversation_a": [*USER, *TALK], "conversation_b": [*USER, *OTHER], "turn": 2, "language": "English",
+    }  # fmt: skip
+    assert guess_format(_source(row)) == "arena"
+    record = _only("arena", row)
+    assert (record.external_id, record.messages, record.annotations) == ("q1", USER, said)
+    assert record.responses == [("A lord.", "a"), ("No idea.", "b")]
+    assert (record.turns, record.meta) == ([TALK, OTHER], {"turn": 2, "language": "English"})
+    single = {**row, "conversation_a": [*USER, TALK[0]], "conversation_b": [*USER, TALK[2]]}
+    assert _only("arena", single).turns == []
+
+
+@pytest.mark.parametrize(
+    ("format", "change", "field", "says"),
+    [
+        ("arena", {"conversation_b": [*TALK[1:2], *TALK]}, "conversation_b", "same question"),
+        ("arena", {"conversation_a": TALK}, "conversation_b", "same question"),
+        ("arena", {"conversation_a": [*USER, *TALK[:2]]}, "conversation_a", "end with an answer"),
+        ("arena", {"conversation_a": "Hello"}, "conversation_a", "list of messages"),
+        ("arena", {"winner": "nobody"}, "winner", "one of"),
+        ("arena", {"winner": 3}, "winner", "one of"),
+        ("touchstone", {"responses": [{"turns": []}]}, "responses[0].turns", "end with an answer"),
+        ("touchstone", {"responses": [{"turns": TALK[1:]}]}, "responses[0].turns", "begin and end"),
+        ("touchstone", {"responses": [{"turns": TALK, "text": "x"}]}, "responses[0].text", "leave it out"),
+    ],
+)  # fmt: skip
+def test_conversations_that_are_none(format, change, field, says):
+    row = {
+        "prompt": USER,
+        "conversation_a": [*USER, *TALK],
+        "conversation_b": [*USER, *OTHER],
+        "winner": "tie",
+    }
+    line, named, message = _error(format, row | change)
+    assert (line, named) == (1, field)
+    assert says in message

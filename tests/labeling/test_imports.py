@@ -171,6 +171,30 @@ def test_judgments_of_one_pair_may_stand_on_many_lines(monkeypatch):
     assert (Task.objects.get().overlap, Task.objects.get().counted) == (3, 3)
 
 
+def test_conversations_become_answers_with_turns_once():
+    campaign, turns = make_campaign(), []
+    for last in ("A lord.", "No idea."):
+        turns.append(
+            [
+                {"role": role, "content": text}
+                for role, text in (("assistant", "Rayleigh."), ("user", "Who?"), ("assistant", last))
+            ]
+        )
+    opening = [{"role": "user", "content": "Why is the sky blue?"}]
+    battle = {"conversation_a": opening + turns[0], "conversation_b": opening + turns[1], "winner": "model_a"}
+    same_end = {"prompt": opening, "responses": [{"turns": turns[0]}, "A lord."]}
+    assert _load(campaign, battle, format="arena").tasks_added == 1
+    assert _load(campaign, same_end).identical_pairs == 0
+    sizes = _sizes()
+    again = _load(campaign, battle, format="arena")
+    assert (again.tasks_added, again.responses_added, again.judgments_added) == (0, 0, 0)
+    assert _sizes() | {"Import": 0, "AuditEvent": 0} == sizes | {"Import": 0, "AuditEvent": 0}
+    first, second = Task.objects.get(status="done").task_responses.order_by("position")
+    assert (first.response.text, first.response.turns) == ("A lord.", turns[0])
+    assert second.response.turns == turns[1]
+    assert Judgment.objects.get().verdict == -2
+
+
 def test_edits_arrive_with_their_texts():
     base = {"prompt": "Greet.", "original": {"text": "helo there", "model": "m"}, "meta": {"source": "x"}}
     report = _load(

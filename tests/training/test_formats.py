@@ -66,6 +66,8 @@ def test_a_verdict_becomes_a_pair_whatever_the_order_shown(verdict, order, chose
         "weight": 1.0,
         "round": 3,
         "rater": "ann",
+        "chosen_turns": "",
+        "rejected_turns": "",
         "probability": probability,
         "chosen": chosen,
         "rejected": ({"Ten minutes.", "Ugh."} - {chosen}).pop(),
@@ -154,3 +156,21 @@ def test_trl_takes_each_pair_of_several_rankings_by_their_majority():
         ("two", "three"),
         ("two", "four"),
     }
+
+
+def test_whole_conversations_keep_their_turns():
+    talks = [
+        [{"role": "assistant", "content": "Five."}, {"role": "user", "content": "Hard?"}, answer]
+        for answer in ({"role": "assistant", "content": "Ten."}, {"role": "assistant", "content": "Ugh."})
+    ]
+    row = comparison(judged("ann", -3), texts=("Ten.", "Ugh."), label=-1)
+    for response, turns in zip(row["responses"], talks, strict=True):
+        response["turns"] = turns
+    (pair,) = formats.engine_pairs(row)
+    assert (pair["chosen"], json.loads(pair["chosen_turns"])) == ("Ten.", talks[0])
+    assert (pair["rejected"], json.loads(pair["rejected_turns"])) == ("Ugh.", talks[1])
+    (kept,) = formats.trl_preference(row)
+    assert (kept["prompt"], kept["chosen"], kept["rejected"]) == (PROMPT, *talks)
+    row["responses"][1]["text"] = "Ten."  # the same last word after another talk is another answer
+    row["responses"][1]["turns"] = [{"role": "assistant", "content": "Six."}, *talks[0][1:]]
+    assert len(list(formats.engine_pairs(row))) == 1

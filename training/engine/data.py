@@ -23,6 +23,8 @@ SPLITS = ("train", "validation", "test")
 BUCKET = 32  # batches that are sorted by length together
 
 _NUMBERS = {"probability", "weight"}
+# what a run directory written before there were conversations lacks
+_SINCE = {"pairs.parquet": ["chosen_turns", "rejected_turns"]}
 _VOTE = ("chosen", "rejected", "probability", "rater", "round")
 _COLUMNS = {
     "pairs.parquet": ["prompt_id", "prompt", *_VOTE, "weight", "split"],
@@ -33,7 +35,10 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Pair:
-    """Hold one vote: `probability` that `chosen` is the preferred answer (0.5 a tie)."""
+    """Hold one vote: `probability` that `chosen` is the preferred answer (0.5 a tie).
+
+    Each answer has before it what it replies to: the prompt alone, or a conversation that goes on from it.
+    """
 
     prompt_id: str
     messages: Conversation
@@ -44,6 +49,8 @@ class Pair:
     rater: str
     round: int
     split: str
+    before_chosen: Conversation
+    before_rejected: Conversation
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,20 @@ def read_pairs(run_dir: Path) -> list[Pair]:
     for number, row in enumerate(rows):
         if not 0 <= row["probability"] <= 1:
             raise EngineError(f"pairs.parquet row {number}: probability {row['probability']} is outside 0…1.")
+        for side in ("chosen", "rejected"):
+            row[f"before_{side}"] = row["messages"] + _turns_before(number, row, side)
     return [Pair(**row) for row in rows]
+
+
+def _turns_before(number: int, row: dict[str, Any], side: str) -> Conversation:
+    """Return what was said between the prompt and an answer: nothing, or the turns of a conversation."""
+    text = row.pop(f"{side}_turns", "")
+    if not text:
+        return []
+    *before, last = _messages(f"pairs.parquet row {number}", text, f"{side}_turns")
+    if last != {"role": "assistant", "content": row[side]}:
+        raise EngineError(f"pairs.parquet row {number}: {side} is not the last answer of {side}_turns.")
+    return before
 
 
 def read_demonstrations(run_dir: Path) -> list[Demonstration]:
@@ -93,6 +113,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         for column in columns:
             if column not in names:
                 raise EngineError(f"{path.name} has no column {column!r}.")
+        columns = [*columns, *(column for column in _SINCE.get(path.name, []) if column in names)]
         rows: list[dict[str, Any]] = pq.read_table(path, columns=columns).to_pylist()
     except FileNotFoundError:
         raise EngineError(f"The run directory has no {path.name}.") from None
@@ -119,17 +140,17 @@ def _check_row(where: str, row: dict[str, Any]) -> None:
         raise EngineError(f"{where}: split must be one of {', '.join(SPLITS)}, not {row['split']!r}.")
 
 
-def _messages(where: str, text: str) -> Conversation:
+def _messages(where: str, text: str, column: str = "prompt") -> Conversation:
     try:
         messages = json.loads(text)
     except ValueError:
-        raise EngineError(f"{where}: prompt is not the JSON of a conversation.") from None
+        raise EngineError(f"{where}: {column} is not the JSON of a conversation.") from None
     good = isinstance(messages, list) and messages
     if not good or not all(
         isinstance(m, dict) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str)
         for m in messages
     ):
-        raise EngineError(f"{where}: prompt must be a list of messages with role and content.")
+        raise EngineError(f"{where}: {column} must be a list of messages with role and content.")
     return [{"role": m["role"], "content": m["content"]} for m in messages]
 
 

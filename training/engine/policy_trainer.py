@@ -117,8 +117,8 @@ class PolicyJob:
             raise EngineError(
                 "The snapshot has no training pairs that are not ties; the stage dpo needs some."
             )
-        chosen = [self.encoder.reply(row.messages, row.chosen) for row in rows]
-        rejected = [self.encoder.reply(row.messages, row.rejected) for row in rows]
+        chosen = [self.encoder.reply(row.before_chosen, row.chosen) for row in rows]
+        rejected = [self.encoder.reply(row.before_rejected, row.rejected) for row in rows]
         weights = np.array([row.weight for row in rows])
         loss = dpo_loss(
             self.model,

@@ -87,8 +87,8 @@ def preference_loss(model: Any, tokens: Sequence[TokenPair], pairs: Sequence[Pai
 
 def _encode(encoder: Encoder, pair: Pair) -> TokenPair:
     return (
-        encoder.conversation(pair.messages, pair.chosen),
-        encoder.conversation(pair.messages, pair.rejected),
+        encoder.conversation(pair.before_chosen, pair.chosen),
+        encoder.conversation(pair.before_rejected, pair.rejected),
     )
 
 
@@ -182,9 +182,9 @@ def _rewards(judge: TransformersRewardModel, pairs: Sequence[Pair]) -> Floats:
     """Score both sides of pairs; returns (pairs, 2)."""
     found = judge.score(
         [
-            [*pair.messages, {"role": "assistant", "content": text}]
+            [*before, {"role": "assistant", "content": text}]
             for pair in pairs
-            for text in (pair.chosen, pair.rejected)
+            for before, text in ((pair.before_chosen, pair.chosen), (pair.before_rejected, pair.rejected))
         ]
     )
     return np.array(found, dtype=np.float64).reshape(-1, 2)

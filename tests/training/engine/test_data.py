@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,21 @@ def test_pairs_are_read_whole(tmp_path: Path) -> None:
 def test_a_wrong_row_is_named(tmp_path: Path, change: dict[str, Any], named: str) -> None:
     with pytest.raises(EngineError, match=named):
         read_pairs(write(tmp_path, [{**World().pair(2), **change}]))
+
+
+def test_an_answer_may_be_a_whole_conversation(tmp_path: Path) -> None:
+    turns = [
+        {"role": "assistant", "content": "gladly"},
+        {"role": "user", "content": "soup"},
+        {"role": "assistant", "content": "the tea"},
+    ]
+    pair = {**World().pair(2), "chosen": "the tea", "chosen_turns": json.dumps(turns), "rejected_turns": ""}
+    (read,) = read_pairs(write(tmp_path, [pair]))
+    assert read.before_chosen == [*read.messages, *turns[:2]]
+    assert read.before_rejected == read.messages
+    for wrong in ("tea", json.dumps(turns[:2]), json.dumps([{"role": "assistant", "content": "tea"}])):
+        with pytest.raises(EngineError, match="chosen_turns"):
+            read_pairs(write(tmp_path, [{**pair, "chosen_turns": wrong}]))
 
 
 def test_a_missing_column_or_file_is_named(tmp_path: Path) -> None:

@@ -70,6 +70,30 @@ def test_the_saved_model_scores_as_it_was_tested(policy: Path, tmp_path: Path) -
     assert margin == pytest.approx(tested, abs=1e-5)
 
 
+def test_conversations_are_scored_with_all_their_turns(policy: Path, tmp_path: Path) -> None:
+    """What tells the sides apart stands before the last answer, which is the same on both."""
+    world, pairs = World(), []
+    for pair in world.pairs(320):
+        last = world.sentence()
+        sides = {side: [pair[side], "soup", last] for side in ("chosen", "rejected")}
+        pairs.append(
+            pair
+            | dict.fromkeys(sides, last)
+            | {
+                f"{side}_turns": json.dumps(
+                    [
+                        {"role": r, "content": t}
+                        for r, t in zip(("assistant", "user", "assistant"), talk, strict=True)
+                    ]
+                )
+                for side, talk in sides.items()
+            }
+        )
+    config = {"kind": "reward", "trunk": str(policy), "hyper": {"learning_rate": 1e-3}}
+    folder = prepare(tmp_path / "run", config, pairs=pairs)
+    assert train(folder)["test"]["accuracy"] > 0.8
+
+
 def test_an_encoder_without_chat_template_becomes_a_reward_model(encoder_trunk: Path, tmp_path: Path) -> None:
     config = {"kind": "reward", "trunk": str(encoder_trunk), "hyper": {"learning_rate": 1e-3}}
     folder = prepare(tmp_path / "run", config, pairs=World().pairs(400))
