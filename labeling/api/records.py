@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from accounts.roles import signed_in_user
 from labeling import rounds
 from labeling.api.campaigns import InCampaign
-from labeling.models import Edit, Judgment, Prompt, Round, Task, TaskResponse
+from labeling.models import Edit, Judgment, Likeness, Prompt, Round, Task, TaskResponse
 from labeling.tasks import generate_round
 from models_app.models import ModelVersion
 
@@ -201,19 +201,29 @@ class Judgments(InCampaign, generics.ListAPIView[Judgment]):
         return rows.select_related("rater", "guideline", "superseded_by").order_by("pk")
 
 
+class LikenessSerializer(serializers.ModelSerializer[Likeness]):
+    """The model's answer that an edit is close to; `share` is of the words that the rater added, 0…1."""
+
+    class Meta:
+        model = Likeness
+        fields = ["response", "share"]
+
+
 class EditSerializer(serializers.ModelSerializer[Edit]):
     """One rewrite; `edited` is null where the rater said that the original is already good."""
 
     rater = serializers.CharField(source="rater.pseudonym")
     original = serializers.CharField(source="original.text")
     edited = serializers.CharField(source="edited.text", default=None, allow_null=True)
+    close_to = LikenessSerializer(source="likeness", default=None, allow_null=True)
     guideline = serializers.IntegerField(source="guideline.number", default=None, allow_null=True)
 
     class Meta:
         model = Edit
         fields = [
-            "id", "task", "rater", "original", "edited", "instruction", "distance", "guideline", "active_ms",
-            "extra", "withdrawn", "supersedes", "imported", "created_at",
+            "id", "task", "rater", "original", "edited", "instruction", "distance", "flags", "signals",
+            "close_to", "guideline", "active_ms", "extra", "withdrawn", "supersedes", "imported",
+            "created_at",
         ]  # fmt: skip
 
 
@@ -226,4 +236,4 @@ class Edits(InCampaign, generics.ListAPIView[Edit]):
 
     def get_queryset(self) -> QuerySet[Edit]:
         rows = Edit.objects.filter(task__campaign=self.campaign)
-        return rows.select_related("rater", "original", "edited", "guideline").order_by("pk")
+        return rows.select_related("rater", "original", "edited", "guideline", "likeness").order_by("pk")
