@@ -11,6 +11,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from labeling.models import Campaign, Prompt, Round, RoundEvent, Slot, Task
@@ -42,14 +43,16 @@ def change(round_: Round, after: str, *, by: User | None = None, reason: str = "
             round_.status = after
             return
     round_.refresh_from_db(fields=["status"])
-    raise StateError(f"Round {round_.number} is {round_.status}; it can't become {after}.")
+    names = {"before": round_.get_status_display().lower(), "after": Round.Status(after).label.lower()}
+    sentence = _("Round %(number)s is %(before)s; it can't become %(after)s.")
+    raise StateError(sentence % {"number": round_.number, **names})
 
 
 def create_next(campaign: Campaign) -> Round:
     """Make the campaign's next loop round, in draft, for its champion policy."""
     policy = registry.champion(campaign.model_family, ModelVersion.Kind.POLICY)
     if policy is None:
-        raise StateError("The campaign has no champion policy to answer the next round's prompts.")
+        raise StateError(_("The campaign has no champion policy to answer the next round's prompts."))
     try:
         with transaction.atomic():
             last = campaign.rounds.aggregate(last=Max("number"))["last"] or 0
@@ -62,7 +65,7 @@ def create_next(campaign: Campaign) -> Round:
             )
             round_.policies.add(policy)
     except IntegrityError as error:
-        raise StateError("The campaign already has a round under way.") from error
+        raise StateError(_("The campaign already has a round under way.")) from error
     return round_
 
 
@@ -94,7 +97,7 @@ def plan_tasks(round_: Round) -> None:
     rng = random.Random(f"tasks of round {round_.pk} {round_.seed}")
     prompts = [(count, rng.random(), pk) for pk, count in asked.values_list("pk", "asked")]
     if not prompts:
-        raise StateError("The campaign has no prompts yet: import some first.")
+        raise StateError(_("The campaign has no prompts yet: import some first."))
     prompts.sort()
     equals = Counter(count for count, _, _ in prompts)
     whole, rest = divmod(round_.task_target, len(prompts))

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class ModelVersion(models.Model):
@@ -12,18 +13,18 @@ class ModelVersion(models.Model):
     """
 
     class Kind(models.TextChoices):
-        POLICY = "policy", "Policy"
-        REWARD = "reward", "Reward model"
+        POLICY = "policy", _("Policy")
+        REWARD = "reward", _("Reward model")
 
     class Backend(models.TextChoices):
-        TRANSFORMERS = "transformers", "Transformers checkpoint"
-        OPENAI = "openai_compatible", "Chat-completions server"
-        IMPORTED = "imported", "Imported answers"
+        TRANSFORMERS = "transformers", _("Transformers checkpoint")
+        OPENAI = "openai_compatible", _("Chat-completions server")
+        IMPORTED = "imported", _("Imported answers")
 
     class Status(models.TextChoices):
-        CANDIDATE = "candidate", "Candidate"
-        CHAMPION = "champion", "Champion"
-        RETIRED = "retired", "Retired"
+        CANDIDATE = "candidate", _("Candidate")
+        CHAMPION = "champion", _("Champion")
+        RETIRED = "retired", _("Retired")
 
     family = models.SlugField(max_length=80)
     kind = models.CharField(max_length=8, choices=Kind.choices)

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
@@ -54,7 +55,10 @@ def register(
             )
             audit.record(by, "register model", version, name=name, backend=backend, location=location)
     except IntegrityError as error:
-        raise ModelError(f"This family already has a {kind} named “{name}”.") from error
+        raise ModelError(
+            _("This family already has a %(kind)s named “%(name)s”.")
+            % {"kind": ModelVersion.Kind(kind).label.lower(), "name": name}
+        ) from error
     return version
 
 
@@ -63,10 +67,10 @@ def check(kind: str, backend: str, location: str, options: dict[str, Any]) -> No
     if backend == ModelVersion.Backend.IMPORTED:
         return
     if not location:
-        raise ModelError("Say where the model is: a folder, a hub id or an address.")
+        raise ModelError(_("Say where the model is: a folder, a hub id or an address."))
     if backend == ModelVersion.Backend.OPENAI:
         if kind != ModelVersion.Kind.POLICY:
-            raise ModelError("A chat-completions server answers prompts; it can't be a reward model.")
+            raise ModelError(_("A chat-completions server answers prompts; it can't be a reward model."))
         _check_endpoint(location, options)
     else:
         _check_checkpoint(kind, location)
@@ -74,7 +78,7 @@ def check(kind: str, backend: str, location: str, options: dict[str, Any]) -> No
 
 def _check_endpoint(location: str, options: dict[str, Any]) -> None:
     if not options.get("model"):
-        raise ModelError("Name the model that the server at this address should use.")
+        raise ModelError(_("Name the model that the server at this address should use."))
     hello = [{"role": "user", "content": "Say hello."}]
     try:
         list(_openai(location, options).generate([hello], SamplingParams(max_new_tokens=8)))
@@ -87,29 +91,36 @@ def _check_checkpoint(kind: str, location: str) -> None:
     if folder.is_dir():
         file = folder / "config.json"
         if not file.is_file():
-            raise ModelError(f"The folder {location} holds no config.json, so it is no checkpoint.")
+            raise ModelError(
+                _("The folder %(folder)s holds no config.json, so it is no checkpoint.")
+                % {"folder": location}
+            )
     elif HUB_ID.fullmatch(location) and not folder.exists():
         file = _hub_config(location)
     else:
-        raise ModelError(f"There is no folder {location}.")
+        raise ModelError(_("There is no folder %(folder)s.") % {"folder": location})
     try:
         config = json.loads(file.read_text())
         architectures = config.get("architectures") or []
     except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"The config.json of {location} can't be read: {error}") from error
-    if not any(str(a).endswith(HEADS[ModelVersion.Kind(kind)]) for a in architectures):
-        wanted = (
-            "answers prompts (…ForCausalLM)"
-            if kind == "policy"
-            else "scores answers (…ForSequenceClassification)"
-        )
-        found = ", ".join(map(str, architectures)) or "no architecture"
         raise ModelError(
-            f"A {ModelVersion.Kind(kind).label.lower()} needs a checkpoint that {wanted}; "
-            f"this one has {found}."
-        )
+            _("The config.json of %(folder)s can't be read: %(error)s") % {"folder": location, "error": error}
+        ) from error
+    if not any(str(a).endswith(HEADS[ModelVersion.Kind(kind)]) for a in architectures):
+        wanted = {
+            "policy": _(
+                "A policy needs a checkpoint that answers prompts (…ForCausalLM); this one has: %(found)s."
+            ),
+            "reward": _(
+                "A reward model needs a checkpoint that scores answers (…ForSequenceClassification); "
+                "this one has: %(found)s."
+            ),
+        }
+        raise ModelError(wanted[kind] % {"found": ", ".join(map(str, architectures)) or _("no architecture")})
     if kind == ModelVersion.Kind.REWARD and len(config.get("id2label") or {0: "", 1: ""}) != 1:
-        raise ModelError("A reward model needs a head with exactly one label; this one has another number.")
+        raise ModelError(
+            _("A reward model needs a head with exactly one label; this one has another number.")
+        )
 
 
 def _hub_config(location: str) -> Path:
@@ -120,7 +131,8 @@ def _hub_config(location: str) -> Path:
         return Path(hf_hub_download(location, "config.json", etag_timeout=5))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise ModelError(
-            f"There is no folder {location}, and the hub has no such model or can't be reached."
+            _("There is no folder %(folder)s, and the hub has no such model or can't be reached.")
+            % {"folder": location}
         ) from error
 
 
@@ -134,12 +146,12 @@ def promote(
 ) -> Promotion:
     """Make a version the champion of its family; needs a gate's report, or a named person and a reason."""
     if gate is None and (by is None or not reason.strip()):
-        raise ModelError("A promotion without a gate's report needs a named person and a reason.")
+        raise ModelError(_("A promotion without a gate's report needs a named person and a reason."))
     with transaction.atomic():
         family = ModelVersion.objects.select_for_update().filter(family=version.family, kind=version.kind)
         previous = {v.status: v for v in family}.get(ModelVersion.Status.CHAMPION)
         if previous == version:
-            raise ModelError(f"{version.name} is the champion already.")
+            raise ModelError(_("“%(name)s” is the champion already.") % {"name": version.name})
         family.filter(status=ModelVersion.Status.CHAMPION).update(status=ModelVersion.Status.RETIRED)
         family.filter(pk=version.pk).update(status=ModelVersion.Status.CHAMPION)
         version.status = ModelVersion.Status.CHAMPION
@@ -155,7 +167,7 @@ def roll_back(family: str, kind: str, *, by: User, reason: str) -> Promotion:
     current = champion(family, kind)
     last = current.promotions.order_by("pk").first() if current else None
     if last is None or last.previous is None:
-        raise ModelError("There is no earlier champion to go back to.")
+        raise ModelError(_("There is no earlier champion to go back to."))
     return promote(last.previous, by=by, reason=reason)
 
 
@@ -169,7 +181,10 @@ def _openai(location: str, options: dict[str, Any]) -> Policy:
 def policy(version: ModelVersion) -> Policy:
     """Load a policy, or take one of the last two; transformers checkpoints bring torch into this process."""
     if version.backend == ModelVersion.Backend.IMPORTED:
-        raise ModelError(f"{version.name} is only a name for imported answers; it can't answer prompts.")
+        raise ModelError(
+            _("“%(name)s” is only a name for imported answers; it can't answer prompts.")
+            % {"name": version.name}
+        )
     if version.backend == ModelVersion.Backend.OPENAI:
         return _openai(version.location, version.options)
     with _loading:

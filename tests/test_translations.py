@@ -40,7 +40,10 @@ def said_by_template(path: Path) -> Iterator[tuple[str, str]]:
     """Yield (msgid, plural) of a template, as makemessages would find them."""
     nodes: Any = Engine.get_default().get_template(str(path.relative_to(ROOT / "templates"))).nodelist
     for node in nodes.get_nodes_by_type(TranslateNode):
-        yield node.filter_expression.var.literal.replace("%", "%%"), ""
+        if (
+            literal := node.filter_expression.var.literal
+        ):  # a variable's values are marked where they are made
+            yield literal.replace("%", "%%"), ""
     for node in nodes.get_nodes_by_type(BlockTranslateNode):
         plural = node.render_token_list(node.plural)[0] if node.plural else ""
         yield node.render_token_list(node.singular)[0], plural

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Snapshot(models.Model):
@@ -37,15 +38,15 @@ class Run(models.Model):
     """
 
     class Kind(models.TextChoices):
-        REWARD = "reward", "Reward model"
-        POLICY = "policy", "Policy"
+        REWARD = "reward", _("Reward model")
+        POLICY = "policy", _("Policy")
 
     class Status(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        SUCCEEDED = "succeeded", "Succeeded"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        SUCCEEDED = "succeeded", _("Succeeded")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.PROTECT, related_name="runs")
     # The round whose labels called for it; null when a person started it.

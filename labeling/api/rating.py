@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.exceptions import APIException, NotFound
@@ -169,7 +170,7 @@ class Undo(Rating):
     def post(self, request: Request, slug: str) -> Response:
         last = progress.last_said(self.rater, self.member_campaign())
         if last is None:
-            raise Conflict("There is nothing to take back.")
+            raise Conflict(_("There is nothing to take back."))
         undone = (
             judgments.undo(self.rater, last) if isinstance(last, Judgment) else edits.undo(self.rater, last)
         )

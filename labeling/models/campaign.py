@@ -4,6 +4,8 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 
 def default_stages() -> list[str]:
@@ -11,22 +13,31 @@ def default_stages() -> list[str]:
 
 
 def default_reasons() -> list[str]:
-    return ["Right", "Wrong", "Complete", "Leaves things out", "Clear", "Too long", "Unkind"]
+    # stored in English, shown in the reader's language
+    return [
+        gettext_noop("Right"),
+        gettext_noop("Wrong"),
+        gettext_noop("Complete"),
+        gettext_noop("Leaves things out"),
+        gettext_noop("Clear"),
+        gettext_noop("Too long"),
+        gettext_noop("Unkind"),
+    ]
 
 
 class Campaign(models.Model):
     """One labeling effort: what is asked, of whom, how often, and when models are retrained."""
 
     class Status(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        ACTIVE = "active", "Active"
-        PAUSED = "paused", "Paused"
-        CLOSED = "closed", "Closed"
+        DRAFT = "draft", _("Draft")
+        ACTIVE = "active", _("Active")
+        PAUSED = "paused", _("Paused")
+        CLOSED = "closed", _("Closed")
 
     class Scale(models.IntegerChoices):
-        TWO = 2, "2 points: A or B"
-        FOUR = 4, "4 points: clearly or slightly better"
-        SEVEN = 7, "7 points: much, clearly, slightly better, or about the same"
+        TWO = 2, _("2 points: A or B")
+        FOUR = 4, _("4 points: clearly or slightly better")
+        SEVEN = 7, _("7 points: much, clearly, slightly better, or about the same")
 
     slug = models.SlugField(unique=True, max_length=60)
     name = models.CharField(max_length=120)
@@ -217,9 +228,9 @@ class Example(models.Model):
     """A comparison with its right verdict and why: an edge case, a practice task or a test question."""
 
     class Use(models.TextChoices):
-        EDGE_CASE = "edge_case", "Shown in the guideline"
-        PRACTICE = "practice", "Practice"
-        TEST = "test", "Qualification test"
+        EDGE_CASE = "edge_case", _("Shown in the guideline")
+        PRACTICE = "practice", _("Practice")
+        TEST = "test", _("Qualification test")
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="examples")
     use = models.CharField(max_length=10, choices=Use.choices)

@@ -175,8 +175,8 @@ class Skip(models.Model):
     """A rater passed a task over, or cannot judge it; it never comes back to them."""
 
     class Kind(models.TextChoices):
-        SKIP = "skip", "Skipped"
-        CANNOT_JUDGE = "cannot_judge", "Cannot judge"
+        SKIP = "skip", _("Skipped")
+        CANNOT_JUDGE = "cannot_judge", _("Cannot judge")
 
     task = models.ForeignKey("labeling.Task", on_delete=models.CASCADE, related_name="skips")
     rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="skips")

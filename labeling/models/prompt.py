@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Import(models.Model):
@@ -23,9 +24,9 @@ class Prompt(models.Model):
     """A conversation awaiting an answer; its split is fixed by its content hash (or its opening's)."""
 
     class Split(models.TextChoices):
-        TRAIN = "train", "Train"
-        VALIDATION = "validation", "Validation"
-        TEST = "test", "Test"
+        TRAIN = "train", _("Train")
+        VALIDATION = "validation", _("Validation")
+        TEST = "test", _("Test")
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="prompts")
     messages = models.JSONField()  # [{"role": …, "content": …}, …]
@@ -60,10 +61,10 @@ class Response(models.Model):
     """One answer to a prompt: sampled from a policy, imported, written, or edited from its `parent`."""
 
     class Origin(models.TextChoices):
-        SAMPLED = "sampled", "Sampled from a policy"
-        IMPORTED = "imported", "Imported"
-        EDITED = "edited", "Edited by a person"
-        WRITTEN = "written", "Written by a person"
+        SAMPLED = "sampled", _("Sampled from a policy")
+        IMPORTED = "imported", _("Imported")
+        EDITED = "edited", _("Edited by a person")
+        WRITTEN = "written", _("Written by a person")
 
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
     text = models.TextField(blank=True)

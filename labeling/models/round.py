@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Round(models.Model):
@@ -12,15 +13,15 @@ class Round(models.Model):
     """
 
     class Status(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        GENERATING = "generating", "Generating answers"
-        OPEN = "open", "Open"
-        CLOSED = "closed", "Closed"
-        CANCELLED = "cancelled", "Cancelled"
+        DRAFT = "draft", _("Draft")
+        GENERATING = "generating", _("Generating answers")
+        OPEN = "open", _("Open")
+        CLOSED = "closed", _("Closed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     class Origin(models.TextChoices):
-        LOOP = "loop", "Sampled from policies"
-        IMPORT = "import", "Imported"
+        LOOP = "loop", _("Sampled from policies")
+        IMPORT = "import", _("Imported")
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()

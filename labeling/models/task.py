@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Task(models.Model):
@@ -12,20 +13,20 @@ class Task(models.Model):
     """
 
     class Kind(models.TextChoices):
-        COMPARE = "compare", "Comparison"
-        EDIT = "edit", "Edit"
-        RANK = "rank", "Ranking"
-        CHAT = "chat", "Live conversation"
+        COMPARE = "compare", _("Comparison")
+        EDIT = "edit", _("Edit")
+        RANK = "rank", _("Ranking")
+        CHAT = "chat", _("Live conversation")
 
     class Status(models.TextChoices):
-        OPEN = "open", "Open"
-        DONE = "done", "Done"
-        CANCELLED = "cancelled", "Cancelled"
+        OPEN = "open", _("Open")
+        DONE = "done", _("Done")
+        CANCELLED = "cancelled", _("Cancelled")
 
     class Selection(models.TextChoices):
-        RANDOM = "random", "Uniformly at random"
-        ACTIVE = "active", "Chosen for what it teaches"
-        IMPORTED = "imported", "Imported"
+        RANDOM = "random", _("Uniformly at random")
+        ACTIVE = "active", _("Chosen for what it teaches")
+        IMPORTED = "imported", _("Imported")
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="tasks")
     round = models.ForeignKey("labeling.Round", on_delete=models.CASCADE, related_name="tasks")
@@ -92,10 +93,10 @@ class Slot(models.Model):
     """
 
     class Status(models.TextChoices):
-        OPEN = "open", "Open"
-        CLAIMED = "claimed", "Claimed"
-        DONE = "done", "Done"
-        CANCELLED = "cancelled", "Cancelled"
+        OPEN = "open", _("Open")
+        CLAIMED = "claimed", _("Claimed")
+        DONE = "done", _("Done")
+        CANCELLED = "cancelled", _("Cancelled")
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="slots")
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="slots")
@@ -148,10 +149,10 @@ class Turn(models.Model):
     """One turn of a rater's live conversation: their message, and the comparison of the two answers to it."""
 
     class Status(models.TextChoices):
-        SAMPLING = "sampling", "Being answered"
-        READY = "ready", "Waits for the pick"
-        PICKED = "picked", "Picked"
-        FAILED = "failed", "No answer came"
+        SAMPLING = "sampling", _("Being answered")
+        READY = "ready", _("Waits for the pick")
+        PICKED = "picked", _("Picked")
+        FAILED = "failed", _("No answer came")
 
     chat = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="turns")
     rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="turns")
