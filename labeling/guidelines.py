@@ -1,6 +1,7 @@
 """Guidelines as raters meet them: the newest, what they read before, and what has changed since."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -9,6 +10,8 @@ from accounts.models import User
 from labeling.models import Campaign, Example, Guideline, GuidelineRead
 
 KEPT_LINES = 2
+# pairs of equal parts beyond which finding the best match takes seconds: all then counts as rewritten
+MAX_PAIRS = 100_000
 PART = re.compile(r"\s+|[^\s]+")
 
 
@@ -44,6 +47,8 @@ def changes_since(old: str, new: str) -> list[Change]:
     """Return how a Markdown source has changed, word by word, without what stayed the same for long."""
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     changes: list[Change] = []
+    if not _are_comparable(before, after):
+        return list(_rewritten(old, new))
     steps = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     for number, (tag, a1, a2, b1, b2) in enumerate(steps):
         if tag == "equal":
@@ -65,8 +70,23 @@ def _abridge(lines: list[str], *, first: bool, last: bool) -> Iterator[Change]:
         yield Change("same", "".join(lines[-tail:]))
 
 
+def _are_comparable(before: list[str], after: list[str]) -> bool:
+    counts = Counter(after)
+    return sum(times * counts[part] for part, times in Counter(before).items()) <= MAX_PAIRS
+
+
+def _rewritten(before: str, after: str) -> Iterator[Change]:
+    if before:
+        yield Change("removed", before)
+    if after:
+        yield Change("added", after)
+
+
 def _words(before: str, after: str) -> Iterator[Change]:
     a, b = PART.findall(before), PART.findall(after)
+    if not _are_comparable(a, b):
+        yield from _rewritten(before, after)
+        return
     for tag, a1, a2, b1, b2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if tag == "equal":
             yield Change("same", "".join(b[b1:b2]))

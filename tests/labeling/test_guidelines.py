@@ -24,3 +24,8 @@ def test_first_words_and_last_words_count_too():
     assert say(changes_since("", "All new.")) == "+All new.+"
     assert say(changes_since("All old.", "")) == "-All old.-"
     assert say(changes_since("Same.", "Same.")) == "Same."
+
+
+def test_texts_of_many_equal_words_count_as_rewritten_at_once():
+    old, new = "- a\n" * 5000, "a line\n" * 5000
+    assert say(changes_since(old, new)) == f"-{old}-+{new}+"
