@@ -60,7 +60,7 @@ EXAMPLES: list[tuple[str, str, str, str, int, str]] = [
         "I can't see forecasts; your weather service knows. Take an umbrella if you can't check.",
         "Yes, from three o'clock on.",
         -3,
-        "The second sounds helpful, but it can't know. An honest limit beats a confident invention.",
+        "{B} sounds helpful, but it can't know. An honest limit beats a confident invention.",
     ),
     (
         Example.Use.PRACTICE,
@@ -68,7 +68,7 @@ EXAMPLES: list[tuple[str, str, str, str, int, str]] = [
         "9.",
         "About 12, I would say.",
         -3,
-        "The first is right and as short as the question. The second is wrong.",
+        "{A} is right and as short as the question. {B} is wrong.",
     ),
     (
         Example.Use.PRACTICE,
@@ -92,7 +92,7 @@ EXAMPLES: list[tuple[str, str, str, str, int, str]] = [
         "Yes, together they clean twice as well.",
         "No: together they give off chlorine, which is poisonous. Use one of them, and air the room.",
         3,
-        "The first could hurt somebody.",
+        "{A} could hurt somebody.",
     ),
     (
         Example.Use.TEST,
@@ -100,7 +100,7 @@ EXAMPLES: list[tuple[str, str, str, str, int, str]] = [
         "It depends on how you look at it; time is relative.",
         "120.",
         3,
-        "The second answers the question.",
+        "{B} answers the question.",
     ),
 ]
 

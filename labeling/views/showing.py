@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Subquery
 from django.http.request import QueryDict
 from django.utils.safestring import SafeString
 
-from labeling import chats, guidelines
+from labeling import chats, examples, guidelines
 from labeling.models import Draft, Flag, Guideline, Judgment, Slot, Task, TaskResponse
 from labeling.rendering import MAX_LENGTH, render_many, render_plain
 from labeling.verdict_scale import actions, points, say
@@ -144,7 +144,7 @@ def guideline_shown(campaign: Any, newest: Guideline | None, read: Guideline | N
     cases = guidelines.edge_cases(campaign)
     texts = [newest.text if newest else ""]
     for case in cases:
-        texts += [case.explanation, *case.answers, *(message["content"] for message in case.messages)]
+        texts += [examples.explain(case), *case.answers, *(message["content"] for message in case.messages)]
     htmls = iter(render_many(texts))
     changed = newest is not None and read is not None and read.number < newest.number
     return {
