@@ -7,14 +7,17 @@ from uuid import uuid4
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Subquery
+from django.db.models.functions import JSONObject
 from django.http.request import QueryDict
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from labeling import chats, examples, guidelines
 from labeling.models import Draft, Flag, Guideline, Judgment, Slot, Task, TaskResponse
 from labeling.rendering import MAX_LENGTH, render_many, render_plain
 from labeling.verdict_scale import actions, points, say
 from labeling.views.places import as_places, cards
+from models_app.backends import Conversation
 
 TEMPLATES = {
     Task.Kind.COMPARE: "labeling/_comparison.html",
@@ -39,16 +42,18 @@ class Side:
     text: str
     source: SafeString  # empty where `html` shows the text as it was written already
     reasons: list[tuple[str, bool]]  # what may be ticked about it, and whether it is
+    turns: list[dict[str, Any]]  # of a whole conversation: who said what; empty for a plain answer
 
 
 def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str, Any]:
     """Return what the page of a claimed slot shows, filled in with `said` or else its draft."""
-    texts = TaskResponse.objects.filter(task=OuterRef("task")).order_by("position").values("response__text")
+    places = TaskResponse.objects.filter(task=OuterRef("task")).order_by("position")
+    answers = places.values(answer=JSONObject(text="response__text", turns="response__turns"))
     kept = Draft.objects.filter(task=OuterRef("task"), rater=OuterRef("rater"))
     slot: Any = (
         Slot.objects.select_related("task__prompt")
         .annotate(
-            texts=ArraySubquery(texts),
+            answers=ArraySubquery(answers),
             draft=Subquery(kept.values("data")[:1]),
             draft_at=Subquery(kept.values("updated_at")[:1]),
         )
@@ -58,23 +63,20 @@ def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str
     if talk is not None:
         hold_draft(slot, talk)
     values = said or slot.draft or {}
-    texts_shown = talk.to_judge if talk else [slot.texts[position] for position in slot.order_shown]
+    answers_shown = (
+        [{"text": text, "turns": []} for text in talk.to_judge]
+        if talk
+        else [slot.answers[position] for position in slot.order_shown]
+    )
     conversation = talk.messages if talk else slot.task.prompt.messages
-    contents = [message["content"] for message in conversation]
-    htmls = render_many([*texts_shown, *contents])
-    sides = [
-        make_side(number, text, html, campaign, values)
-        for number, (text, html) in enumerate(zip(texts_shown, htmls, strict=False))
-    ]
+    html = rendered(conversation, answers_shown)
+    sides = [make_side(number, answer, html, campaign, values) for number, answer in enumerate(answers_shown)]
     graded = grades(campaign, values, sides)
     return {
         "slot": slot,
         "kind": slot.task.kind,
         "task_template": TEMPLATES[slot.task.kind],
-        "turns": [
-            {"role": message["role"], "html": html}
-            for message, html in zip(conversation, htmls[len(sides) :], strict=True)
-        ],
+        "turns": as_turns(conversation, html),
         "sides": sides,
         "points": points(campaign, values.get("verdict", "")),
         "both_bad": campaign.allow_ties,
@@ -106,15 +108,37 @@ def talk_shown(talk: chats.Talk, campaign: Any) -> dict[str, Any]:
     }
 
 
-def make_side(number: int, text: str, html: SafeString, campaign: Any, values: dict[str, Any]) -> Side:
+def rendered(conversation: Conversation, answers: list[dict[str, Any]]) -> dict[str, SafeString]:
+    """Return the HTML of everything that is said, by its text."""
+    said = [*conversation, *(message for answer in answers for message in answer["turns"])]
+    texts = list({message["content"] for message in said} | {answer["text"] for answer in answers})
+    return dict(zip(texts, render_many(texts), strict=True))
+
+
+def as_turns(conversation: Conversation, html: dict[str, SafeString]) -> list[dict[str, Any]]:
+    """Return who said what."""
+    return [{"role": message["role"], "html": html[message["content"]]} for message in conversation]
+
+
+def transcript(turns: Conversation) -> str:
+    """Return a whole conversation as one text."""
+    names = {"user": _("User"), "assistant": _("Assistant"), "system": _("System")}
+    return "\n\n".join(f"{names.get(m['role'], m['role'])}: {m['content']}" for m in turns)
+
+
+def make_side(
+    number: int, answer: dict[str, Any], html: dict[str, SafeString], campaign: Any, values: dict[str, Any]
+) -> Side:
     """Return an answer as displayed, with the reasons ticked so far."""
+    text = transcript(answer["turns"]) if answer["turns"] else answer["text"]
     ticked = values.get(f"reason-{number}", [])
     return Side(
         NAMES[number],
-        html,
+        html[answer["text"]],
         text,
         render_plain(text) if len(text) <= MAX_LENGTH else SafeString(""),
         [(reason, reason in ticked) for reason in campaign.reasons],
+        as_turns(answer["turns"], html),
     )
 
 
