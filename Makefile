@@ -5,7 +5,7 @@ LOCK := requirements/core.txt
 DEV_LOCK := requirements/dev.txt
 PIP_INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check
 
-.PHONY: run install install-dev chromium test lint lock
+.PHONY: run install install-dev chromium test lint lock screenshots
 
 run: install
 	@exec $(PYTHON) -m config.stack
@@ -73,6 +73,10 @@ lint: install-dev
 bench-%: install-dev
 	@mkdir -p var/bench
 	@$(PYTHON) -m bench.$* --json var/bench/$*.json
+
+# every page of a rater into var/screenshots, the README's into docs/images: make screenshots [ONLY=pattern]
+screenshots: chromium
+	@$(PYTHON) -m docs.make_images $(ONLY)
 
 # core and dev hold for every platform and for torch without CUDA (see pyproject.toml); gpu is for Linux with CUDA
 COMPILE := $(PYTHON) -m uv pip compile --quiet --no-header --python-version 3.11 pyproject.toml

@@ -154,14 +154,14 @@ def test_unread_feedback_stands_first_until_it_is_read(signed_in, rater):
     judgment = judge(rater, campaign, comment="B names the source.")
     reviews.give(campaign.created_by, campaign, judgment, "Look at the <b>dates</b> as well.")
     page = signed_in.get(reverse("home")).content.decode()
-    assert "A reviewer has written to you" in page
+    assert "New feedback from reviewers" in page
     assert "Look at the &lt;b&gt;dates&lt;/b&gt; as well." in page
     page = signed_in.get(reverse("feedback")).content.decode()
     assert "New" in page
     assert "B names the source." in page
     link = f"#judgment-{judgment.pk}"
     assert link in page
-    assert "A reviewer has written to you" not in signed_in.get(reverse("home")).content.decode()
+    assert "New feedback from reviewers" not in signed_in.get(reverse("home")).content.decode()
 
 
 def test_home_without_campaigns_says_whom_to_ask(signed_in):
