@@ -2,10 +2,11 @@
 
 import copy
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, Request, ViewportSize, expect
 
 from labeling import assignment, campaigns, drafts, judgments, rounds
 from labeling.models import Prompt, TaskResponse
@@ -30,8 +31,8 @@ STATE = """() => {
       return r.height > 60 && r.bottom <= bar.top + 1 && r.top >= work.top - 1;
     }),
     wide: Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) - innerWidth,
-    leaking: [...document.querySelectorAll(".answer, .turns, #guideline")].filter(
-      (box) => box.offsetParent && box.scrollWidth > box.clientWidth + 1).map((box) => box.className || box.id),
+    leaking: [...document.querySelectorAll(".answer, .turns, #guideline")].filter((box) =>
+      box.offsetParent && box.scrollWidth > box.clientWidth + 1).map((box) => box.className || box.id),
     same: document.querySelectorAll("[id=work]").length === 1 && typeof document.cookie === "string"
       && document.body.tagName === "BODY" && document.baseURI === location.href,
     foreign: document.querySelectorAll(
@@ -42,7 +43,8 @@ STATE = """() => {
   };
 }"""
 GOOD = {"ran": False, "bar": True, "work": True, "answers": True, "leaking": [], "same": True, "foreign": 0}
-PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
 
 
 @pytest.fixture
@@ -81,11 +83,15 @@ class Watch:
         self.origin = urlsplit(origin).netloc
         page.add_init_script("window.hit = () => { window.ran = true; };")
         page.on("request", self.check)
-        page.on("dialog", lambda dialog: (self.troubles.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self.refuse)
         page.on("pageerror", lambda error: self.troubles.append(f"error {error}"))
         page.on("popup", lambda popup: self.troubles.append(f"popup {popup.url}"))
 
-    def check(self, request) -> None:
+    def refuse(self, dialog: Dialog) -> None:
+        self.troubles.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def check(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme != "data" and parts.netloc != self.origin:
             self.troubles.append(f"request {request.url[:200]}")
@@ -99,8 +105,8 @@ def sign_in(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", name="Your campaigns")).to_be_visible()
 
 
-def state(page: Page) -> dict:
-    found = page.evaluate(STATE)
+def state(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate(STATE)
     assert found.pop("wide") <= 0
     assert found.pop("forms") < 12
     return found
@@ -131,6 +137,7 @@ def test_hostile_text_neither_runs_nor_loads_nor_leaves_its_place(
         campaigns.add_guideline(campaign, text, campaign.created_by)
         slot = assignment.claim(rater, campaign)
         assert slot is not None
+        assert slot.lease is not None
         name = shown_case(slot.task_id)
         hostile = dict(CASES)[name]
         drafts.save(rater, slot.lease, {"verdict": "2", "comment": hostile[:10_000].replace("\x00", "")})
