@@ -162,9 +162,10 @@
   function show(element) {
     current.replaceWith(element);
     current = element;
-    current.focus({ preventScroll: true });
     byId("announcer").textContent = element.matches(".task") ? `${page.next} ${element.getAttribute("aria-label")}` : element.querySelector("h2").textContent;
     prepare();
+    current.focus({ preventScroll: true });  // after all changes: the page is laid out once
+    scrollToQuestion();
   }
 
   function rerender(html) {
@@ -174,6 +175,7 @@
     current.replaceWith(same);
     current = same;
     prepare();
+    scrollToQuestion();
   }
 
   function prepare() {
@@ -181,8 +183,6 @@
     drafts.stop();
     if (byId("guideline").dataset.read) current.querySelector("[data-opens=guideline] .badge")?.remove();
     current.querySelectorAll("[data-opens=keys], .reading, .more").forEach((control) => { control.hidden = false; });
-    const turns = current.querySelector(".prompt .turns");
-    if (turns) turns.scrollTop = turns.scrollHeight;
     const seconds = Number(current.dataset.refresh);
     if (seconds) refreshTimer = setTimeout(again, seconds * 1000);
     clock.begin(form() && drafts.restore()?.times);
@@ -190,6 +190,11 @@
     if (form()) { grow(); drafts.settle(); }
     loadKind(current, () => { kind()?.prepare?.(current, shell); showRows(); });
     showRows();
+  }
+
+  function scrollToQuestion() {
+    const turns = current.querySelector(".prompt .turns");
+    if (turns?.childElementCount > 1) turns.scrollTop = turns.scrollHeight;
   }
 
   function loadKind(element, then = () => {}) {
@@ -405,7 +410,7 @@
     const next = ahead || byId("fetching").content.firstElementChild.cloneNode(true);
     ahead = null;
     show(next);
-  } else prepare();
+  } else { prepare(); scrollToQuestion(); }
   if (ahead) loadKind(ahead);
   if (waiting.length) inTurn(deliverAll);
   page.ready = "";
