@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.api import campaigns, feedback, history, imports, onboarding, rating, records
+from labeling.api import campaigns, chat, feedback, history, imports, onboarding, rating, records
 
 urlpatterns = [
     path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
@@ -58,5 +58,10 @@ urlpatterns = [
     path("rate/<slug:slug>/undo/", rating.Undo.as_view(), name="api_undo"),
     path("rate/<slug:slug>/judgments/", rating.SubmitVerdict.as_view(), name="api_judge"),
     path("rate/<slug:slug>/rankings/", rating.SubmitRanking.as_view(), name="api_rank"),
+    path("rate/<slug:slug>/chat/", chat.Chat.as_view(), name="api_chat"),
+    path("rate/<slug:slug>/chat/messages/", chat.Say.as_view(), name="api_chat_say"),
+    path("rate/<slug:slug>/chat/picks/", chat.Pick.as_view(), name="api_chat_pick"),
+    path("rate/<slug:slug>/chat/retry/", chat.Retry.as_view(), name="api_chat_retry"),
+    path("rate/<slug:slug>/chat/end/", chat.End.as_view(), name="api_chat_end"),
     path("rate/<slug:slug>/edits/", rating.SubmitEdit.as_view(), name="api_edit"),
 ]

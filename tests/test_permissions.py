@@ -92,6 +92,11 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_undo": {"POST": API_RATE},
     "api_judge": {"POST": API_SUBMIT},
     "api_rank": {"POST": (401, 400, 404, 403, 404)},  # the task is a comparison
+    "api_chat": {"GET": (401, 404, 404, 403, 404)},  # the task is a comparison
+    "api_chat_say": {"POST": (401, 400, 404, 403, 404)},
+    "api_chat_pick": {"POST": (401, 400, 404, 403, 404)},
+    "api_chat_retry": {"POST": (401, 400, 404, 403, 404)},
+    "api_chat_end": {"POST": (401, 400, 404, 403, 404)},
     "api_edit": {"POST": (401, 400, 404, 403, 404)},  # the task is a comparison
     # campaigns
     "campaigns": {"GET": LOOK},
@@ -259,6 +264,10 @@ def world():
         "api_skip": lease,
         "api_judge": {**lease, "verdict": 1},
         "api_rank": {**lease, "ranking": [[1], [0]]},
+        "api_chat_say": {**lease, "number": 1, "message": "And rice?"},
+        "api_chat_pick": {**lease, "verdict": 1},
+        "api_chat_retry": {**lease, "number": 1},
+        "api_chat_end": lease,
         "api_edit": {**lease, "text": "better"},
         "qualify_rater": {"how": "waive"},
         "api_qualification": {"how": "waive"},
@@ -306,6 +315,7 @@ def address(world: dict[str, Any], pattern: URLPattern) -> str:
     queries = {
         "api_download": "?format=trl-preference",
         "rate-why": f"?lease={world['body']['rate-skip']['lease']}",
+        "api_chat": f"?lease={world['body']['rate-skip']['lease']}",
     }
     return reverse(name, kwargs=known) + queries.get(name, "")
 

@@ -126,3 +126,30 @@ def test_looking_at_a_conversation_asks_the_database_a_few_times(
     chat_answers.answer(Turn.objects.get().pk)
     with django_assert_max_num_queries(20):
         client.get(at("rate-chat", campaign), query)
+
+
+def test_a_conversation_by_program(client, campaign, rafi):
+    make_open_chats(campaign)
+    base = f"/api/v1/rate/{campaign.slug}/"
+    post = lambda path, **body: client.post(base + path, body, content_type="application/json")  # noqa: E731
+    work = post("next/").json()
+    assert (work["kind"], work["answers"], work["verdicts"]) == ("chat", [], [])
+    lease = work["lease"]
+    look = lambda: client.get(base + "chat/", {"lease": lease}).json()  # noqa: E731
+    assert (look()["status"], look()["pick"]) == ("sampling", None)
+    chat_answers.answer(Turn.objects.get().pk)
+    talk = look()
+    assert (talk["status"], len(talk["answers"]), talk["number"]) == ("ready", 2, 1)
+    said = {"lease": talk["pick"], "idempotency_key": str(uuid4()), "verdict": 0}
+    assert "goes_on" in post("chat/picks/", **said).json()
+    kept = post("chat/picks/", **said, goes_on=1)
+    assert kept.status_code == 201
+    assert post("chat/picks/", **said, goes_on=1).json() == kept.json()
+    talk = look()
+    assert (talk["status"], talk["number"]) == ("writing", 2)
+    assert "message" in post("chat/messages/", lease=lease, number=2, message=" ").json()
+    assert post("chat/messages/", lease=lease, number=2, message="And pasta?").json()["status"] == "sampling"
+    Turn.objects.filter(number=2).update(status=Turn.Status.FAILED)
+    assert post("chat/retry/", lease=lease, number=2).json()["status"] == "sampling"
+    assert post("chat/end/", lease=lease).json() == {"counts": True}
+    assert client.get(base + "chat/", {"lease": lease}).status_code == 404
