@@ -192,6 +192,7 @@ SPECTACULAR_SETTINGS = {
         "TaskStatus": "labeling.models.Task.Status",
         "TaskKind": "labeling.models.Task.Kind",
         "SkipKind": "labeling.models.Skip.Kind",
+        "SubmissionKind": "labeling.api.history.TAKEABLE",
         "ModelStatus": "models_app.models.ModelVersion.Status",
     },
 }
