@@ -33,24 +33,26 @@ class ExampleForm(forms.Form):
 
     use = forms.ChoiceField(choices=USES, label=gettext_lazy("What for"))
     messages = forms.CharField(
-        strip=False, widget=forms.Textarea(attrs={"rows": 3}), label=gettext_lazy("The user asks")
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+        label=gettext_lazy("The user asks"),
     )
     answer_a = forms.CharField(
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 5}),
+        widget=forms.Textarea(attrs={"rows": 5, "dir": "auto"}),
         label=gettext_lazy("Answer A"),
     )
     answer_b = forms.CharField(
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 5}),
+        widget=forms.Textarea(attrs={"rows": 5, "dir": "auto"}),
         label=gettext_lazy("Answer B"),
     )
     verdict = forms.TypedChoiceField(coerce=int, label=gettext_lazy("The right verdict"))
     explanation = forms.CharField(
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
         label=gettext_lazy("Why"),
         help_text=gettext_lazy(
             "Markdown. Write {A} and {B} for the answers: each rater sees them in an order of their own."
