@@ -96,6 +96,7 @@ def test_an_unchanged_edit_is_refused_and_already_good_taken(at_work, campaign):
     make_open_round(campaign, comparisons=0, edits=2)
     at_work.reload()
     start(at_work)
+    expect(at_work.get_by_role("tab", name="Write")).to_be_visible()
     before = lease(at_work)
     at_work.keyboard.press("e")
     at_work.keyboard.press("Control+Enter")
