@@ -1,9 +1,18 @@
 """Where a task comes from, in words for its rater: nothing here says who wrote what or what others said."""
 
+from uuid import UUID
+
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from labeling.models import Slot, Task
+from accounts.models import User
+from labeling.models import Campaign, Slot, Task
+
+
+def find(rater: User, campaign: Campaign, lease: UUID) -> Slot | None:
+    """Return the slot that a rater was given under a lease, with its task and round."""
+    given = Slot.objects.filter(rater=rater, campaign=campaign, lease=lease)
+    return given.select_related("task__round").first()
 
 
 def explain(slot: Slot) -> list[str]:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from accounts.roles import signed_in_user
-from labeling import assignment, edits, judgments, progress, rankings
+from labeling import assignment, edits, judgments, origins, progress, rankings
 from labeling.api.campaigns import GuidelineSerializer, InCampaign
 from labeling.models import Campaign, Flag, Judgment, Skip, Slot, Task
 from labeling.tasks import measure_later
@@ -124,6 +124,25 @@ class LeaseSerializer(serializers.Serializer[Slot]):
     """The lease of a claimed task."""
 
     lease = serializers.UUIDField()
+
+
+class WhySerializer(serializers.Serializer[Any]):
+    """Why a task was asked, in sentences for its rater."""
+
+    sentences = serializers.ListField(child=serializers.CharField())
+
+
+class Why(Rating):
+    """Say how a claimed task was chosen, and how many are asked."""
+
+    @extend_schema(operation_id="rate_why", parameters=[LeaseSerializer], responses=WhySerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        form = LeaseSerializer(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        slot = origins.find(self.rater, self.member_campaign(), form.validated_data["lease"])
+        if slot is None:
+            raise NotFound
+        return Response({"sentences": origins.explain(slot)})
 
 
 class Heartbeat(Rating):

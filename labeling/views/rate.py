@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.roles import require, signed_in_user
 from labeling import assignment, drafts, edits, guidelines, judgments, origins, progress, typing_signals
 from labeling.assignment import LeaseError
-from labeling.models import Judgment, Slot
+from labeling.models import Judgment
 from labeling.submissions import SubmissionError
 from labeling.tasks import measure_later
 from labeling.views.reading import read_remarks, read_uuid, read_verdict, read_work
@@ -43,9 +43,8 @@ def why(request: HttpRequest, slug: str) -> HttpResponse:
     """Say why the rater has a task before them."""
     user = signed_in_user(request)
     campaign = member_campaign(user, slug)
-    held = Slot.objects.filter(rater=user, campaign=campaign).select_related("task__round")
     try:
-        slot = held.filter(lease=read_uuid(request.GET, "lease")).first()
+        slot = origins.find(user, campaign, read_uuid(request.GET, "lease"))
     except LeaseError as error:
         raise Http404 from error
     if slot is None:
