@@ -52,6 +52,7 @@ urlpatterns = [
     path("rate/<slug:slug>/start/", onboarding.WayIn.as_view(), name="api_way_in"),
     path("rate/<slug:slug>/start/guideline/", onboarding.ReadGuideline.as_view(), name="api_read_guideline"),
     path("rate/<slug:slug>/next/", rating.Next.as_view(), name="api_next"),
+    path("rate/<slug:slug>/why/", rating.Why.as_view(), name="api_why"),
     path("rate/<slug:slug>/heartbeat/", rating.Heartbeat.as_view(), name="api_heartbeat"),
     path("rate/<slug:slug>/release/", rating.Release.as_view(), name="api_release"),
     path("rate/<slug:slug>/skip/", rating.SkipTask.as_view(), name="api_skip"),

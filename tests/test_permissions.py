@@ -90,6 +90,7 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_release": {"POST": API_RATED},
     "api_skip": {"POST": API_RATED},
     "api_undo": {"POST": API_RATE},
+    "api_why": {"GET": (401, 200, 404, 403, 404)},
     "api_judge": {"POST": API_SUBMIT},
     "api_rank": {"POST": (401, 400, 404, 403, 404)},  # the task is a comparison
     "api_chat": {"GET": (401, 404, 404, 403, 404)},  # the task is a comparison
@@ -314,6 +315,7 @@ def address(world: dict[str, Any], pattern: URLPattern) -> str:
         known = {"pk": world["pks"].get(thing)} if names == {"pk"} else world["in_campaign"] if names else {}
     queries = {
         "api_download": "?format=trl-preference",
+        "api_why": f"?lease={world['body']['rate-skip']['lease']}",
         "rate-why": f"?lease={world['body']['rate-skip']['lease']}",
         "api_chat": f"?lease={world['body']['rate-skip']['lease']}",
     }
