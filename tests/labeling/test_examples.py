@@ -220,3 +220,41 @@ def test_the_page_takes_as_many_queries_for_many_examples_as_for_few(signed_in, 
     for use in ["practice", "test", "edge_case"] * 5:
         make_example(campaign, use)
     assert queries() == few
+
+
+def test_a_program_gives_changes_retires_and_imports_examples(signed_in, campaign):
+    body = {"use": "test", "messages": [{"role": "user", "content": "How?"}], "answers": ["So.", "Thus."]}
+    address_ = reverse("api_examples", args=[campaign.slug])
+
+    def send(method, url, said):
+        return getattr(signed_in, method)(url, said, content_type="application/json")
+
+    made = send("post", address_, {**body, "verdict": 1}).json()
+    one = reverse("api_example", args=[campaign.slug, made["id"]])
+    assert send("put", one, {**body, "verdict": -1}).json()["verdict"] == -1
+    assert send("put", one, {**body, "verdict": 5}).json().keys() == {"verdict"}
+    assert send("post", address_, {**body, "answers": ["So."], "verdict": 1}).json().keys() == {"answers"}
+    wrong = [{"role": "robot", "content": "?"}]
+    assert send("post", address_, {**body, "messages": wrong, "verdict": 1}).json().keys() == {"messages"}
+    assert signed_in.delete(one).status_code == 204
+    assert [e["retired"] for e in signed_in.get(address_).json()["results"]] == [True]
+
+    many = reverse("api_import_examples", args=[campaign.slug])
+    assert send("post", many, {"text": lines(LINE, LINE)}).json() == {"added": 1, "known": 1, "errors": []}
+    refused = send("post", many, {"text": lines(LINE) + "\n{"})
+    assert (refused.status_code, refused.json()["errors"][0]["line"]) == (400, 2)
+
+
+def test_a_program_sets_skills_reasons_and_shares(signed_in, campaign):
+    address_ = reverse("api_campaign", args=[campaign.slug])
+
+    def patch(**said):
+        return signed_in.patch(address_, said, content_type="application/json").json()
+
+    assert patch(skills=["french", "Arabic"])["skills"] == ["arabic", "french"]
+    assert patch(reasons=[" Right ", "Right"])["reasons"] == ["Right"]
+    assert patch(edit_share=0.3, rank_share=0.3, chat_share=0.4)["chat_share"] == 0.4  # binary: above 1
+    assert patch(rank_share=0.5).keys() == {"edit_share"}
+    assert patch(skills=["plain french"]).keys() == {"skills"}
+    campaign.refresh_from_db()
+    assert campaign.rank_share == 0.3

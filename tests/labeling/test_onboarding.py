@@ -366,3 +366,37 @@ def test_only_members_come_in(client, campaign):
     client.force_login(make_user())
     for name, args in [("onboarding", []), ("onboarding-practice", [1]), ("onboarding-test", [])]:
         assert client.get(reverse(name, args=[campaign.slug, *args])).status_code == 404
+
+
+# -- the API ------------------------------------------------------------------------------------------
+
+
+def test_a_program_goes_the_same_way_in(client, rater, campaign):
+    make_example(campaign, "practice")
+    make_example(campaign, "test")
+    client.force_login(rater)
+    address = reverse("api_way_in", args=[campaign.slug])
+
+    def post(**said):
+        return client.post(address, said, content_type="application/json")
+
+    client.post(reverse("api_read_guideline", args=[campaign.slug]))
+    now = client.get(address).json()
+    assert (now["step"], now["steps"], now["question"]) == (
+        "practice",
+        ["guideline", "practice", "test"],
+        None,
+    )
+    (question,) = now["practice"]
+    side = 1 if question["answers"][1].startswith("It is the second") else -1
+    told = post(example=question["example"], attempt=0, verdict=-side).json()
+    assert (told["right"], told["verdict"]) == (False, 2 * side)
+    assert ("B says why" if side == 1 else "A says why") in told["explanation"]
+
+    question = client.get(address).json()["question"]
+    side = 1 if question["answers"][1].startswith("It is the second") else -1
+    assert post(example=question["example"], attempt=1, verdict=9).json().keys() == {"verdict"}
+    told = post(example=question["example"], attempt=1, verdict=side).json()
+    assert told == {"right": None, "verdict": None, "explanation": ""}
+    now = client.get(address).json()
+    assert (now["step"], now["score"], now["qualified"]) == ("done", 1.0, True)
