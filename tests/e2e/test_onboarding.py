@@ -38,7 +38,7 @@ def sign_in(page: Page, url: str) -> None:
 
 def key_for(rater, campaign, page: Page, rightly: bool = True) -> str:
     """Return the key of the right verdict on what the page shows, or of a wrong one."""
-    example = Example.objects.get(pk=page.locator("[name=example]").get_attribute("value"))
+    example = Example.objects.get(pk=page.locator("[name=example]").get_attribute("value") or 0)
     attempt = int(page.locator("[name=attempt]").get_attribute("value") or 0)
     shown = onboarding.as_shown(example, onboarding.order_for(rater, example, attempt))
     return "6" if (shown > 0) == rightly else "2"
