@@ -46,6 +46,7 @@ def answer(turn_id: int) -> None:
     )
     if turn is None or not cache.add(_key(turn, "worker"), 1, HELD_SECONDS):
         return
+    note_progress(turn)
     try:
         pair = policies(turn.chat.round)
         texts = draw(turn, pair)
