@@ -46,15 +46,17 @@ def create(
     """
     slug = slug or slugify(name)[:60]
     if not slug:
-        raise CampaignError("name", "Give the campaign a name with at least one letter or digit.")
+        raise CampaignError("name", _("Give the campaign a name with at least one letter or digit."))
     if slug == "new":
-        raise CampaignError("slug", "“new” is the address of the page that makes campaigns; choose another.")
+        raise CampaignError(
+            "slug", _("“new” is the address of the page that makes campaigns; choose another.")
+        )
     if settings.keys() & set(SHARES):
         settings["edit_share"] = fit_edits(**{name: settings.get(name, 0) for name in SHARES})
     skills = settings.pop("skills", [])
     with transaction.atomic():
         if Campaign.objects.filter(slug=slug).exists():
-            raise CampaignError("slug", f"There is already a campaign at “{slug}”.")
+            raise CampaignError("slug", _("There is already a campaign at “%(slug)s”.") % {"slug": slug})
         settings.setdefault("sampling", sampling.get_config())
         campaign = Campaign.objects.create(name=name, slug=slug, model_family=slug, created_by=by, **settings)
         campaign.skills.set(skill_named(name) for name in skills)
@@ -167,7 +169,7 @@ def remove_criterion(campaign: Campaign, key: str, by: User) -> None:
 def set_status(campaign: Campaign, status: str, by: User) -> None:
     """Activate, pause or close a campaign; pausing stops new assignments at once."""
     if status not in Campaign.Status.values:
-        raise CampaignError("status", f"A campaign can't be “{status}”.")
+        raise CampaignError("status", _("A campaign can't be “%(status)s”.") % {"status": status})
     update(campaign, by, status=status)
 
 

@@ -9,6 +9,8 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from training import formats, snapshots
 from training.formats import FORMATS, Format
 from training.models import Snapshot
@@ -60,7 +62,9 @@ def write(snapshot: Snapshot, format: str, folder: Path) -> list[Path]:
         if not written[split]:
             file.unlink()
     if not written.total():
-        raise ExportError(f"This snapshot has nothing to say in the format {format}.")
+        raise ExportError(
+            _("This snapshot has nothing to say in the format %(format)s.") % {"format": format}
+        )
     manifest |= {"format": format, "rows": dict(written)}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     (folder / "README.md").write_text(card(manifest))

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from labeling.rounds import StateError
 from models_app import registry, scoring
@@ -40,7 +41,8 @@ def evaluate(run: Run) -> Evaluation:
     if found is not None:
         return found
     if run.status != Run.Status.SUCCEEDED or run.produced is None:
-        raise StateError(f"Run {run.pk} is {run.status}; only what a succeeded run made can be checked.")
+        sentence = _("Run %(run)s is %(status)s; only what a succeeded run made can be checked.")
+        raise StateError(sentence % {"run": run.pk, "status": run.get_status_display().lower()})
     champion = registry.champion(run.produced.family, run.kind)
     checks = reward_checks(run, champion) if run.kind == Run.Kind.REWARD else policy_checks(run.result)
     passed = all(check["passed"] for check in checks)

@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from labeling import campaigns, rounds
 from labeling.models import Campaign, Round, Task
@@ -90,63 +91,73 @@ class Facts:
 def decide(facts: Facts) -> Step:
     """Return the one next step."""
     if facts.status != Campaign.Status.ACTIVE:
-        return Step(Action.WAIT, f"The campaign is {facts.status}.")
+        return Step(
+            Action.WAIT,
+            _("The campaign is %(status)s.") % {"status": Campaign.Status(facts.status).label.lower()},
+        )
     if facts.paused:
         return Step(Action.WAIT, facts.paused)
+    labels = {"labels": facts.labels, "wanted": facts.retrain_after}
     match facts.round:
         case None:
             return _next_round(facts)
         case Round.Status.DRAFT:
-            return Step(Action.START_GENERATING, "The round is planned.")
+            return Step(Action.START_GENERATING, _("The round is planned."))
         case Round.Status.GENERATING if facts.generating:
-            return Step(Action.WAIT, "Answers are being sampled.")
+            return Step(Action.WAIT, _("Answers are being sampled."))
         case Round.Status.GENERATING:
-            return Step(Action.GENERATE, "Nobody samples the round's answers.")
+            return Step(Action.GENERATE, _("Nobody samples the round's answers."))
         case Round.Status.OPEN if facts.labels >= facts.retrain_after:
-            return Step(Action.CLOSE_ROUND, f"The round has {facts.labels} of {facts.retrain_after} labels.")
+            return Step(Action.CLOSE_ROUND, _("The round has %(labels)s of %(wanted)s labels.") % labels)
         case Round.Status.OPEN if not facts.asked:
-            return Step(Action.CLOSE_ROUND, "All tasks of the round are done.")
+            return Step(Action.CLOSE_ROUND, _("All tasks of the round are done."))
         case Round.Status.OPEN:
-            return Step(Action.WAIT, f"Waiting for labels: {facts.labels} of {facts.retrain_after}.")
+            return Step(Action.WAIT, _("Waiting for labels: %(labels)s of %(wanted)s.") % labels)
         case _:
             return _after_closing(facts)
 
 
 def _after_closing(facts: Facts) -> Step:
     if facts.reward is None:
-        return Step(Action.QUEUE_REWARD, "The round is closed.")
-    step = _follow(facts.reward, "reward model", Action.GATE_REWARD)
+        return Step(Action.QUEUE_REWARD, _("The round is closed."))
+    step = _follow(facts.reward, _("reward model"), Action.GATE_REWARD)
     if step is not None:
         return step
     if facts.policy_run is None and facts.improvable:
-        return Step(Action.QUEUE_POLICY, "The reward model is checked.")
+        return Step(Action.QUEUE_POLICY, _("The reward model is checked."))
     if facts.policy_run is not None:
-        step = _follow(facts.policy_run, "policy", Action.GATE_POLICY)
+        step = _follow(facts.policy_run, _("policy"), Action.GATE_POLICY)
     return step or _next_round(facts)
 
 
 def _follow(run: RunFacts, what: str, gate: Action) -> Step | None:
+    words = {"what": what, "status": Run.Status(run.status).label.lower()}
     match run.status:
         case Run.Status.QUEUED:
-            return Step(Action.WAIT, f"The {what} run waits for a worker.")
+            return Step(Action.WAIT, _("The %(what)s run waits for a worker.") % words)
         case Run.Status.RUNNING:
-            return Step(Action.WAIT, f"The {what} run is training.")
+            return Step(Action.WAIT, _("The %(what)s run is training.") % words)
         case Run.Status.SUCCEEDED:
-            return None if run.gated else Step(gate, f"The {what} is not checked yet.")
+            return None if run.gated else Step(gate, _("The %(what)s is not checked yet.") % words)
         case _ if run.reported:
-            return Step(Action.RETRY, f"Somebody resumed the loop after the {what} run {run.status}.")
+            return Step(
+                Action.RETRY, _("Somebody resumed the loop after the %(what)s run %(status)s.") % words
+            )
         case _:
-            return Step(Action.PAUSE, f"The {what} run {run.status}: {run.error}".rstrip(": "))
+            return Step(
+                Action.PAUSE,
+                (_("The %(what)s run %(status)s: %(error)s") % {**words, "error": run.error}).rstrip(": "),
+            )
 
 
 def _next_round(facts: Facts) -> Step:
     if not facts.more_rounds:
-        return Step(Action.WAIT, "All rounds are finished.")
+        return Step(Action.WAIT, _("All rounds are finished."))
     if not facts.policy:
-        return Step(Action.WAIT, "Waiting for a champion policy that can answer prompts.")
+        return Step(Action.WAIT, _("Waiting for a champion policy that can answer prompts."))
     if not facts.prompts:
-        return Step(Action.WAIT, "Waiting for prompts.")
-    return Step(Action.CREATE_ROUND, "The next round can begin.")
+        return Step(Action.WAIT, _("Waiting for prompts."))
+    return Step(Action.CREATE_ROUND, _("The next round can begin."))
 
 
 def read_facts(campaign: Campaign) -> Facts:
@@ -202,7 +213,7 @@ def last_run(round_: Round, kind: str) -> Run | None:
 def tick(campaign: Campaign) -> Step:
     """Take a campaign as far as it goes without waiting; returns the step that it stopped at."""
     step = decide(read_facts(campaign))
-    for _ in range(STEPS):
+    for _tried in range(STEPS):
         if step.action is Action.WAIT:
             break
         if not perform(campaign, step):

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User
@@ -52,11 +53,13 @@ def queue_reward(
     run keeps that one. Raises RunError when there is nothing to learn from or to grow from.
     """
     if not snapshot.counts.get("training_pairs", 0):
-        raise RunError("There are no comparisons with a preference yet to learn from in the training split.")
+        raise RunError(
+            _("There are no comparisons with a preference yet to learn from in the training split.")
+        )
     trunk = trunk or _first_checkpoint(campaign)
     if trunk is None:
         raise RunError(
-            "There is no checkpoint to grow a reward model from; register a transformers model first."
+            _("There is no checkpoint to grow a reward model from; register a transformers model first.")
         )
     champion = registry.champion(campaign.model_family, ModelVersion.Kind.REWARD)
     config = {
@@ -87,12 +90,14 @@ def queue_policy(
     parent = parent or registry.champion(campaign.model_family, ModelVersion.Kind.POLICY)
     reward_model = registry.champion(campaign.model_family, ModelVersion.Kind.REWARD)
     if parent is None or parent.backend != ModelVersion.Backend.TRANSFORMERS:
-        raise RunError("Only a policy with a transformers checkpoint can be improved, and there is none.")
+        raise RunError(_("Only a policy with a transformers checkpoint can be improved, and there is none."))
     stages = usable_stages(campaign, snapshot, reward_model)
     if not stages:
         raise RunError(
-            "There is nothing to improve the policy by: "
-            "no edits, no preferences and no reward model that its stages could use."
+            _(
+                "There is nothing to improve the policy by: "
+                "no edits, no preferences and no reward model that its stages could use."
+            )
         )
     sampling = campaign.sampling
     drawn = {} if sampling is None else {
@@ -128,7 +133,8 @@ def usable_stages(campaign: Campaign, snapshot: Snapshot, reward_model: ModelVer
 def retry(run: Run, *, by: User | None = None) -> Run:
     """Queue a failed or cancelled run once more, with the same job."""
     if run.status not in {FAILED, CANCELLED}:
-        raise StateError(f"Run {run.pk} is {run.status}; only a failed or cancelled one can be retried.")
+        sentence = _("Run %(run)s is %(status)s; only a failed or cancelled one can be retried.")
+        raise StateError(sentence % {"run": run.pk, "status": run.get_status_display().lower()})
     return _queue(
         Run.Kind(run.kind),
         run.campaign,

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User
@@ -43,7 +44,7 @@ def cut(campaign: Campaign, *, by: User | None = None, filters: dict[str, Any] |
             _see_one_moment()
             tally = _write(draft, campaign, filters)
         if not tally.counts["judgments"] + tally.counts["edits"]:
-            raise SnapshotError("There are no judgments or edits to take yet.")
+            raise SnapshotError(_("There are no judgments or edits to take yet."))
         digest = tally.digest.hexdigest()
         counts = {**tally.counts, "raters": len(tally.raters)}
         canonical_rows.write_cards(draft, campaign, digest, filters, counts)
@@ -165,10 +166,12 @@ def _see_one_moment() -> None:
 def _checked(filters: dict[str, Any]) -> dict[str, Any]:
     for key in filters:
         if key != "rounds":
-            raise SnapshotError(f"A snapshot cannot be filtered by {key!r}; only by rounds.")
+            raise SnapshotError(
+                _("A snapshot cannot be filtered by “%(key)s”; only by rounds.") % {"key": key}
+            )
     numbers = filters.get("rounds", [])
     if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
-        raise SnapshotError("rounds must be a list of round numbers.")
+        raise SnapshotError(_("rounds must be a list of round numbers."))
     return {"rounds": sorted(set(numbers))} if "rounds" in filters else {}
 
 
