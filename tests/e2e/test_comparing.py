@@ -400,15 +400,19 @@ def test_raw_text_differences_and_scrolling_together(work, campaign):
     page.keyboard.press("l")
     columns.first.hover()
     page.mouse.wheel(0, 500)
-    page.wait_for_function("document.querySelectorAll('.answer')[1].scrollTop > 400")
+    until(page, lambda: scrolled(page, 1) > 400)
     answer(page, "3")
     columns.nth(1).hover()
     page.mouse.wheel(0, 500)
-    page.wait_for_function("document.querySelectorAll('.answer')[0].scrollTop > 400")  # remembered
+    until(page, lambda: scrolled(page, 0) > 400)  # remembered
     page.keyboard.press("l")
     page.mouse.wheel(0, -2000)
     page.wait_for_timeout(300)
-    assert page.evaluate("document.querySelectorAll('.answer')[0].scrollTop") > 400
+    assert scrolled(page, 0) > 400
+
+
+def scrolled(page: Page, column: int) -> float:
+    return float(page.locator(".answer").nth(column).evaluate("column => column.scrollTop"))
 
 
 def test_the_prompt_takes_a_quarter_of_the_window_at_most_and_folds(work, campaign):
@@ -545,11 +549,12 @@ def test_the_page_is_light_and_the_next_task_paints_at_once(browser, live_server
     rounds.open_(round_)
     with browser.new_context() as context:
         page = context.new_page()
-        page.goto(f"{live_server.url}/login/")
+        page.goto(f"{live_server.url}/login/?next=/rate/{campaign.slug}/")
         page.locator("[name=username]").fill("rafi")
         page.locator("[name=password]").fill("password")
         page.keyboard.press("Enter")
-        page.wait_for_load_state()
+        ready(page)
+        page.wait_for_load_state("networkidle")
         session = context.new_cdp_session(page)
         session.send("Network.enable")
         session.send("Network.setCacheDisabled", {"cacheDisabled": True})

@@ -174,7 +174,7 @@ def test_undo_skip_guideline_and_keys_work_from_the_keyboard(at_work, campaign):
     at_work.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
 
-    first = at_work.locator(".answers").inner_text()
+    first = at_work.locator(".answer").all_inner_texts()
     before = lease(at_work)
     at_work.keyboard.press("3")
     at_work.keyboard.press("Enter")
@@ -183,7 +183,7 @@ def test_undo_skip_guideline_and_keys_work_from_the_keyboard(at_work, campaign):
     at_work.keyboard.press("u")
     wait_for_next(at_work, before)
     expect(at_work.get_by_text("Taken back")).to_be_visible()
-    assert at_work.locator(".answers").inner_text() == first
+    assert at_work.locator(".answer").all_inner_texts() == first
     expect(at_work.get_by_label("A is slightly better")).to_be_checked()
 
     before = lease(at_work)
