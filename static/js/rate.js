@@ -257,10 +257,10 @@
   const clearSaid = () => byId("said").replaceChildren();
 
   function say(text, tone) {
-    const list = Object.assign(document.createElement("ul"), { className: "messages" });
-    list.append(Object.assign(document.createElement("li"), { className: `message ${tone}`, textContent: text }));
-    list.setAttribute("role", tone === "error" ? "alert" : "status");
-    tell(list);
+    const words = Object.assign(document.createElement("div"), { className: "messages" });
+    words.append(Object.assign(document.createElement("p"), { className: `message ${tone}`, textContent: text }));
+    words.setAttribute("role", tone === "error" ? "alert" : "status");
+    tell(words);
   }
 
   // say which required choice is still missing, and go there
