@@ -216,3 +216,23 @@ Touchstone.reading = (shell, store) => {
     },
   };
 };
+
+// Say which required choice of a form is still missing, and go there; true when one is.
+Touchstone.missing = (shell, form) => {
+  const stop = (text, field) => {
+    shell.say(text, "error");
+    shell.task().querySelector(".bar")?.classList.add("open");
+    field.focus();
+    return true;
+  };
+  if (form.id === "skip-form") {
+    const { kind, reason } = form.elements;
+    return kind.value === "cannot_judge" && !reason.value.trim() && stop(form.dataset.why, reason);
+  }
+  const verdicts = form.dataset.first && [...form.querySelectorAll("[name=verdict]")];
+  if (verdicts && !verdicts.some((radio) => radio.checked)) return stop(form.dataset.first, verdicts[0]);
+  for (const criterion of form.querySelectorAll("[data-required]"))
+    for (const grade of criterion.querySelectorAll("[role=radiogroup]"))
+      if (!grade.querySelector(":checked")) return stop(criterion.dataset.required, grade.querySelector("input"));
+  return false;
+};

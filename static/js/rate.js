@@ -46,7 +46,7 @@
 
   function submit(filled) {
     const of = current, lease = leaseOf(of), answer = filled.matches("[data-answer]");
-    if (!lease || sent.has(lease) || missing(filled)) return;
+    if (!lease || sent.has(lease) || Touchstone.missing(shell, filled)) return;
     if (answer) {
       if (kind()?.beforeSend?.(filled, shell) === false) return;
       clock.write(filled);
@@ -261,26 +261,6 @@
     words.append(Object.assign(document.createElement("p"), { className: `message ${tone}`, textContent: text }));
     words.setAttribute("role", tone === "error" ? "alert" : "status");
     tell(words);
-  }
-
-  // say which required choice is still missing, and go there
-  function missing(filled) {
-    const stop = (text, field) => {
-      say(text, "error");
-      current.querySelector(".bar")?.classList.add("open");
-      field.focus();
-      return true;
-    };
-    if (filled.id === "skip-form") {
-      const data = new FormData(filled);
-      return data.get("kind") === "cannot_judge" && !data.get("reason").trim() && stop(filled.dataset.why, filled.elements.reason);
-    }
-    const verdicts = filled.dataset.first && [...filled.querySelectorAll("[name=verdict]")];
-    if (verdicts && !verdicts.some((radio) => radio.checked)) return stop(filled.dataset.first, verdicts[0]);
-    for (const criterion of filled.querySelectorAll("[data-required]"))
-      for (const grade of criterion.querySelectorAll("[role=radiogroup]"))
-        if (!grade.querySelector(":checked")) return stop(criterion.dataset.required, grade.querySelector("input"));
-    return false;
   }
 
   work.addEventListener("click", (event) => {
