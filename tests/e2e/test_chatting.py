@@ -54,7 +54,7 @@ def test_a_conversation_by_keyboard_with_reload_undo_and_end(at_work, campaign):
     start(at_work, campaign)
 
     # the question that opens it is answered at once
-    expect(at_work.locator(".waits [data-announce]")).to_be_visible()
+    expect(at_work.locator(".waits .pulse")).to_be_visible()
     first = both_answers(at_work)
     assert first[0] != first[1]
 
@@ -131,7 +131,7 @@ def test_the_last_pick_brings_the_next_task_at_once(at_work, campaign):
 def test_answers_that_do_not_come_can_be_sent_for_again(at_work, campaign):
     make_open_chats(campaign)
     start(at_work, campaign)
-    expect(at_work.locator(".waits [data-announce]")).to_be_visible()
+    expect(at_work.locator(".waits .pulse")).to_be_visible()
     # both grow before one's eyes
     turn = Turn.objects.get()
     _left, right = order_shown(turn)
@@ -143,7 +143,7 @@ def test_answers_that_do_not_come_can_be_sent_for_again(at_work, campaign):
     expect(at_work.locator(".trouble")).to_be_visible()
     expect(at_work.get_by_text("secret.example")).to_have_count(0)
     at_work.get_by_role("button", name="Try again").click()
-    expect(at_work.locator(".waits [data-announce]")).to_be_visible()
+    expect(at_work.locator(".waits .pulse")).to_be_visible()
     assert Turn.objects.get().status == Turn.Status.SAMPLING
 
 
