@@ -53,10 +53,15 @@ def answered(slot: Slot) -> chats.Talk:
 
 
 def pick(rater, talk: chats.Talk, verdict: int = -2, **more) -> Judgment:
+    assert talk.pick is not None
+    assert talk.pick.lease is not None
     return chats.pick(rater, talk.pick.lease, idempotency_key=uuid4(), verdict=verdict, **more)
 
 
 def shown_texts(talk: chats.Talk) -> list[str]:
+    assert talk.turn is not None
+    assert talk.turn.task is not None
+    assert talk.pick is not None
     places = {p.position: p.response.text for p in talk.turn.task.task_responses.select_related("response")}
     return [places[position] for position in talk.pick.order_shown]
 
