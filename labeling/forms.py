@@ -73,6 +73,9 @@ class SettingsForm(CampaignModelForm):
         ]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         labels = {
+            "name": _("Name"),
+            "description": _("Description"),
+            "scale": _("Scale"),
             "overlap": _("Judgments per task"),
             "lease_minutes": _("Minutes per task"),
             "tasks_per_round": _("Tasks per round"),

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
+from django.utils.translation import gettext_lazy as _
+
 from labeling.import_fields import (
     CLEARLY,
     MOST_RANKED,
@@ -36,12 +38,12 @@ from labeling.import_fields import (
 from labeling.import_source import LineError, SourceError, read_head, read_lines
 
 FORMATS = {
-    "touchstone": "Touchstone JSONL: prompts, answers, judgments, edits",
-    "trl": "TRL preference JSONL: prompt, chosen, rejected",
-    "hh-rlhf": "hh-rlhf JSONL: chosen and rejected transcripts",
-    "arena": "Arena conversations: conversation_a, conversation_b, winner",
-    "csv": "CSV with a header: prompt, response_a, response_b, …",
-    "prompts": "JSONL of prompts alone",
+    "touchstone": _("Touchstone JSONL: prompts, answers, judgments, edits"),
+    "trl": _("TRL preference JSONL: prompt, chosen, rejected"),
+    "hh-rlhf": _("hh-rlhf JSONL: chosen and rejected transcripts"),
+    "arena": _("Arena conversations: conversation_a, conversation_b, winner"),
+    "csv": _("CSV with a header: prompt, response_a, response_b, …"),
+    "prompts": _("JSONL of prompts alone"),
 }
 csv.field_size_limit(2**24)
 _WINNERS = {

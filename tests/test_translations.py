@@ -61,11 +61,9 @@ def said_by_source(path: Path) -> Iterator[tuple[str, str]]:
         for alias in node.names
     }
     for node in ast.walk(tree):
-        function = (
-            names.get(node.func.id, "")
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            else ""
-        )
+        if not isinstance(node, ast.Call):
+            continue
+        function = names.get(node.func.id, "") if isinstance(node.func, ast.Name) else ""
         if "gettext" in function:
             texts = [ast.literal_eval(text) for text in node.args[: 2 if function.startswith("n") else 1]]
             yield texts[0], "".join(texts[1:])

@@ -3,10 +3,27 @@
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext_noop
 
+from labeling.models import Round
 from preferences.types import Estimate
 
 register = template.Library()
+
+# Why there is no figure, as preferences, quality and the engine say it: they know no languages, so the pages
+# translate it.
+REASONS = (
+    gettext_noop("no item has two ratings yet"),
+    gettext_noop("every rating is the same, so chance agreement is total"),
+    gettext_noop("there is nothing to average yet"),
+    gettext_noop("no answers of two different policies have been compared yet"),
+    gettext_noop("no reward model has been promoted yet"),
+    gettext_noop("no policy has been improved and promoted yet"),
+    gettext_noop("there was no reward model to judge by"),
+    gettext_noop("it was not measured"),
+    gettext_noop("there are no votes to test on yet"),
+    gettext_noop("there are no test prompts"),
+)
 
 
 def spell(value: Any, unit: str) -> str:
@@ -33,6 +50,12 @@ def value(estimate: Estimate, unit: str = "%") -> str:
 def percent(share: float | None) -> str:
     """Write a share as percent, or a dash where there is none."""
     return "–" if share is None else spell(share, "%")
+
+
+@register.filter
+def round_status(status: str) -> str:
+    """Name a round's status in the reader's language."""
+    return str(Round.Status(status).label).lower()
 
 
 @register.filter
