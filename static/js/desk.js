@@ -56,7 +56,6 @@ Touchstone.drafts = (shell, store) => {
       shell.status("here");
       timer = setTimeout(save, QUIET);
     } else if (base) shell.status("saved");
-    kept = content(shell.form());
     return local;
   }
 

@@ -11,7 +11,7 @@
   const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const store = Touchstone.store(page.user);
   let current = work.querySelector(".task, .waiting"), ahead = null;
-  let refreshTimer = 0, swappedAt = -1000;
+  let refreshTimer = 0;
 
   const form = () => current.querySelector("[data-answer]");
   const leaseOf = (element) => element?.dataset.lease || "";
@@ -60,7 +60,6 @@
     const next = ahead && clock.lapsed(ahead) ? null : ahead;
     ahead = null;
     show(next || byId("fetching").content.firstElementChild.cloneNode(true));
-    swappedAt = performance.now();
     inTurn(deliverAll);
   }
 
@@ -265,8 +264,7 @@
 
   work.addEventListener("click", (event) => {
     // the second half of a double click belongs to the task before
-    const clicks = event.detail;  // none: by keyboard
-    if (event.target.closest("[type=submit]") && (clicks > 1 || (clicks && performance.now() - swappedAt < 300))) event.preventDefault();
+    if (event.target.closest("[type=submit]") && event.detail > 1) event.preventDefault();
   });
   work.addEventListener("submit", (event) => {
     if (!event.target.matches("[data-swap]")) return;
@@ -355,6 +353,7 @@
     } else if (event.key === "Escape") {
       const sheet = current.querySelector(".sheet[open]");
       if (sheet) sheet.open = false;
+      clearSaid();
       if (!sheet && !typing && !byId("guideline").hidden) close();
       else if (sheet || typing) current.focus({ preventScroll: true });
     } else if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat && !typing) {

@@ -538,6 +538,34 @@ def test_answers_appear_at_the_campaigns_speed_and_the_judgment_says_so(work, ca
     assert list(Judgment.objects.order_by("pk").values_list("display_rate", flat=True)) == [20, 0, 20]
 
 
+def test_who_wants_no_motion_sees_answers_at_once_and_the_judgment_says_so(work, campaign, page):
+    Campaign.objects.update(display_rate=5)
+    long_round(campaign)
+    page.emulate_media(reduced_motion="reduce")
+    work()
+    expect(page.locator(".answer .rendered").first.locator("p").last).to_be_visible()
+    expect(page.locator(".unseen")).to_have_count(0)
+    answer(page, "3")
+    until(page, Judgment.objects.exists)
+    assert Judgment.objects.get().display_rate == 0
+
+
+def test_a_newer_draft_from_another_browser_wins_over_an_older_one_here(work, campaign, rater):
+    make_open_round(campaign, comparisons=1)
+    page = work()
+    with dead_server(page):
+        page.keyboard.press("c")
+        page.keyboard.type("Older")
+        expect(page.locator(".saved")).to_have_text("Saved here")
+        page.wait_for_timeout(50)
+        held = Slot.objects.get(lease=lease(page))
+        Draft.objects.create(task_id=held.task_id, rater=rater, data={"comment": "Newer", "verdict": "1"})
+        page.reload()
+    ready(page)
+    expect(page.get_by_placeholder("Comment")).to_have_value("Newer")
+    expect(page.get_by_label("B is slightly better")).to_be_checked()
+
+
 # -- weight and speed --------------------------------------------------------------------------------------
 
 
