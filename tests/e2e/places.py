@@ -336,12 +336,12 @@ def _(page: Page, world: World) -> None:
 @place("lease-lost")
 def _(page: Page, world: World) -> None:
     compare(page, world, id="bike")
-    page.evaluate(
-        """() => { const form = document.getElementById("answer-form");
-        form.elements.lease.value = "00000000-0000-4000-8000-000000000000";
-        form.querySelector("[name=verdict]").checked = true; form.submit(); }"""
-    )
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.evaluate(
+            """() => { const form = document.getElementById("answer-form");
+            form.elements.lease.value = "00000000-0000-4000-8000-000000000000";
+            form.querySelector("[name=verdict]").checked = true; form.submit(); }"""
+        )
 
 
 # -- the live conversation ----------------------------------------------------------------------------
