@@ -37,7 +37,9 @@ def turn(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what is there of the two answers; once there is more to see than they, say so."""
     user = signed_in_user(request)
     now = chats.read(held(request, user, member_campaign(user, slug)))
-    sampling = now.status == Turn.Status.SAMPLING and not now.stalled
+    # a page that has said so goes on asking: the answers may come yet
+    known = now.stalled == ("stalled" in request.GET)
+    sampling = now.status == Turn.Status.SAMPLING and known
     context = {"answers": list(zip(NAMES, now.answers, strict=False)), "again": True}
     return render(request, "labeling/_chat_growing.html", context, status=200 if sampling else ENOUGH)
 

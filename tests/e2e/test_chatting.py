@@ -1,7 +1,10 @@
 """A live conversation in a real browser: the queue, a worker, the demo policy, and a keyboard."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from labeling.models import Campaign, Judgment, Prompt, Slot, Task, Turn
@@ -139,6 +142,11 @@ def test_answers_that_do_not_come_can_be_sent_for_again(at_work, campaign):
         cache.set(f"chat-answer:{turn.pk}:{right}", text)
         expect(at_work.get_by_label("Answer B").locator(".growing-text")).to_have_text(text)
     expect(at_work.get_by_label("Answer A").locator(".growing-text")).to_have_text("")
+    # a page that has given up sees what comes all the same
+    cache.set(f"chat-answer:{turn.pk}:at", timezone.now() - timedelta(minutes=5))
+    expect(at_work.locator(".trouble")).to_have_text("Nothing has come for a while.")
+    cache.set(f"chat-answer:{turn.pk}:at", timezone.now())
+    expect(at_work.locator(".waits .pulse")).to_be_visible()
     Turn.objects.update(status=Turn.Status.FAILED, error="http://secret.example is down")
     expect(at_work.locator(".trouble")).to_be_visible()
     expect(at_work.get_by_text("secret.example")).to_have_count(0)
