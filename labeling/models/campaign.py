@@ -76,7 +76,8 @@ class Campaign(models.Model):
     chat_share = models.FloatField(
         default=0.0,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="The share of a round's tasks in which raters talk with two policies and pick at each turn.",
+        help_text="The share of a round's tasks in which raters talk with two policies "
+        "and pick at each turn.",
     )
     chat_turns = models.PositiveSmallIntegerField(
         default=4,
