@@ -34,20 +34,20 @@ HYPER = {
 GUIDELINE = """\
 ## What we ask
 
-Somebody asks an everyday question: about cooking, a trip, an errand, a message to write. Two answers were
+Somebody asks an everyday question: about cooking, a trip, an errand, a message to write. Two answers were \
 given. **Which would you rather have received?**
 
-1. **Right first.** An answer that gets the facts of the question wrong, or dodges it, loses to one that
-   answers it, however nicely it is put.
+1. **Right first.** An answer that gets the facts of the question wrong, or dodges it, loses to one that \
+answers it, however nicely it is put.
 2. **Then kind.** We like a warm word. We don't like sighs, scolding or flattery.
 3. **Then brief.** Of two right and kind answers, the one that wastes less of your time wins.
 
-Use the ends of the scale when the choice is plain, the middle when it is close. *About the same* is an honest
-verdict. If both are useless, say **both bad**.
+Use the ends of the scale when the choice is plain, the middle when it is close. *About the same* is an \
+honest verdict. If both are useless, say **both bad**.
 
 ## Edits
 
-Rewrite the answer as you would have wished it: change as little as it takes. If there is nothing to mend,
+Rewrite the answer as you would have wished it: change as little as it takes. If there is nothing to mend, \
 tick *already good*.
 """
 
