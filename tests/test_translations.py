@@ -172,3 +172,26 @@ def bare_text(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.stem)
 def test_a_template_says_nothing_that_is_not_translated(path):
     assert bare_text(path) == []
+
+
+# what only programs, logs and tables of an upload's lines say
+NOT_FOR_RATERS = ("import_", "imports", "chat_answers", "demo", "tokens")
+
+
+def bare_refusals(path: Path) -> list[str]:
+    """List the sentences with which a module refuses something, and which are not marked."""
+    raised = [node.exc for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Raise)]
+    arguments = [argument for call in raised if isinstance(call, ast.Call) for argument in call.args]
+    values = [value for argument in arguments if isinstance(argument, ast.Dict) for value in argument.values]
+    return [
+        ast.unparse(said)
+        for said in [*arguments, *values]
+        if (isinstance(said, ast.Constant) and " " in str(said.value)) or isinstance(said, ast.JoinedStr)
+    ]
+
+
+@pytest.mark.parametrize("app", ["accounts", "labeling"])
+def test_what_is_refused_is_said_in_the_readers_language(app):
+    paths = [*(ROOT / app).glob("*.py"), *(ROOT / app / "views").glob("*.py")]
+    found = {path.name: bare_refusals(path) for path in paths if not path.name.startswith(NOT_FOR_RATERS)}
+    assert {name: said for name, said in found.items() if said} == {}
