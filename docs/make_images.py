@@ -23,7 +23,15 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True},
     "rtl": {"viewport": {"width": 1440, "height": 900}, "locale": "ar"},
 }
-README: dict[str, str] = {}  # picture → its name in docs/images
+README = {  # picture → its name in docs/images
+    "compare-chips-wide": "compare",
+    "compare-guideline-dark": "guideline",
+    "compare-arabic-rtl": "arabic",
+    "edit-diff-wide": "edit",
+    "rank-wide": "rank",
+    "compare-chips-phone": "phone",
+    "history-phone": "history",
+}
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from labeling import (
     rankings,
     reviews,
 )
-from labeling.models import Campaign, Membership, Slot, Task, Turn
+from labeling.models import Campaign, Draft, Membership, Slot, Task, Turn
 from models_app.demo import corpus
 from models_app.models import ModelVersion
 from tests.cast import make_campaign, make_open_round, make_policy, make_user
@@ -57,6 +57,7 @@ class World:
         """Let the first task of the tour that fits be what Rafi gets next."""
         mine = Slot.objects.filter(rater=self.rafi, status=Slot.Status.CLAIMED)
         assignment.give_back(list(mine.values_list("pk", flat=True)))
+        Draft.objects.filter(rater=self.rafi).delete()
         Slot.objects.filter(order_key=FIRST).update(order_key=0.5)
         open_ = Slot.objects.filter(task__campaign=self.tour, status=Slot.Status.OPEN, **which)
         said = Slot.objects.filter(rater=self.rafi, status=Slot.Status.DONE).values("task")
@@ -291,12 +292,12 @@ place("compare-long")(press(id="long-reading"))
 place("compare-arabic")(press(id="arabic-tea"))
 place("compare-japanese")(press(id="japanese-thanks"))
 place("compare-differences")(press("d", id="letter-landlord"))
-place("compare-raw")(press("r"))
 place("compare-guideline")(press("g"))
 place("compare-keys")(press("?"))
 place("compare-why")(press("y"))
 place("compare-skip")(press("s"))
 place("compare-flag")(press("f"))
+place("compare-raw")(press("r"))
 place("compare-refused")(press("Enter", id="poem"))
 
 
