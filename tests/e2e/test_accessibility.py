@@ -15,7 +15,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 WIDTHS = {1440: 900, 768: 1024, 390: 844}
 # the dark page differs from the light one in its colours alone
-RULES = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
+RULES = {
+    "light": {"rules": {"target-size": {"enabled": True}}},
+    "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},
+}
 AXE = """async (rules) => (await axe.run({resultTypes: ["violations"], ...rules})).violations.flatMap(rule =>
     rule.nodes.map(node => `${rule.id} of ${node.target.join(" ")}: ${node.any[0]?.message ?? rule.help}`))"""
 
