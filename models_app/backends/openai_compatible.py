@@ -43,7 +43,7 @@ class OpenAICompatiblePolicy:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def stream(self, conversation: Conversation, params: SamplingParams) -> Iterator[str]:
-        """Yield one answer in pieces as the server sends them; raise BackendError, also for half an answer."""
+        """Yield one answer in pieces as they are sent; raise BackendError, also for half an answer."""
         body = {**self._body(conversation, params, 0), "stream": True}
         try:
             with (

@@ -66,7 +66,7 @@ def sent(page: Page, count: int) -> Judgment:
 def by_side(judgment: Judgment) -> list[str]:
     """Write a stored ranking in the letters of the sides that were shown."""
     names = {position: "ABCDEFGHI"[side] for side, position in enumerate(judgment.order_shown)}
-    return ["".join(sorted(names[position] for position in equals)) for equals in judgment.ranking]
+    return ["".join(sorted(names[position] for position in equals)) for equals in judgment.ranking or []]
 
 
 def test_by_keyboard_alone(at_work: Page):
@@ -114,6 +114,7 @@ def test_by_keyboard_alone(at_work: Page):
     keys.press("1")
     keys.press("Enter")
     again = sent(at_work, 3)
+    assert again.supersedes is not None
     assert (by_side(again), again.supersedes.withdrawn) == (["C", "B", "AD"], True)
 
 

@@ -1,5 +1,7 @@
 """A person sets their pages and keys in a real browser, and finds them so after signing in again."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -33,14 +35,14 @@ def press(page: Page, action: str, key: str) -> None:
     page.keyboard.press(key)
 
 
-def style(page: Page) -> list[str]:
+def style(page: Page) -> Any:
     """Return the page's ground colour and one of its spaces."""
     of = "getComputedStyle(document.body)"
     return page.evaluate(f"[{of}.backgroundColor, {of}.getPropertyValue('--s5')]")
 
 
 def font_size(page: Page) -> float:
-    return page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    return float(page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)"))
 
 
 def test_the_look_shows_at_once_and_holds_after_a_new_sign_in(page: Page, live_server, rater):
