@@ -170,3 +170,15 @@ def test_home_without_campaigns_says_whom_to_ask(signed_in):
     assert "<strong>rafi</strong>" in page
     assert "No feedback yet" in signed_in.get(reverse("feedback")).content.decode()
     assert "Nothing here yet" in signed_in.get(reverse("history")).content.decode()
+
+
+def test_feedback_takes_a_fixed_number_of_queries(signed_in, rater):
+    campaign = make_campaign(raters=(rater,))
+    make_open_round(campaign, comparisons=5)
+    counts = []
+    for _ in range(5):
+        reviews.give(campaign.created_by, campaign, judge(rater, campaign), "Well seen.")
+        with CaptureQueriesContext(connection) as captured:
+            signed_in.get(reverse("feedback"))
+        counts.append(len(captured))
+    assert counts[0] == counts[-1] <= 12
