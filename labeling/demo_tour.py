@@ -65,7 +65,7 @@ EXAMPLES: list[tuple[str, str, str, str, int, str]] = [
     (
         Example.Use.PRACTICE,
         "What is 15 % of 60?",
-        "9.",
+        "That is 9.",
         "About 12, I would say.",
         -3,
         "{A} is right and as short as the question. {B} is wrong.",
