@@ -13,9 +13,9 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from accounts.roles import signed_in_user
-from labeling import assignment, edits, judgments, origins, progress, rankings
+from labeling import assignment, edits, history, judgments, origins, progress, rankings
 from labeling.api.campaigns import GuidelineSerializer, InCampaign
-from labeling.models import Campaign, Flag, Judgment, Skip, Slot, Task
+from labeling.models import Campaign, Flag, Skip, Slot, Task
 from labeling.tasks import measure_later
 
 
@@ -190,10 +190,7 @@ class Undo(Rating):
         last = progress.last_said(self.rater, self.member_campaign())
         if last is None:
             raise Conflict(_("There is nothing to take back."))
-        undone = (
-            judgments.undo(self.rater, last) if isinstance(last, Judgment) else edits.undo(self.rater, last)
-        )
-        return answer(undone)
+        return answer(history.take_back(self.rater, last))
 
 
 class SubmitSerializer(LeaseSerializer):

@@ -7,9 +7,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.roles import require, signed_in_user
-from labeling import assignment, drafts, edits, guidelines, judgments, origins, progress, typing_signals
+from labeling import (
+    assignment,
+    drafts,
+    edits,
+    guidelines,
+    history,
+    judgments,
+    origins,
+    progress,
+    typing_signals,
+)
 from labeling.assignment import LeaseError
-from labeling.models import Judgment
 from labeling.submissions import SubmissionError
 from labeling.tasks import measure_later
 from labeling.views.reading import read_remarks, read_uuid, read_verdict, read_work
@@ -124,10 +133,7 @@ def undo(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         if last is None:
             raise SubmissionError("id", _("There is nothing to take back."))
-        if isinstance(last, Judgment):
-            slot = judgments.undo(user, last)
-        else:
-            slot = edits.undo(user, last)
+        slot = history.take_back(user, last)
     except SubmissionError as error:
         return refused(request, campaign, error)
     if slot is not None and slot.lease is not None:
