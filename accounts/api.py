@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -13,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import own_settings, people, tokens
+from accounts import own_settings, people, skills, tokens
 from accounts.models import ApiToken, Role, User
 from accounts.roles import signed_in_user
 
@@ -154,3 +155,23 @@ class People(generics.ListAPIView[User]):
         uid, token = people.invitation(user)
         answer = {**PersonSerializer(user).data, "welcome": reverse("welcome", args=[uid, token])}
         return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class SkillsSerializer(serializers.Serializer[Any]):
+    """All the skills that somebody has, by name."""
+
+    skills = serializers.ListField(child=serializers.CharField(max_length=skills.LENGTH))
+
+
+class PersonSkills(APIView):
+    """Note what somebody is good at."""
+
+    action_for = {"*": "manage"}
+
+    @extend_schema(request=SkillsSerializer, responses=SkillsSerializer)
+    def put(self, request: Request, pk: int) -> Response:
+        form = SkillsSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = get_object_or_404(User, pk=pk)
+        skills.note(user, form.validated_data["skills"], by=signed_in_user(request))
+        return Response({"skills": sorted(user.skills.values_list("name", flat=True))})

@@ -10,4 +10,5 @@ urlpatterns = [
     path("tokens/", api.Tokens.as_view(), name="api_tokens"),
     path("tokens/<int:pk>/", api.Token.as_view(), name="api_token"),
     path("people/", api.People.as_view(), name="api_people"),
+    path("people/<int:pk>/skills/", api.PersonSkills.as_view(), name="api_person_skills"),
 ]

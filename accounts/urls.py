@@ -21,5 +21,6 @@ urlpatterns = [
     path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="revoke_token"),
     path("people/", views.people, name="people"),
     path("people/<int:pk>/active/", views.set_active, name="set_active"),
+    path("people/<int:pk>/skills/", views.note_skills, name="note_skills"),
     path("audit/", views.audit_log, name="audit"),
 ]

@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import keys, own_settings, tokens
+from accounts import keys, own_settings, skills, tokens
 from accounts import people as people_
 from accounts.forms import InviteForm, LookForm, TokenForm
 from accounts.models import ApiToken, AuditEvent, User
@@ -131,6 +131,7 @@ def people(request: HttpRequest) -> HttpResponse:
             link = invitation_link(request, invited)
             form = InviteForm()
     everybody = User.objects.filter(imported=False).order_by("-is_active", "role", "username")
+    everybody = everybody.prefetch_related("skills")
     page = Paginator(everybody, 100).get_page(request.GET.get("page"))
     context = {"form": form, "invited": invited, "link": link, "page": page}
     return render(request, "accounts/people.html", context)
@@ -145,6 +146,20 @@ def set_active(request: HttpRequest, pk: int) -> HttpResponse:
         people_.set_active(user, request.POST.get("active") == "yes", by=signed_in_user(request))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
+    return redirect("people")
+
+
+@require_POST
+@require("manage")
+def note_skills(request: HttpRequest, pk: int) -> HttpResponse:
+    """Note what somebody is good at."""
+    user = get_object_or_404(User, pk=pk)
+    try:
+        skills.note(user, request.POST.get("skills", "").split(","), by=signed_in_user(request))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        messages.success(request, _("Saved."))
     return redirect("people")
 
 

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import slug_re
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from accounts import audit
-from accounts.models import Skill, User
+from accounts import audit, skills
+from accounts.models import User
 from accounts.roles import can
 from labeling import onboarding
 from labeling.models import Campaign, Criterion, Guideline, Membership
@@ -19,7 +18,6 @@ from models_app import registry, sampling
 from models_app.models import ModelVersion
 
 REASON_LENGTH = 40
-SKILL_LENGTH = 50
 SHARES = ("edit_share", "rank_share", "chat_share")
 
 
@@ -53,13 +51,13 @@ def create(
         )
     if settings.keys() & set(SHARES):
         settings["edit_share"] = fit_edits(**{name: settings.get(name, 0) for name in SHARES})
-    skills = settings.pop("skills", [])
+    asked = settings.pop("skills", [])
     with transaction.atomic():
         if Campaign.objects.filter(slug=slug).exists():
             raise CampaignError("slug", _("There is already a campaign at “%(slug)s”.") % {"slug": slug})
         settings.setdefault("sampling", sampling.get_config())
         campaign = Campaign.objects.create(name=name, slug=slug, model_family=slug, created_by=by, **settings)
-        campaign.skills.set(skill_named(name) for name in skills)
+        campaign.skills.set(skills.named(asked))
         if guideline.strip():
             add_guideline(campaign, guideline, by)
         if base_policy:
@@ -79,7 +77,7 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
         Campaign.objects.filter(pk=campaign.pk).update(**{key: changes[key] for key in before})
         if "skills" in changes:
             before["skills"] = skills_of(campaign)
-            campaign.skills.set(skill_named(name) for name in changes["skills"])
+            campaign.skills.set(skills.named(changes["skills"]))
         audit.record(
             by,
             "change campaign",
@@ -112,24 +110,9 @@ def check_reasons(reasons: Iterable[str]) -> list[str]:
     return kept
 
 
-def check_skills(names: Iterable[str]) -> list[str]:
-    """Return the names of skills as they are kept, each once; ValidationError names one that can't be."""
-    kept = list(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
-    for name in kept:
-        if not slug_re.fullmatch(name) or len(name) > SKILL_LENGTH:
-            message = _("“%(name)s” can't be a skill's name: use letters, digits, hyphens and underscores.")
-            raise ValidationError(message % {"name": name})
-    return kept
-
-
 def skills_of(campaign: Campaign) -> list[str]:
     """Return the names of the skills that a campaign asks of its raters."""
     return sorted(skill.name for skill in campaign.skills.all())
-
-
-def skill_named(name: str) -> Skill:
-    """Return a skill by its name, new or known."""
-    return Skill.objects.get_or_create(name=name)[0]
 
 
 def add_guideline(campaign: Campaign, text: str, by: User | None) -> Guideline:

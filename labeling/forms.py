@@ -6,6 +6,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from accounts import skills
 from accounts.models import User
 from labeling import campaigns
 from labeling.campaigns import CampaignError
@@ -122,7 +123,7 @@ class SettingsForm(CampaignModelForm):
         return campaigns.check_reasons(self.cleaned_data["reasons"].splitlines())
 
     def clean_skills(self) -> list[str]:
-        return campaigns.check_skills(self.cleaned_data["skills"].split(","))
+        return skills.check(self.cleaned_data["skills"].split(","))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

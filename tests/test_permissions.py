@@ -47,11 +47,13 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "revoke_token": {"POST": (LOGIN, 404, 404, 404, 302)},  # it is the manager's token
     "people": {"GET": MANAGE, "POST": MANAGE},
     "set_active": {"POST": CHANGE},
+    "note_skills": {"POST": CHANGE},
     "audit": {"GET": MANAGE},
     "api_me": {"GET": (401, 200, 200, 200, 200)},
     "api_tokens": {"GET": (401, 200, 200, 200, 200), "POST": (401, 201, 201, 201, 201)},
     "api_token": {"DELETE": (401, 404, 404, 404, 204)},
     "api_people": {"GET": API_MANAGE, "POST": API_CREATE},
+    "api_person_skills": {"PUT": API_MANAGE},
     "api-schema": {"GET": (401, 200, 200, 200, 200)},
     # rating
     "home": {"GET": (LOGIN, 200, 200, 302, 302)},
@@ -210,6 +212,8 @@ def world():
         "revoke_token": {"pk": token.pk},
         "api_token": {"pk": token.pk},
         "set_active": {"pk": outsider.pk},
+        "note_skills": {"pk": outsider.pk},
+        "api_person_skills": {"pk": outsider.pk},
         "remove_rater": {**in_campaign, "pk": member.pk},
         "qualify_rater": {**in_campaign, "pk": member.pk},
         "example": {**in_campaign, "pk": example.pk},
@@ -245,6 +249,8 @@ def world():
     body = {
         "people": invitation,
         "api_people": invitation,
+        "note_skills": {"skills": "french, medicine"},
+        "api_person_skills": {"skills": ["french"]},
         "tokens": {"name": "mine"},
         "api_tokens": {"name": "mine"},
         "rate-judge": {**lease, "verdict": 1},

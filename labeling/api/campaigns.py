@@ -11,6 +11,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import skills
 from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import campaigns, quality
@@ -69,7 +70,7 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "skills" in attrs:
-            attrs["skills"] = campaigns.check_skills(attrs["skills"])
+            attrs["skills"] = skills.check(attrs["skills"])
         if "reasons" in attrs:
             attrs["reasons"] = campaigns.check_reasons(attrs["reasons"])
         if "sampling" in attrs:

@@ -84,3 +84,18 @@ def test_the_audit_page_says_who_did_what(manager):
     page = client.get(reverse("audit")).text
     assert "mara" in page
     assert "username: nina" in page
+
+
+def test_a_manager_notes_what_somebody_is_good_at(client):
+    manager, rater = make_user("manager"), make_user(username="rafi")
+    client.force_login(manager)
+    page = client.post(f"/people/{rater.pk}/skills/", {"skills": "French, medicine, french"}, follow=True)
+    assert 'value="french, medicine"' in page.content.decode()
+    assert sorted(rater.skills.values_list("name", flat=True)) == ["french", "medicine"]
+    event = AuditEvent.objects.get(action="note skills")
+    assert (event.detail["before"], event.detail["after"]) == ([], ["french", "medicine"])
+    page = client.post(f"/people/{rater.pk}/skills/", {"skills": "two words"}, follow=True)
+    assert "can&#x27;t be a skill&#x27;s name" in page.content.decode()
+    assert rater.skills.count() == 2
+    answer = client.put(f"/api/v1/people/{rater.pk}/skills/", {"skills": ["welsh"]}, "application/json")
+    assert answer.json() == {"skills": ["welsh"]}
