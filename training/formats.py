@@ -15,6 +15,7 @@ from preferences.rankings import expand
 
 Row = dict[str, Any]
 
+# Snapshots never change: what version 1 didn't have (turns, rankings) is read as absent.
 SCHEMA_VERSION = 2
 # How sure a verdict of each strength makes us that its side is the better one. Measured on 330 and on 1,000
 # votes with 15 % noise: a bag-of-words reward model rose from .736 to .751 and from .789 to .796 of the true
@@ -163,7 +164,7 @@ def is_identical(row: Row) -> bool:
 
 def same(first: Row, second: Row) -> bool:
     """Tell whether two answers say the same."""
-    return bool(first["text"] == second["text"] and first["turns"] == second["turns"])
+    return bool(first["text"] == second["text"] and first.get("turns") == second.get("turns"))
 
 
 def preferences(row: Row, judgment: Row) -> Iterator[tuple[Row, Row, int]]:
@@ -171,7 +172,7 @@ def preferences(row: Row, judgment: Row) -> Iterator[tuple[Row, Row, int]]:
 
     What a ranking says of each pair is in preferences.rankings.
     """
-    if judgment["ranking"] is None:
+    if judgment.get("ranking") is None:
         first, second = row["responses"]
         found = [(first, second, in_task_order(judgment))]
     else:
@@ -278,7 +279,7 @@ def _ranked(row: Row) -> Iterator[tuple[Row, Row, int]]:
     """Yield the pairs of a ranked task with the sum of what its rankings say, without those that tie."""
     sums: dict[tuple[str, str], tuple[Row, Row, int]] = {}
     for judgment in counted(row["judgments"]):
-        if judgment["ranking"] is not None:
+        if judgment.get("ranking") is not None:
             for first, second, verdict in preferences(row, judgment):
                 key = first["id"], second["id"]
                 sums[key] = first, second, verdict + (sums[key][2] if key in sums else 0)
@@ -290,7 +291,7 @@ def _trl_pair(row: Row, chosen: list[Row], rejected: list[Row]) -> Row:
 
 
 def _turns(response: Row) -> list[Row]:
-    return response["turns"] or [_answer(response["text"])]
+    return response.get("turns") or [_answer(response["text"])]
 
 
 def _answer(text: str) -> Row:

@@ -174,3 +174,13 @@ def test_whole_conversations_keep_their_turns():
     row["responses"][1]["text"] = "Ten."  # the same last word after another talk is another answer
     row["responses"][1]["turns"] = [{"role": "assistant", "content": "Six."}, *talks[0][1:]]
     assert len(list(formats.engine_pairs(row))) == 1
+
+
+def test_rows_from_before_turns_and_rankings_still_project():
+    row = comparison(judged("ann", -3), label=-1)
+    old = json.loads(json.dumps(row))
+    for response in old["responses"]:
+        del response["turns"]
+    del old["judgments"][0]["ranking"]
+    for project in (formats.engine_pairs, formats.trl_preference):
+        assert list(project(old)) == list(project(row)) != []
