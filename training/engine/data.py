@@ -86,7 +86,7 @@ def read_pairs(run_dir: Path) -> list[Pair]:
 
 def _turns_before(number: int, row: dict[str, Any], side: str) -> Conversation:
     """Return what was said between the prompt and an answer: nothing, or the turns of a conversation."""
-    text = row.pop(f"{side}_turns", "")
+    text = row.pop(f"{side}_turns")
     if not text:
         return []
     *before, last = _messages(f"pairs.parquet row {number}", text, f"{side}_turns")
@@ -120,6 +120,8 @@ def _read(path: Path) -> list[dict[str, Any]]:
     except pa.ArrowInvalid as error:
         raise EngineError(f"{path.name} is not a readable Parquet file: {error}.") from None
     for number, row in enumerate(rows):
+        for column in _SINCE.get(path.name, []):
+            row[column] = row.get(column) or ""
         _check_row(f"{path.name} row {number}", row)
         row["messages"] = _messages(f"{path.name} row {number}", row.pop("prompt"))
     return rows
