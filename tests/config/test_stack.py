@@ -181,6 +181,7 @@ def test_workers_answer_come_back_and_end(celery_workers):
     assert {name.partition("@")[0] for name in app.control.inspect().ping() or {}} == {
         "default",
         "sample",
+        "chat",
         "train",
     }
     before = processes_of(local_services.var_dir())
