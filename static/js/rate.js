@@ -346,7 +346,7 @@
 
   document.addEventListener("keydown", (event) => {
     const { target } = event, typing = target.matches("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])");
-    if (target.closest("dialog")) return;
+    if (target.closest("dialog[open]")) return;  // a closed one can have the focus until the next layout
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       if (!event.repeat) send();
