@@ -1,7 +1,6 @@
 """Two rounds while everything in turn is killed with -9: nothing is lost, nothing stands still."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ import psycopg
 import pytest
 
 from config import local_services
-from tests.config.test_stack import ROOT, eventually, free_port, processes_of, running, serves
+from tests.config.test_stack import ROOT, environment_of, eventually, free_port, processes_of, running, serves
 
 ROUNDS, JUDGMENTS = 2, 70
 # small enough for a test; what is learnt is not the point here
@@ -67,7 +66,7 @@ def test_rounds_go_on_after_everything_was_killed_in_turn(var, tmp_path):
         rehearsal = subprocess.Popen(
             [sys.executable, "manage.py", "rehearse", *options, "--json", str(report)],
             cwd=ROOT,
-            env={**os.environ, "TOUCHSTONE_VAR": str(var)},
+            env=environment_of(var),
             stdout=written,
             stderr=subprocess.STDOUT,
         )

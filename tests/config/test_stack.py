@@ -28,13 +28,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def launch(var: Path, port: int | str, **environment: str) -> subprocess.Popen:
+def environment_of(var: Path) -> dict[str, str]:
+    """Return what a program gets that works with this folder as people's do, without the tests' shortcuts."""
     names = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PGOPTIONS")
     inherited = {name: value for name, value in os.environ.items() if name not in names}
+    return {**inherited, "TOUCHSTONE_VAR": str(var)}
+
+
+def launch(var: Path, port: int | str, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "config.stack"],
         cwd=ROOT,
-        env={**inherited, "TOUCHSTONE_VAR": str(var), "PORT": str(port), **environment},
+        env={**environment_of(var), "PORT": str(port), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -123,7 +128,7 @@ def test_what_a_killed_supervisor_left_is_ended_by_the_next(var):
     command = launch(var, port)
     assert command.stdout is not None
     command.stdout.readline()
-    eventually(lambda: len(processes_of(var)) == 7)
+    eventually(lambda: len(processes_of(var)) == 8)
     left = processes_of(var)["web"]
     command.kill()
     command.communicate()

@@ -9,6 +9,7 @@ from accounts.models import User
 from labeling import demo, demo_tour
 from labeling.models import Campaign, Edit, Judgment, Membership, Skip, Task, Trial
 from labeling.onboarding import PRACTICE
+from tests.e2e.desk import ready
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
@@ -71,7 +72,7 @@ class Day:
         expect(self.page.get_by_role("heading", name="Passed")).to_be_visible()
         tab_to(self.page, self.page.get_by_role("link", name="Start rating"))
         press(self.page, "Enter")
-        expect(self.task).to_be_visible()
+        ready(self.page)
 
     @property
     def task(self) -> Locator:
