@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -44,6 +45,11 @@ class Side:
     reasons: list[tuple[str, bool]]  # what may be ticked about it, and whether it is
     turns: list[dict[str, Any]]  # of a whole conversation: who said what; empty for a plain answer
 
+    @property
+    def label(self) -> str:
+        """Name it in the reader's language."""
+        return _("Answer %(name)s") % {"name": self.name}
+
 
 def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str, Any]:
     """Return what the page of a claimed slot shows, filled in with `said` or else its draft."""
@@ -78,17 +84,24 @@ def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str
         "task_template": TEMPLATES[slot.task.kind],
         "turns": as_turns(conversation, html),
         "sides": sides,
-        "points": points(campaign, values.get("verdict", "")),
+        "look": None if values else look(campaign),
+        "points": partial(points, campaign, values.get("verdict", "")),
         "both_bad": campaign.allow_ties,
         "grades": graded,
         "cards": cards(sides, graded, values) if slot.task.kind == Task.Kind.RANK else [],
-        "flags": [(flag, flag in values.get("flag", [])) for flag in Flag],
-        "offered": actions(campaign, slot.task.kind),
+        "flags": lambda: [(flag, flag in values.get("flag", [])) for flag in Flag],
+        "offered": partial(actions, campaign, slot.task.kind),
         "values": values,
         "text": values.get("text", sides[0].text if sides else ""),
         "idempotency_key": uuid4(),
         **(talk_shown(talk, campaign) if talk else {}),
     }
+
+
+def look(campaign: Any) -> str:
+    """Name everything that a campaign's empty forms show of it, for `{% kept %}`."""
+    shown = (campaign.slug, campaign.scale, campaign.allow_ties, campaign.graded, campaign.reasons)
+    return repr((shown, campaign.guideline_number, campaign.guideline_read, campaign.lease_minutes))
 
 
 def hold_draft(slot: Any, talk: chats.Talk) -> None:
