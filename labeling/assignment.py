@@ -5,110 +5,89 @@ takes its place. So a lease stays known for good: whoever submits late is recogn
 they were shown, and their work is kept.
 """
 
+import json
+import random
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.models import Skill, User
-from labeling.models import Campaign, Membership, Round, Slot, Task
+from accounts import audit
+from accounts.models import User
+from labeling.models import Campaign, Membership, Round, Skip, Slot, Task
+from labeling.statements import CLAIM, HELD, LOCK_MEMBER, TASK_COLUMNS
 
-# What the rater already holds, oldest first, or else the first open slot, in random order, of a task new to
-# them. The turns of a live conversation are held through the conversation.
-# Row locks skip what others are just claiming, and re-check `status` where they had to wait.
-CLAIM = """
-WITH held AS (
-    SELECT id FROM labeling_slot
-    WHERE rater_id = %(rater)s AND campaign_id = %(campaign)s AND status = 'claimed'
-        AND NOT lease = ANY(%(besides)s)
-        AND NOT EXISTS (
-            SELECT FROM labeling_task task WHERE task.id = task_id AND task.chat_id IS NOT NULL)
-    ORDER BY claimed_at LIMIT 1
-    FOR UPDATE
-), fresh AS (
-    SELECT slot.id FROM labeling_slot slot
-    WHERE slot.campaign_id = %(campaign)s AND slot.status = 'open'
-        AND NOT EXISTS (SELECT FROM held)
-        AND NOT EXISTS (
-            SELECT FROM labeling_slot mine
-            WHERE mine.task_id = slot.task_id AND mine.rater_id = %(rater)s
-                AND mine.status IN ('claimed', 'done'))
-        AND NOT EXISTS (
-            SELECT FROM labeling_skip skip WHERE skip.task_id = slot.task_id AND skip.rater_id = %(rater)s)
-        AND NOT EXISTS (
-            SELECT FROM labeling_judgment said
-            WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s AND NOT said.withdrawn
-                AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = said.id))
-        AND NOT EXISTS (
-            SELECT FROM labeling_edit said
-            WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s AND NOT said.withdrawn
-                AND NOT EXISTS (SELECT FROM labeling_edit later WHERE later.supersedes_id = said.id))
-    ORDER BY slot.order_key LIMIT 1
-    FOR UPDATE OF slot SKIP LOCKED
-)
-UPDATE labeling_slot SET
-    status = 'claimed',
-    rater_id = %(rater)s,
-    lease_until = %(until)s,
-    lease = CASE status WHEN 'claimed' THEN lease ELSE gen_random_uuid() END,
-    claimed_at = CASE status WHEN 'claimed' THEN claimed_at ELSE %(now)s END,
-    order_shown = CASE status WHEN 'claimed' THEN order_shown ELSE ARRAY(
-        SELECT place.position FROM labeling_taskresponse place
-        WHERE place.task_id = labeling_slot.task_id ORDER BY random()) END
-WHERE id IN (SELECT id FROM held UNION ALL SELECT id FROM fresh)
-RETURNING *
-"""
+M = TypeVar("M", Task, Campaign)
+
+
+class ReservationError(Exception):
+    """A task can't be kept for somebody; `field` names what is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class LeaseError(Exception):
     """A lease that isn't the rater's, or has run out; the message is for them."""
 
 
-def claim(rater: User, campaign: Campaign, besides: Sequence[UUID] = ()) -> Slot | None:
+def claim(rater: User, campaign: Campaign, besides: Sequence[UUID] = ()) -> Any:
     """Give a member of an active campaign the slot they hold, or the next one; None when there is nothing.
 
-    `besides` are leases of slots that the rater has before them already: a page claims ahead.
+    `besides` are leases of slots that the rater has before them already: a page claims ahead. The slot has,
+    for its page, `task`, `prompt_messages`, `answers` (each {"text", "turns"}), `draft_data`, `draft_at`.
     """
-    slot = take(rater, campaign, besides)
-    if slot is None and expire_leases(campaign):
-        slot = take(rater, campaign, besides)
-    return slot
-
-
-def take(rater: User, campaign: Campaign, besides: Sequence[UUID]) -> Slot | None:
-    """Claim what is open, in a transaction of its own."""
-    with transaction.atomic():
-        # The lock lets one rater's claims from several tabs follow each other.
-        # (Not values_list: with it, Django would lock the campaign's row instead.)
-        membership = (
-            Membership.objects.select_for_update(of=("self",), no_key=True)
-            .filter(may_work(), user=rater, campaign=campaign, campaign__status=Campaign.Status.ACTIVE)
-            .select_related("campaign")
-            .first()
-        )
-        if membership is not None:
-            now = timezone.now()
-            until = now + timedelta(minutes=membership.campaign.lease_minutes)
-            values = {
-                "rater": rater.pk,
-                "campaign": campaign.pk,
-                "now": now,
-                "until": until,
-                "besides": list(besides),
-            }
-            for slot in Slot.objects.raw(CLAIM, values):
-                return slot
+    for _attempt in range(2):
+        with transaction.atomic():
+            # one rater's claims from several tabs follow each other
+            lock_member(rater, campaign)
+            slot = take(rater, campaign, besides)
+        if slot is not None or not expire_leases(campaign):
+            return slot
     return None
 
 
-def may_work() -> Q:
-    """Select the memberships of those who have a campaign's skills and passed its test, if it has one."""
-    lacking = Skill.objects.filter(campaigns=OuterRef("campaign")).exclude(user=OuterRef("user"))
-    return Q(Q(qualified_at__isnull=False) | Q(campaign__pass_mark=None), ~Exists(lacking))
+def lock_member(rater: User, campaign: Campaign) -> None:
+    """Hold a rater's membership till the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_MEMBER, {"rater": rater.pk, "campaign": campaign.pk})
+
+
+def take(rater: User, campaign: Campaign, besides: Sequence[UUID]) -> Any:
+    """Claim as `claim` does, in a transaction that holds the membership."""
+    return _shown(CLAIM, {"rater": rater.pk, "campaign": campaign.pk, "besides": list(besides)})
+
+
+def held(rater: User, campaign: Campaign, lease: UUID) -> Any:
+    """Return a slot that a rater holds, with what its page shows; None when they don't hold it."""
+    return _shown(HELD, {"rater": rater.pk, "campaign": campaign.pk, "lease": lease})
+
+
+def _shown(statement: str, values: dict[str, Any]) -> Any:
+    for slot in Slot.objects.raw(statement, values):
+        slot.task = task_of(slot)
+        for name in ("prompt_messages", "answers", "draft_data"):
+            value = getattr(slot, name)
+            setattr(slot, name, json.loads(value) if isinstance(value, str) else value)
+        slot.answers = slot.answers or []
+        return slot
+    return None
+
+
+def task_of(slot: Any) -> Task:
+    """Return the task whose columns a statement gave with a slot."""
+    return part(Task, TASK_COLUMNS, "task", slot)
+
+
+def part(model: type[M], columns: Sequence[str], prefix: str, row: Any) -> M:
+    """Return an object of which some columns came with a row, their names prefixed; others load when asked."""
+    names = [field.attname for field in model._meta.concrete_fields if field.attname in columns]
+    return model.from_db("default", names, [getattr(row, f"{prefix}_{name}") for name in names])
 
 
 def heartbeat(rater: User, lease: UUID) -> datetime:
@@ -119,11 +98,19 @@ def heartbeat(rater: User, lease: UUID) -> datetime:
     held = Slot.objects.filter(lease=lease, rater=rater, status=Slot.Status.CLAIMED)
     campaign = held.values_list("campaign", "campaign__lease_minutes").first()
     if campaign is not None:
-        until = timezone.now() + timedelta(minutes=campaign[1])
+        until = clock() + timedelta(minutes=campaign[1])
         all_held = Slot.objects.filter(campaign=campaign[0], rater=rater, status=Slot.Status.CLAIMED)
         if lease in [slot.lease for slot in extend(all_held, until)]:
             return until
     raise LeaseError(_("Your time for this one has run out, but you can still send it."))
+
+
+def clock() -> datetime:
+    """Return the time by the database's clock, which alone decides about leases."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
 def extend(held: QuerySet[Slot], until: datetime) -> list[Slot]:
@@ -142,10 +129,11 @@ def release(rater: User, lease: UUID) -> None:
 
 def expire_leases(campaign: Campaign | None = None) -> int:
     """Give back, in one campaign or in all, what its raters left lying; return how many."""
-    lapsed = Slot.objects.filter(status=Slot.Status.CLAIMED, lease_until__lt=timezone.now())
+    now = clock()
+    lapsed = Slot.objects.filter(status=Slot.Status.CLAIMED, lease_until__lt=now)
     if campaign is not None:
         lapsed = lapsed.filter(campaign=campaign)
-    return give_back(list(lapsed.values_list("pk", flat=True)), lapsed_by=timezone.now())
+    return give_back(list(lapsed.values_list("pk", flat=True)), lapsed_by=now)
 
 
 def give_back(slots: Iterable[int], *, lapsed_by: datetime | None = None) -> int:
@@ -173,7 +161,14 @@ def give_back(slots: Iterable[int], *, lapsed_by: datetime | None = None) -> int
             status=Task.Status.CANCELLED
         )
         Slot.objects.bulk_create(
-            Slot(campaign_id=s.campaign_id, task_id=s.task_id, order_key=s.order_key)
+            Slot(
+                campaign_id=s.campaign_id,
+                task_id=s.task_id,
+                order_key=s.order_key,
+                priority=s.priority,
+                gold=s.gold,
+                reserved_for_id=s.reserved_for_id,
+            )
             for s in gone
             if s.task.round_id in live and s.task.chat_id is None
         )
@@ -189,3 +184,67 @@ def lock_live_rounds(slots: Iterable[int]) -> set[int]:
         pk__in=Slot.objects.filter(pk__in=list(slots)).values("task__round")
     )
     return {r.pk for r in rounds.order_by("pk") if r.status == Round.Status.OPEN}
+
+
+def reserve(task: Task, rater: User, by: User) -> Slot:
+    """Keep one of a task's open slots for one rater, who gets it before anything else.
+
+    Where every slot is taken, the task is asked once more. Raises ReservationError.
+    """
+    with transaction.atomic():
+        if not Round.objects.select_for_update(no_key=True).filter(pk=task.round_id, status="open").exists():
+            raise ReservationError("task", _("The round of this task isn't open."))
+        if not Membership.objects.filter(user=rater, campaign=task.campaign_id).exists():
+            raise ReservationError("rater", _("This person doesn't rate in the campaign."))
+        task = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
+        if task.chat_id is not None or task.status == Task.Status.CANCELLED:
+            raise ReservationError("task", _("This task can't be given to somebody by name."))
+        if Skip.objects.filter(task=task, rater=rater).exists():
+            raise ReservationError("rater", _("This rater has passed this task over."))
+        mine = Q(rater=rater, status__in=[Slot.Status.CLAIMED, Slot.Status.DONE]) | Q(reserved_for=rater)
+        if Slot.objects.filter(mine, task=task).exclude(status=Slot.Status.CANCELLED).exists():
+            raise ReservationError("rater", _("This rater has this task already."))
+        slot = Slot.objects.select_for_update().filter(task=task, status="open", reserved_for=None).first()
+        if slot is None:
+            slot = ask_once_more(task)
+        slot.reserved_for = rater
+        slot.save(update_fields=["reserved_for"])
+        audit.record(by, "reserve", task, rater=rater.username)
+    return slot
+
+
+def ask_once_more(task: Task) -> Slot:
+    """Give a task of an open round one slot more; call with the round and the task locked."""
+    Task.objects.filter(pk=task.pk).update(overlap=F("overlap") + 1, status=Task.Status.OPEN)
+    return Slot.objects.create(
+        campaign_id=task.campaign_id,
+        task_id=task.pk,
+        order_key=random.random(),
+        priority=task.priority,
+        gold=task.gold,
+    )
+
+
+def prioritise(tasks: QuerySet[Task], priority: int, by: User) -> int:
+    """Let tasks of one campaign be asked before those of a lower priority; return how many there are."""
+    with transaction.atomic():
+        first = tasks.select_related("campaign").first()
+        Slot.objects.filter(task__in=tasks, status=Slot.Status.OPEN).update(priority=priority)
+        changed = tasks.update(priority=priority)
+        if first is not None:
+            audit.record(by, "prioritise", first.campaign, tasks=changed, priority=priority)
+    return changed
+
+
+def limit_reached(rater: User, campaign: Campaign) -> str:
+    """Name the limit that keeps a rater from more: "daily", "all", or none ("")."""
+    taken = Slot.objects.filter(
+        rater=rater, campaign=campaign, status__in=[Slot.Status.CLAIMED, Slot.Status.DONE]
+    )
+    if campaign.rater_limit is not None and taken.count() >= campaign.rater_limit:
+        return "all"
+    midnight = clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = taken.filter(claimed_at__gte=midnight)
+    if campaign.daily_limit is not None and today.count() >= campaign.daily_limit:
+        return "daily"
+    return ""

@@ -1,6 +1,6 @@
 """Edits: a rater's rewrite of an answer, or their word that it is good as it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -40,13 +40,14 @@ def submit(
     active_ms: int | None = None,
     attention: Mapping[str, Any] | None = None,
     guideline: int | None = None,
+    then: Callable[[], None] | None = None,
 ) -> Edit:
     """Store a rater's rewrite of the answer that they hold, all of it or nothing.
 
     `instruction` says what was wrong with the original, `signals` how the text came about
     (labeling.typing_signals). Refused: an empty text, one that differs in white
-    space only (unless `already_good`), and a changed one that is called already good. Keys and late submits
-    are as in judgments.submit. Raises LeaseError, EditError.
+    space only (unless `already_good`), and a changed one that is called already good. Keys, late submits
+    and `then` are as in judgments.submit. Raises LeaseError, EditError.
     """
     try:
         with transaction.atomic():
@@ -56,7 +57,7 @@ def submit(
             original = place.claimed.task.responses.get()
             text = clean_text("text", text)
             check_text(original.text, text, already_good)
-            edit = Edit.objects.create(
+            edit = Edit(
                 task_id=place.claimed.task_id,
                 slot=place.filled,
                 extra=place.filled is None,
@@ -73,7 +74,9 @@ def submit(
                 active_ms=clean_number("active_ms", active_ms),
                 attention=clean_attention(place.claimed, attention),
             )
-            fill(place, rater)
+            fill(place, rater, edit)
+            if then is not None:
+                then()
             return edit
     except IntegrityError as error:
         raise EditError("lease", _("You have just answered this one from another window.")) from error

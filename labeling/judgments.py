@@ -1,5 +1,6 @@
 """Judgments: submit one, undo one, pass a task over."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from labeling.submissions import (
     clean_number,
     clean_text,
     fill,
-    lock,
+    find,
     settle,
     take_back,
 )
@@ -62,12 +63,20 @@ class Remarks:
 
 
 def submit(
-    rater: User, lease: UUID, *, idempotency_key: UUID, verdict: int, both_bad: bool = False, **remarks: Any
+    rater: User,
+    lease: UUID,
+    *,
+    idempotency_key: UUID,
+    verdict: int,
+    both_bad: bool = False,
+    then: Callable[[], None] | None = None,
+    **remarks: Any,
 ) -> Judgment:
     """Store a rater's verdict on the comparison that they hold, all of it or nothing.
 
     `verdict` is about the sides as displayed; `remarks` are the fields of Remarks. The same key again returns
-    the same row. A late submit whose place is taken is kept as `extra`. Raises LeaseError, JudgmentError.
+    the same row. A late submit whose place is taken is kept as `extra`. `then` is done in the same
+    transaction, when a new row is stored. Raises LeaseError, JudgmentError.
     """
 
     def said(slot: Slot) -> dict[str, Any]:
@@ -76,7 +85,7 @@ def submit(
             raise JudgmentError("lease", _("This is part of a live conversation: pick there who goes on."))
         return {"verdict": verdict, "both_bad": both_bad}
 
-    return store(rater, lease, Task.Kind.COMPARE, idempotency_key, said, Remarks(**remarks))
+    return store(rater, lease, Task.Kind.COMPARE, idempotency_key, said, Remarks(**remarks), then)
 
 
 def store(
@@ -86,6 +95,7 @@ def store(
     idempotency_key: UUID,
     said: Callable[[Slot], dict[str, Any]],
     remarks: Remarks,
+    then: Callable[[], None] | None = None,
 ) -> Judgment:
     """Store a judgment on a held task of a kind; `said` checks what was said against the slot."""
     try:
@@ -93,7 +103,7 @@ def store(
             place = settle(Judgment, kind, rater, lease, idempotency_key, remarks.guideline)
             if isinstance(place, Judgment):
                 return place
-            judgment = Judgment.objects.create(
+            judgment = Judgment(
                 task_id=place.claimed.task_id,
                 slot=place.filled,
                 extra=place.filled is None,
@@ -111,7 +121,9 @@ def store(
                 attention=clean_attention(place.claimed, remarks.attention),
                 display_rate=clean_number("display_rate", remarks.display_rate, 500) or 0,
             )
-            fill(place, rater)
+            fill(place, rater, judgment)
+            if then is not None:
+                then()
             return judgment
     except IntegrityError as error:
         raise JudgmentError("lease", _("You have just answered this one from another window.")) from error
@@ -129,11 +141,11 @@ def check_verdict(campaign: Campaign, verdict: int, both_bad: bool) -> None:
         raise JudgmentError("both_bad", _("Both bad prefers neither: its verdict is 0."))
 
 
-def check_criteria(slot: Slot, criteria: Mapping[str, Sequence[int | None]]) -> dict[str, list[int | None]]:
+def check_criteria(slot: Any, criteria: Mapping[str, Sequence[int | None]]) -> dict[str, list[int | None]]:
     """Return grades by position in the task, from grades by displayed side."""
     if not isinstance(criteria, Mapping):
         raise JudgmentError("criteria", _("The criteria must be an object of lists of grades."))
-    known = {c.key: c for c in slot.campaign.criteria.all()}
+    known = {criterion["key"]: criterion for criterion in json.loads(slot.criteria)}
     for key in criteria:
         if key not in known:
             raise JudgmentError("criteria", _("This campaign has no criterion “%(key)s”.") % {"key": key})
@@ -141,14 +153,14 @@ def check_criteria(slot: Slot, criteria: Mapping[str, Sequence[int | None]]) -> 
     for key, criterion in known.items():
         sides = criteria.get(key) or [None] * len(slot.order_shown)
         if not isinstance(sides, (list, tuple)) or len(sides) != len(slot.order_shown):
-            message = _("“%(name)s” needs one grade for each answer.") % {"name": criterion.name}
+            message = _("“%(name)s” needs one grade for each answer.") % {"name": criterion["name"]}
             raise JudgmentError("criteria", message)
         grades: list[int | None] = [None] * len(sides)
         for position, grade in zip(slot.order_shown, sides, strict=True):
-            if grade is None and not criterion.required:
+            if grade is None and not criterion["required"]:
                 continue
-            if not isinstance(grade, int) or isinstance(grade, bool) or not 1 <= grade <= criterion.points:
-                scale = {"name": criterion.name, "points": criterion.points}
+            if not isinstance(grade, int) or isinstance(grade, bool) or not 1 <= grade <= criterion["points"]:
+                scale = {"name": criterion["name"], "points": criterion["points"]}
                 raise JudgmentError("criteria", _("Grade “%(name)s” from 1 to %(points)s.") % scale)
             grades[position] = grade
         if any(grade is not None for grade in grades):
@@ -196,11 +208,15 @@ def skip(rater: User, lease: UUID, kind: str = Skip.Kind.SKIP, reason: str = "")
     if kind == Skip.Kind.CANNOT_JUDGE and not reason:
         raise JudgmentError("reason", _("Say why this can't be judged."))
     with transaction.atomic():
-        slot = Slot.objects.filter(lease=lease, rater=rater).first()
-        assignment.give_back([slot.pk] if slot else [])
-        slot = lock(rater, lease)
+        slot = find(rater, lease)
+        # the round first, as everywhere: after the slot it would have to wait for who closes it
+        assignment.give_back([slot.pk])
+        slot = find(rater, lease)
         if slot.status == Slot.Status.DONE:
             raise JudgmentError("lease", _("You have already answered this one; undo it first."))
+        Slot.objects.filter(task=slot.task_id, reserved_for=rater, status=Slot.Status.OPEN).update(
+            reserved_for=None
+        )
         skipped, _created = Skip.objects.get_or_create(
             task_id=slot.task_id, rater=rater, defaults={"kind": kind, "reason": reason}
         )

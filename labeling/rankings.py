@@ -1,6 +1,6 @@
 """Rankings: several answers put in order by one rater, equals together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,19 +13,26 @@ from labeling.submissions import SubmissionError
 
 
 def submit(
-    rater: User, lease: UUID, *, idempotency_key: UUID, ranking: Sequence[Sequence[int]], **remarks: Any
+    rater: User,
+    lease: UUID,
+    *,
+    idempotency_key: UUID,
+    ranking: Sequence[Sequence[int]],
+    then: Callable[[], None] | None = None,
+    **remarks: Any,
 ) -> Judgment:
     """Store a rater's order of the answers that they hold, all of it or nothing.
 
     `ranking` holds displayed sides from best to worst, equals together, for example [[2], [0, 1], [3]];
-    `remarks` are the fields of judgments.Remarks. Double and late submits are as in judgments.submit. Raises
+    `remarks` are the fields of judgments.Remarks. Double and late submits and `then` are as in
+    judgments.submit. Raises
     LeaseError, SubmissionError.
     """
 
     def said(slot: Slot) -> dict[str, Any]:
         return {"ranking": check_ranking(slot.order_shown, ranking)}
 
-    return store(rater, lease, Task.Kind.RANK, idempotency_key, said, Remarks(**remarks))
+    return store(rater, lease, Task.Kind.RANK, idempotency_key, said, Remarks(**remarks), then)
 
 
 def check_ranking(order_shown: Sequence[int], ranking: object) -> list[list[int]]:

@@ -3,21 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import transaction
-from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
+from django.db import connection, transaction
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from labeling import assignment
+from labeling import assignment, overlaps
 from labeling.assignment import LeaseError
-from labeling.models import Draft, Edit, Flag, Guideline, Judgment, Slot, Task
+from labeling.models import Campaign, Draft, Edit, Flag, Judgment, Slot, Task
+from labeling.statements import CAMPAIGN_COLUMNS, COUNTED, FILL, LOCK
 
 S = TypeVar("S", Judgment, Edit)
 TEXT_LIMIT = 100_000
+NOT_YOURS = gettext_lazy("This task isn't yours: it was given to somebody else, or never to you.")
 
 
 class SubmissionError(Exception):
@@ -32,7 +36,7 @@ class SubmissionError(Exception):
 class Place:
     """Where a submission goes: the slot it was claimed as, and the one it fills (None: extra)."""
 
-    claimed: Slot
+    claimed: Any  # as `lock` gives it
     filled: Slot | None
     guideline: int | None
     supersedes: int | None
@@ -47,8 +51,13 @@ def settle(
     have run out: while the task has a free place it counts, and otherwise it is extra. `guideline` is the
     number of the version shown, by default the newest. Raises LeaseError, SubmissionError.
     """
-    claimed = lock(rater, lease, guideline)
-    said = list(model._default_manager.filter(Q(task=claimed.task_id) | Q(idempotency_key=key), rater=rater))
+    claimed = lock(rater, lease, guideline, key)
+    said: list[S] = []
+    # what was said before the slot was claimed was there for the lock to see; what another submission of
+    # this slot has just said was not
+    if claimed.spoken or claimed.status != Slot.Status.CLAIMED:
+        of_mine = model._default_manager.filter(rater=rater)
+        said = list(of_mine.filter(Q(task=claimed.task_id) | Q(idempotency_key=key)))
     for row in said:
         if row.idempotency_key == key:
             if row.task_id != claimed.task_id:
@@ -68,20 +77,26 @@ def settle(
     return Place(claimed, filled, shown, last.pk if last else None)
 
 
-def lock(rater: User, lease: UUID, guideline: int | None = None) -> Slot:
-    """Return a rater's slot by its lease, locked, with its task, its campaign and the guideline shown."""
-    guidelines = Guideline.objects.order_by("-number")
-    if guideline is not None:
-        guidelines = guidelines.filter(number=guideline)
-    slot = (
-        Slot.objects.select_for_update(of=("self",))
-        .filter(lease=lease, rater=rater)
-        .select_related("task", "campaign")
-        .annotate(shown_guideline=Subquery(guidelines.filter(campaign=OuterRef("campaign")).values("pk")[:1]))
-        .first()
-    )
+def lock(rater: User, lease: UUID, guideline: int | None = None, key: UUID | None = None) -> Any:
+    """Return a rater's slot by its lease, locked, with its task, its campaign and the guideline shown.
+
+    Before the slot the rater's membership is locked. `spoken` tells whether the rater said something on the
+    task, or under `key`, before.
+    """
+    values = {"rater": rater.pk, "lease": lease, "guideline": guideline, "key": key}
+    for slot in Slot.objects.raw(LOCK, values):
+        slot.task = assignment.task_of(slot)
+        campaign = assignment.part(Campaign, CAMPAIGN_COLUMNS, "campaign", slot)
+        slot.campaign = slot.task.campaign = campaign
+        return slot
+    raise LeaseError(NOT_YOURS)
+
+
+def find(rater: User, lease: UUID) -> Slot:
+    """Return a rater's slot by its lease, as it is now. Raises LeaseError."""
+    slot = Slot.objects.filter(lease=lease, rater=rater).first()
     if slot is None:
-        raise LeaseError(_("This task isn't yours: it was given to somebody else, or never to you."))
+        raise LeaseError(NOT_YOURS)
     return slot
 
 
@@ -140,19 +155,45 @@ def clean_attention(slot: Slot, attention: object) -> dict[str, Any]:
     return {"prompt": clean_number("attention", attention.get("prompt")) or 0, "answers": times}
 
 
-def fill(place: Place, rater: User) -> None:
-    """Mark a slot done and count it in its task; the draft goes, too."""
-    if place.filled is not None:
-        done = {"status": Slot.Status.DONE, "rater": rater, "order_shown": place.claimed.order_shown}
-        Slot.objects.filter(pk=place.filled.pk).update(**done)
-        Task.objects.filter(pk=place.filled.task_id).update(
-            counted=F("counted") + 1,
-            status=Case(
-                When(status=Task.Status.OPEN, counted__gte=F("overlap") - 1, then=Value(Task.Status.DONE)),
-                default=F("status"),
-            ),
-        )
-    Draft.objects.filter(task=place.claimed.task_id, rater=rater).delete()
+def fill(place: Place, rater: User, row: Judgment | Edit | None = None) -> None:
+    """Store what was said, mark its slot done and count it in its task; the draft goes, too."""
+    task = place.claimed.task
+    if place.filled is None:
+        if row is not None:
+            row.save(force_insert=True)
+        Draft.objects.filter(task=task.pk, rater=rater).delete()
+        return
+    values = [place.claimed.order_shown, place.filled.pk, task.pk, rater.pk]
+    names = dict(zip(("order_shown", "slot", "task", "rater"), values, strict=True))
+    insert, said = inserting(row) if row is not None else ("SELECT 0", {})
+    with connection.cursor() as cursor:
+        cursor.execute(f"{FILL}{insert}, {COUNTED}", {**names, **said})
+        key, counted, overlap = cursor.fetchone()
+    if row is not None:
+        row.pk, row._state.adding, row._state.db = key, False, "default"
+    if isinstance(row, Judgment) and task.kind == Task.Kind.COMPARE and task.chat_id is None:
+        overlaps.adapt(task, counted, overlap)
+
+
+def inserting(row: Judgment | Edit) -> tuple[str, dict[str, Any]]:
+    """Return the statement that stores a new row and returns its key, and its values."""
+    model = type(row)
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    values = {
+        f"new_{field.column}": field.get_db_prep_save(field.pre_save(row, add=True), connection)
+        for field in fields
+    }
+    return insert_statement(model), values
+
+
+@cache
+def insert_statement(model: type[Judgment] | type[Edit]) -> str:
+    """Spell out an INSERT of one row whose parameters are named after its columns."""
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    places = ", ".join(f"%(new_{field.column})s::{field.db_type(connection)}" for field in fields)
+    table = model._meta.db_table
+    return f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING id"  # noqa: S608  names of ours
 
 
 def take_back(rater: User, submission: S, withdrawal: S) -> Slot | None:
@@ -197,13 +238,15 @@ def reclaim(rater: User, done: int) -> Slot:
     It keeps the time of its first claim, so that its rater sees it before what they hold since.
     """
     old = Slot.objects.select_related("campaign").get(pk=done)
-    now = timezone.now()
+    now = assignment.clock()
     Slot.objects.filter(pk=old.pk).update(status=Slot.Status.CANCELLED)
     Task.objects.filter(pk=old.task_id).update(counted=F("counted") - 1, status=Task.Status.OPEN)
     return Slot.objects.create(
         campaign_id=old.campaign_id,
         task_id=old.task_id,
         order_key=old.order_key,
+        priority=old.priority,
+        gold=old.gold,
         order_shown=old.order_shown,
         status=Slot.Status.CLAIMED,
         rater=rater,

@@ -50,6 +50,34 @@ class Campaign(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(50)],
         help_text="How many different raters judge each task.",
     )
+    overlap_cap = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text="Where raters disagree, comparisons are asked of up to this many; empty asks no more.",
+    )
+    certainty = models.FloatField(
+        default=0.9,
+        validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
+        help_text="How certain a comparison's majority must be before it is asked of no more raters.",
+    )
+    rater_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="The most tasks that one rater gets in this campaign; empty for no limit.",
+    )
+    daily_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="The most tasks that one rater gets in a day (UTC); empty for no limit.",
+    )
+    gold_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="How often a rater gets a gold task, one whose right answer is known, if there is one.",
+    )
     lease_minutes = models.PositiveSmallIntegerField(
         default=15,
         validators=[MinValueValidator(1)],
@@ -138,6 +166,13 @@ class Campaign(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(scale__in=[2, 4, 7]), name="campaign_scale_known"),
             models.CheckConstraint(condition=models.Q(overlap__gte=1), name="campaign_overlap_positive"),
+            models.CheckConstraint(
+                condition=models.Q(overlap_cap__isnull=True) | models.Q(overlap_cap__gte=models.F("overlap")),
+                name="campaign_overlap_within_cap",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(gold_share__gte=0, gold_share__lte=1), name="campaign_gold_share_is_share"
+            ),
             models.CheckConstraint(
                 condition=models.Q(edit_share__gte=0, edit_share__lte=1), name="campaign_edit_share_is_share"
             ),

@@ -29,9 +29,17 @@ class Submission(models.Model):
     slot = models.ForeignKey(
         "labeling.Slot", null=True, blank=True, on_delete=models.PROTECT, related_name="%(class)ss"
     )
-    rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="%(class)ss")
+    # its index is the constraint "submitted once"
+    rater = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="%(class)ss", db_index=False
+    )
     guideline = models.ForeignKey(
-        "labeling.Guideline", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "labeling.Guideline",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     idempotency_key = models.UUIDField()
     active_ms = models.PositiveIntegerField(null=True, blank=True)

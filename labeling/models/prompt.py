@@ -6,15 +6,47 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+def _where_there_is_one(model: str, field: str) -> models.Index:
+    """Index a reference that most rows lack: those rows cost nothing then."""
+    return models.Index(
+        fields=[field], condition=models.Q(**{f"{field}__isnull": False}), name=f"{model}_with_{field}"
+    )
+
+
 class Import(models.Model):
     """One upload of prompts, answers or past judgments, with its report."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        REFUSED = "refused", _("Refused")  # something in the upload is wrong; the report lists it
+        CANCELLED = "cancelled", _("Cancelled")
+        FAILED = "failed", _("Failed")  # its worker was killed, or the database was lost
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="imports")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     filename = models.CharField(max_length=255, blank=True)
     format = models.CharField(max_length=40)
     report = models.JSONField(default=dict)
+    # An import made at one go, by a command, is seen only once it is done.
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DONE)
+    dry_run = models.BooleanField(default=False)
+    cancel_requested = models.BooleanField(default=False)
+    bytes = models.BigIntegerField(default=0)  # of the upload
+    error = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # imports.tend: what is under way
+            models.Index(
+                fields=["campaign"],
+                condition=models.Q(status__in=["queued", "running"]),
+                name="import_under_way",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.filename or f"import {self.pk}"
@@ -28,7 +60,9 @@ class Prompt(models.Model):
         VALIDATION = "validation", _("Validation")
         TEST = "test", _("Test")
 
-    campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="prompts")
+    campaign = models.ForeignKey(
+        "labeling.Campaign", on_delete=models.CASCADE, related_name="prompts", db_index=False
+    )
     messages = models.JSONField()  # [{"role": …, "content": …}, …]
     content_hash = models.CharField(max_length=64)  # labeling.prompts.content_hash
     split = models.CharField(max_length=10, choices=Split.choices)
@@ -38,7 +72,7 @@ class Prompt(models.Model):
     # The prompt that opened the live conversation which led here. A continuation is asked in no round of its
     # own, and has its opening's split: they share text.
     opening = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="continuations"
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="continuations", db_index=False
     )
     source = models.ForeignKey(
         Import, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts"
@@ -52,6 +86,7 @@ class Prompt(models.Model):
                 condition=models.Q(split__in=["train", "validation", "test"]), name="prompt_split_known"
             ),
         ]
+        indexes = [_where_there_is_one("prompt", "opening")]
 
     def __str__(self) -> str:
         return str(self.messages[-1]["content"])[:80]
@@ -77,20 +112,35 @@ class Response(models.Model):
         "models_app.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="responses"
     )
     sampling = models.ForeignKey(
-        "models_app.SamplingConfig", null=True, blank=True, on_delete=models.PROTECT, related_name="responses"
+        "models_app.SamplingConfig",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="responses",
+        db_index=False,
     )
     # The round it was sampled for; empty for imports, edits and evaluation samples.
     round = models.ForeignKey(
-        "labeling.Round", null=True, blank=True, on_delete=models.PROTECT, related_name="responses"
+        "labeling.Round",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="responses",
+        db_index=False,
     )
     # Sampled: the draw's number for that prompt, policy, config and round. Imported: tells apart equal
     # texts of the same (or no) model within one record.
     copy = models.PositiveSmallIntegerField(default=0)
     parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="edits_of"
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="edits_of", db_index=False
     )
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="responses"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="responses",
+        db_index=False,
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -117,6 +167,9 @@ class Response(models.Model):
                 condition=~models.Q(origin="edited") | models.Q(parent__isnull=False, author__isnull=False),
                 name="response_edited_names_parent",
             ),
+        ]
+        indexes = [
+            _where_there_is_one("response", name) for name in ("sampling", "round", "parent", "author")
         ]
 
     def __str__(self) -> str:

@@ -32,11 +32,17 @@ class Task(models.Model):
     round = models.ForeignKey("labeling.Round", on_delete=models.CASCADE, related_name="tasks")
     prompt = models.ForeignKey("labeling.Prompt", on_delete=models.PROTECT, related_name="tasks")
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    chat = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="picks")
+    chat = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="picks", db_index=False
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     overlap = models.PositiveSmallIntegerField(default=1)
     # Counted judgments or edits so far; changes in the transaction that stores one.
     counted = models.PositiveSmallIntegerField(default=0)
+    # Higher ones are asked first; copied to the slots.
+    priority = models.SmallIntegerField(default=0)
+    # Its right answer is known: given to raters by the campaign's share, looking like any other.
+    gold = models.BooleanField(default=False)
     selection = models.CharField(max_length=8, choices=Selection.choices, default=Selection.RANDOM)
     # With which probability this pair was chosen among the round's possible pairs; null if imported.
     probability = models.FloatField(null=True, blank=True)
@@ -62,6 +68,12 @@ class Task(models.Model):
                 name="task_probability_is_probability",
             ),
         ]
+        indexes = [
+            # the picks of a conversation; most tasks belong to none
+            models.Index(
+                fields=["chat"], condition=models.Q(chat__isnull=False), name="task_of_conversation"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"task {self.pk}"
@@ -70,7 +82,7 @@ class Task(models.Model):
 class TaskResponse(models.Model):
     """An answer at its place in a task; raters see places shuffled, this order is never shown."""
 
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="task_responses")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="task_responses", db_index=False)
     response = models.ForeignKey("labeling.Response", on_delete=models.PROTECT, related_name="task_responses")
     position = models.PositiveSmallIntegerField()
 
@@ -88,8 +100,8 @@ class TaskResponse(models.Model):
 class Slot(models.Model):
     """One required judgment of a task; claimed by at most one rater under a lease.
 
-    Slots come into being when their round opens. `campaign` is the task's, copied (it never changes) so that
-    a claim reads one index.
+    Slots come into being when their round opens. `campaign`, `priority` and `gold` are the task's, copied so
+    that a claim reads one index.
     """
 
     class Status(models.TextChoices):
@@ -98,12 +110,31 @@ class Slot(models.Model):
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
 
-    campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="slots")
+    # no index of its own, and no more of them than are named: each claim writes to every one
+    campaign = models.ForeignKey(
+        "labeling.Campaign", on_delete=models.CASCADE, related_name="slots", db_index=False
+    )
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="slots")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     order_key = models.FloatField()
+    priority = models.SmallIntegerField(default=0)
+    gold = models.BooleanField(default=False)
+    # A manager's choice: nobody else gets it.
+    reserved_for = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
     rater = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="slots"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="slots",
+        db_index=False,
     )
     lease = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -127,15 +158,29 @@ class Slot(models.Model):
             ),
         ]
         indexes = [
-            # assignment.claim: the next open slot of a campaign in random order
+            # assignment.claim: the next open slot of a campaign, by priority and then in random order
             models.Index(
-                fields=["campaign", "order_key"], condition=models.Q(status="open"), name="slot_next_open"
+                fields=["campaign", "gold", "-priority", "order_key"],
+                condition=models.Q(status="open", reserved_for=None),
+                name="slot_next_open",
+            ),
+            # assignment.claim: what a manager chose for a rater
+            models.Index(
+                fields=["reserved_for", "campaign"],
+                condition=models.Q(reserved_for__isnull=False, status="open"),
+                name="slot_next_reserved",
+            ),
+            # assignment.limit_reached: what a rater has had
+            models.Index(
+                fields=["rater", "campaign", "claimed_at"],
+                condition=models.Q(rater__isnull=False),
+                name="slot_of_rater",
             ),
             # assignment.expire_leases and the claim of an expired slot
             models.Index(
                 fields=["lease_until"], condition=models.Q(status="claimed"), name="slot_lease_running_out"
             ),
-            # assignment.current: the slot a rater holds
+            # assignment.claim: the slots a rater holds
             models.Index(
                 fields=["rater", "campaign"], condition=models.Q(status="claimed"), name="slot_held_by_rater"
             ),

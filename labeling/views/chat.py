@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from accounts.roles import require, signed_in_user
-from labeling import chats
+from labeling import assignment, chats
 from labeling.assignment import LeaseError
 from labeling.models import Slot, Task, Turn
 from labeling.submissions import SubmissionError
@@ -125,10 +125,10 @@ def held(request: HttpRequest, user: User, campaign: Any) -> Slot:
     return slot
 
 
-def find(user: User, campaign: Any, lease: UUID) -> Slot | None:
+def find(user: User, campaign: Any, lease: UUID) -> Any:
     """Return a held conversation by its lease."""
-    mine = Slot.objects.filter(lease=lease, rater=user, campaign=campaign, task__kind=Task.Kind.CHAT)
-    return mine.filter(status=Slot.Status.CLAIMED).select_related("task__prompt").first()
+    slot = assignment.held(user, campaign, lease)
+    return slot if slot is not None and slot.task.kind == Task.Kind.CHAT else None
 
 
 def stay(request: HttpRequest, campaign: Any, user: User, lease: UUID) -> HttpResponse:

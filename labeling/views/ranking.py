@@ -9,7 +9,7 @@ from labeling.assignment import LeaseError
 from labeling.submissions import SubmissionError
 from labeling.views.places import read_ranking
 from labeling.views.reading import read_remarks, read_uuid
-from labeling.views.working import accepted, member_campaign, refused
+from labeling.views.working import Following, accepted, member_campaign, refused
 
 
 @require_POST
@@ -18,15 +18,16 @@ def rank(request: HttpRequest, slug: str) -> HttpResponse:
     """Take an order and go on."""
     user = signed_in_user(request)
     campaign = member_campaign(user, slug)
-    said = request.POST
+    said, following = request.POST, Following(request, campaign)
     try:
         judgment = rankings.submit(
             user,
             read_uuid(said, "lease"),
             idempotency_key=read_uuid(said, "idempotency_key"),
             ranking=read_ranking(said),
+            then=following.claim,
             **read_remarks(said, campaign),
         )
     except (SubmissionError, LeaseError) as error:
         return refused(request, campaign, error)
-    return accepted(request, campaign, extra=judgment.extra)
+    return accepted(request, campaign, extra=judgment.extra, slot=following.slot)

@@ -23,7 +23,7 @@ from labeling.submissions import SubmissionError
 from labeling.tasks import measure_later
 from labeling.views.reading import read_remarks, read_uuid, read_verdict, read_work
 from labeling.views.showing import as_draft, guideline_shown, typed
-from labeling.views.working import accepted, go_on, member_campaign, page, refused, work
+from labeling.views.working import Following, accepted, go_on, member_campaign, page, refused, work
 
 
 @require_GET
@@ -68,7 +68,7 @@ def judge(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a verdict and go on."""
     user = signed_in_user(request)
     campaign = member_campaign(user, slug)
-    said = request.POST
+    said, following = request.POST, Following(request, campaign)
     try:
         verdict, both_bad = read_verdict(said)
         judgment = judgments.submit(
@@ -77,11 +77,12 @@ def judge(request: HttpRequest, slug: str) -> HttpResponse:
             idempotency_key=read_uuid(said, "idempotency_key"),
             verdict=verdict,
             both_bad=both_bad,
+            then=following.claim,
             **read_remarks(said, campaign),
         )
     except (SubmissionError, LeaseError) as error:
         return refused(request, campaign, error)
-    return accepted(request, campaign, extra=judgment.extra)
+    return accepted(request, campaign, extra=judgment.extra, slot=following.slot)
 
 
 @require_POST
@@ -90,7 +91,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a rewrite and go on."""
     user = signed_in_user(request)
     campaign = member_campaign(user, slug)
-    said = request.POST
+    said, following = request.POST, Following(request, campaign)
     try:
         rewrite = edits.submit(
             user,
@@ -100,12 +101,13 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
             already_good="already_good" in said,
             instruction=said.get("instruction", ""),
             signals=typing_signals.parse(said.get("signals", "")),
+            then=following.claim,
             **read_work(said, 1),
         )
     except (SubmissionError, LeaseError) as error:
         return refused(request, campaign, error)
     measure_later(rewrite)
-    return accepted(request, campaign, extra=rewrite.extra)
+    return accepted(request, campaign, extra=rewrite.extra, slot=following.slot)
 
 
 @require_POST

@@ -6,15 +6,12 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Subquery
-from django.db.models.functions import JSONObject
 from django.http.request import QueryDict
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from labeling import chats, examples, guidelines
-from labeling.models import Draft, Flag, Guideline, Judgment, Slot, Task, TaskResponse
+from labeling.models import Draft, Flag, Guideline, Judgment, Task
 from labeling.rendering import MAX_LENGTH, render_many, render_plain
 from labeling.verdict_scale import actions, points, say
 from labeling.views.places import as_places, cards
@@ -51,30 +48,18 @@ class Side:
         return _("Answer %(name)s") % {"name": self.name}
 
 
-def shown(claimed: Slot, campaign: Any, said: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what the page of a claimed slot shows, filled in with `said` or else its draft."""
-    places = TaskResponse.objects.filter(task=OuterRef("task")).order_by("position")
-    answers = places.values(answer=JSONObject(text="response__text", turns="response__turns"))
-    kept = Draft.objects.filter(task=OuterRef("task"), rater=OuterRef("rater"))
-    slot: Any = (
-        Slot.objects.select_related("task__prompt")
-        .annotate(
-            answers=ArraySubquery(answers),
-            draft=Subquery(kept.values("data")[:1]),
-            draft_at=Subquery(kept.values("updated_at")[:1]),
-        )
-        .get(pk=claimed.pk)
-    )
+def shown(slot: Any, campaign: Any, said: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the page of a slot (from assignment) shows, filled in with `said` or else its draft."""
     talk = chats.read(slot) if slot.task.kind == Task.Kind.CHAT else None
     if talk is not None:
         hold_draft(slot, talk)
-    values = said or slot.draft or {}
+    values = said or slot.draft_data or {}
     answers_shown = (
         [{"text": text, "turns": []} for text in talk.to_judge]
         if talk
         else [slot.answers[position] for position in slot.order_shown]
     )
-    conversation = talk.messages if talk else slot.task.prompt.messages
+    conversation = talk.messages if talk else slot.prompt_messages
     html = rendered(conversation, answers_shown)
     sides = [make_side(number, answer, html, campaign, values) for number, answer in enumerate(answers_shown)]
     graded = grades(campaign, values, sides)
@@ -108,7 +93,7 @@ def hold_draft(slot: Any, talk: chats.Talk) -> None:
     """Let a conversation's page keep, while its rater picks, the draft of that pick."""
     if talk.pick is not None:
         kept = Draft.objects.filter(task=talk.pick.task_id, rater=talk.pick.rater_id).first()
-        slot.draft, slot.draft_at = (kept.data, kept.updated_at) if kept else (None, None)
+        slot.draft_data, slot.draft_at = (kept.data, kept.updated_at) if kept else (None, None)
 
 
 def talk_shown(talk: chats.Talk, campaign: Any) -> dict[str, Any]:

@@ -5,12 +5,10 @@ The script always has the next task already: it names the leases that it holds i
 task after those. A page that holds none gets its task together with the one after, in a template.
 """
 
+import json
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Subquery
-from django.db.models.functions import JSONObject
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -20,7 +18,8 @@ from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import assignment, onboarding, progress
 from labeling.assignment import LeaseError
-from labeling.models import Campaign, Criterion, Guideline, GuidelineRead, Task
+from labeling.models import Campaign, Task
+from labeling.statements import MEMBERS_CAMPAIGN
 from labeling.submissions import SubmissionError
 from labeling.verdict_scale import actions
 from labeling.views.reading import read_holding
@@ -30,26 +29,12 @@ from labeling.views.showing import shown, typed
 def member_campaign(user: User, slug: str) -> Any:
     """Return a campaign that a user rates in, with its criteria and its guideline's number; or 404.
 
-    `guideline_read` is the newest version that they have opened, None when none.
+    `graded` are its criteria; `guideline_read` is the newest version that they have opened, None when none.
     """
-    newest = Guideline.objects.filter(campaign=OuterRef("pk")).order_by("-number")
-    read = GuidelineRead.objects.filter(user=user, guideline__campaign=OuterRef("pk"))
-    criteria = Criterion.objects.filter(campaign=OuterRef("pk")).order_by("pk")
-    campaign = (
-        Campaign.objects.filter(memberships__user=user, slug=slug)
-        .exclude(status=Campaign.Status.DRAFT)
-        .annotate(
-            guideline_number=Subquery(newest.values("number")[:1]),
-            guideline_read=Subquery(read.order_by("-guideline__number").values("guideline__number")[:1]),
-            graded=ArraySubquery(
-                criteria.values(c=JSONObject(key="key", name="name", points="points", required="required"))
-            ),
-        )
-        .first()
-    )
-    if campaign is None:
-        raise Http404
-    return campaign
+    for campaign in Campaign.objects.raw(MEMBERS_CAMPAIGN, {"rater": user.pk, "slug": slug}):
+        campaign.graded = json.loads(campaign.graded)
+        return campaign
+    raise Http404
 
 
 def fragment(request: HttpRequest) -> bool:
@@ -62,15 +47,34 @@ def page(request: HttpRequest, name: str) -> str:
     return f"labeling/_{name}.html" if fragment(request) else f"labeling/{name}.html"
 
 
+class Following:
+    """The next task, claimed in the transaction that stores the answer before it."""
+
+    def __init__(self, request: HttpRequest, campaign: Any) -> None:
+        self._user, self._campaign = signed_in_user(request), campaign
+        self._holding = read_holding(request) if fragment(request) else None
+        self.slot: Any = None
+
+    def claim(self) -> None:
+        """Claim it, where the answer is to show it."""
+        if self._holding is not None:
+            self.slot = assignment.take(self._user, self._campaign, self._holding)
+
+
 def work(
-    request: HttpRequest, campaign: Any, *, said: dict[str, str] | None = None, status: int = 200
+    request: HttpRequest,
+    campaign: Any,
+    *,
+    slot: Any = None,
+    said: dict[str, str] | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    """Show the next task, filled in with `said` or else its draft, and the one after it."""
+    """Show the next task, or the one just claimed, filled in with `said` or its draft; and the one after."""
     user = signed_in_user(request)
     if request.method == "GET" and not fragment(request) and onboarding.comes_first(user, campaign):
         return redirect("onboarding", slug=campaign.slug)
     holding = read_holding(request)
-    slot = assignment.claim(user, campaign, holding)
+    slot = slot or assignment.claim(user, campaign, holding)
     context = {"campaign": campaign, "fragment": fragment(request)}
     if slot is None:
         context["waiting"] = onboarding.obstacle(user, campaign) or progress.waiting(campaign)
@@ -85,19 +89,19 @@ def work(
     return render(request, page(request, "work"), context, status=status)
 
 
-def accepted(request: HttpRequest, campaign: Any, *, extra: bool) -> HttpResponse:
+def accepted(request: HttpRequest, campaign: Any, *, extra: bool, slot: Any = None) -> HttpResponse:
     """Go on to the next task, and tell kindly when the answer came too late to count."""
     if extra:
         late = _(
             "Thank you. Your time for that one had run out and its place was taken: it is kept, uncounted."
         )
         messages.info(request, late)
-    return go_on(request, campaign)
+    return go_on(request, campaign, slot)
 
 
-def go_on(request: HttpRequest, campaign: Any) -> HttpResponse:
+def go_on(request: HttpRequest, campaign: Any, slot: Any = None) -> HttpResponse:
     """Answer a POST with the next task, or with the way to it."""
-    return work(request, campaign) if fragment(request) else redirect("rate", slug=campaign.slug)
+    return work(request, campaign, slot=slot) if fragment(request) else redirect("rate", slug=campaign.slug)
 
 
 def refused(request: HttpRequest, campaign: Any, error: SubmissionError | LeaseError) -> HttpResponse:

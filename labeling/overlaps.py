@@ -1,0 +1,36 @@
+"""How many raters a comparison is asked of: at least the overlap, more while they disagree, up to a cap."""
+
+from labeling import assignment
+from labeling.models import Judgment, Round, Task
+from preferences.stopping import certainty
+
+
+def adapt(task: Task, counted: int, overlap: int) -> None:
+    """Ask a comparison once more where all asked have spoken and their majority isn't certain enough.
+
+    Call in the transaction of the last judgment, which holds the task, and the round where overlap adapts.
+    """
+    campaign = task.campaign
+    cap = campaign.overlap_cap
+    if cap is None or counted < overlap or overlap >= cap:
+        return
+    if certainty(*votes(task)) >= campaign.certainty:
+        return
+    if Round.objects.filter(pk=task.round_id, status=Round.Status.OPEN).exists():
+        assignment.ask_once_more(task)
+
+
+def votes(task: Task) -> tuple[int, int, int]:
+    """Count the standing votes for a comparison's first answer, for its second, and for neither."""
+    said = Judgment.objects.filter(
+        task=task.pk, extra=False, withdrawn=False, superseded_by=None, verdict__isnull=False
+    )
+    first = second = neither = 0
+    for verdict, order in said.values_list("verdict", "order_shown"):
+        if verdict == 0:
+            neither += 1
+        elif order[int(verdict > 0)] == 0:
+            first += 1
+        else:
+            second += 1
+    return first, second, neither

@@ -1,0 +1,212 @@
+"""The statements of the path that matters, from a rater's answer to their next task, written by hand.
+
+Django's query builder would take several times as long to spell them as PostgreSQL takes to answer. They are
+run by labeling.assignment (a claim), labeling.submissions (a submission) and labeling.views.working.
+"""
+# ruff: noqa: S608  (the statements are put together from each other, never from what people send)
+
+# of a task, as they come with a slot
+TASK_COLUMNS = [
+    "id",
+    "campaign_id",
+    "round_id",
+    "prompt_id",
+    "kind",
+    "chat_id",
+    "overlap",
+    "priority",
+    "gold",
+]
+_TASK = ", ".join(f"task.{name} AS task_{name}" for name in TASK_COLUMNS)
+
+# A campaign that somebody rates in: with its criteria, its newest guideline, the newest one they have read.
+MEMBERS_CAMPAIGN = """
+SELECT campaign.*,
+    (SELECT coalesce(jsonb_agg(to_jsonb(criterion) ORDER BY criterion.id), '[]')
+        FROM labeling_criterion criterion WHERE criterion.campaign_id = campaign.id) AS graded,
+    (SELECT max(number) FROM labeling_guideline WHERE campaign_id = campaign.id) AS guideline_number,
+    (SELECT max(guideline.number) FROM labeling_guidelineread opened
+        JOIN labeling_guideline guideline ON guideline.id = opened.guideline_id
+        WHERE opened.user_id = %(rater)s AND guideline.campaign_id = campaign.id) AS guideline_read
+FROM labeling_campaign campaign
+WHERE campaign.slug = %(slug)s AND campaign.status <> 'draft' AND EXISTS (
+    SELECT FROM labeling_membership
+    WHERE labeling_membership.campaign_id = campaign.id AND labeling_membership.user_id = %(rater)s)
+"""
+
+LOCK_MEMBER = """
+SELECT id FROM labeling_membership WHERE user_id = %(rater)s AND campaign_id = %(campaign)s FOR NO KEY UPDATE
+"""
+
+# Who may claim in an active campaign, with its share of gold tasks drawn for this claim, and whether their
+# limits are reached.
+_MEMBER = """
+member AS MATERIALIZED (
+    SELECT campaign.lease_minutes * interval '1 minute' AS lease, random() < campaign.gold_share AS gold,
+        CASE WHEN campaign.rater_limit IS NULL THEN false ELSE campaign.rater_limit <= (
+            SELECT count(*) FROM labeling_slot mine
+            WHERE mine.rater_id = %(rater)s AND mine.campaign_id = campaign.id
+                AND mine.status IN ('claimed', 'done')) END
+        OR CASE WHEN campaign.daily_limit IS NULL THEN false ELSE campaign.daily_limit <= (
+            SELECT count(*) FROM labeling_slot mine
+            WHERE mine.rater_id = %(rater)s AND mine.campaign_id = campaign.id
+                AND mine.status IN ('claimed', 'done')
+                AND mine.claimed_at >= date_trunc('day', now(), 'UTC')) END AS limited
+    FROM labeling_membership membership
+        JOIN labeling_campaign campaign ON campaign.id = membership.campaign_id
+    WHERE membership.user_id = %(rater)s AND campaign.id = %(campaign)s AND campaign.status = 'active'
+        AND (membership.qualified_at IS NOT NULL OR campaign.pass_mark IS NULL)
+        AND NOT EXISTS (
+            SELECT FROM labeling_campaign_skills needed
+            WHERE needed.campaign_id = campaign.id AND NOT EXISTS (
+                SELECT FROM accounts_user_skills had
+                WHERE had.user_id = %(rater)s AND had.skill_id = needed.skill_id))
+)"""
+
+# The first open slot, by priority and then in random order, of a task new to the rater.
+# Row locks skip what others are just claiming, and re-check `status` where they had to wait.
+_FIRST = """
+    SELECT slot.id FROM labeling_slot slot
+    WHERE slot.campaign_id = %(campaign)s AND slot.status = 'open'
+        AND NOT EXISTS (
+            SELECT FROM labeling_slot mine
+            WHERE mine.task_id = slot.task_id AND mine.rater_id = %(rater)s
+                AND mine.status IN ('claimed', 'done'))
+        AND NOT EXISTS (
+            SELECT FROM labeling_skip skip WHERE skip.task_id = slot.task_id AND skip.rater_id = %(rater)s)
+        AND NOT EXISTS (
+            SELECT FROM labeling_judgment said
+            WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s AND NOT said.withdrawn
+                AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = said.id))
+        AND NOT EXISTS (
+            SELECT FROM labeling_edit said
+            WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s AND NOT said.withdrawn
+                AND NOT EXISTS (SELECT FROM labeling_edit later WHERE later.supersedes_id = said.id))
+        AND {which}
+    ORDER BY slot.priority DESC, slot.order_key LIMIT 1
+    FOR UPDATE OF slot SKIP LOCKED"""
+_ALLOWED = "EXISTS (SELECT FROM member WHERE NOT limited) AND NOT EXISTS (SELECT FROM held)"
+_RESERVED = _FIRST.format(which=f"slot.reserved_for_id = %(rater)s AND {_ALLOWED}")
+_GOLD = _FIRST.format(
+    which="slot.gold AND slot.reserved_for_id IS NULL AND EXISTS (SELECT FROM member WHERE gold) "
+    f"AND {_ALLOWED} AND NOT EXISTS (SELECT FROM reserved)"
+)
+_FRESH = _FIRST.format(
+    which=f"NOT slot.gold AND slot.reserved_for_id IS NULL AND {_ALLOWED} "
+    "AND NOT EXISTS (SELECT FROM reserved) AND NOT EXISTS (SELECT FROM gold)"
+)
+
+# What the page of a slot shows; it comes with the claim, so that nothing needs to be read again.
+_SHOWN = f"""
+SELECT claimed.*, {_TASK},
+    prompt.messages AS prompt_messages, draft.data AS draft_data, draft.updated_at AS draft_at,
+    (SELECT jsonb_agg(
+            jsonb_build_object('text', response.text, 'turns', response.turns) ORDER BY place.position)
+        FROM labeling_taskresponse place JOIN labeling_response response ON response.id = place.response_id
+        WHERE place.task_id = claimed.task_id) AS answers
+FROM claimed JOIN labeling_task task ON task.id = claimed.task_id
+    JOIN labeling_prompt prompt ON prompt.id = task.prompt_id
+    LEFT JOIN labeling_draft draft ON draft.task_id = claimed.task_id AND draft.rater_id = %(rater)s
+"""
+
+# What the rater already holds, oldest first; or else what a manager chose for them, a gold task when one was
+# drawn, any other. The turns of a live conversation are held through the conversation.
+CLAIM = f"""
+WITH {_MEMBER}, held AS (
+    SELECT id FROM labeling_slot
+    WHERE rater_id = %(rater)s AND campaign_id = %(campaign)s AND status = 'claimed'
+        AND NOT lease = ANY(%(besides)s::uuid[]) AND EXISTS (SELECT FROM member)
+        AND NOT EXISTS (
+            SELECT FROM labeling_task task WHERE task.id = task_id AND task.chat_id IS NOT NULL)
+    ORDER BY claimed_at LIMIT 1
+    FOR UPDATE
+), reserved AS ({_RESERVED}
+), gold AS ({_GOLD}
+), fresh AS ({_FRESH}
+), chosen AS (
+    SELECT id FROM held UNION ALL SELECT id FROM reserved
+    UNION ALL SELECT id FROM gold UNION ALL SELECT id FROM fresh
+), claimed AS (
+    UPDATE labeling_slot SET
+        status = 'claimed',
+        rater_id = %(rater)s,
+        lease_until = statement_timestamp() + member.lease,
+        lease = CASE status WHEN 'claimed' THEN labeling_slot.lease ELSE gen_random_uuid() END,
+        claimed_at = CASE status WHEN 'claimed' THEN claimed_at ELSE statement_timestamp() END,
+        order_shown = CASE status WHEN 'claimed' THEN order_shown ELSE ARRAY(
+            SELECT place.position FROM labeling_taskresponse place
+            WHERE place.task_id = labeling_slot.task_id ORDER BY random()) END
+    FROM member
+    WHERE labeling_slot.id = (SELECT id FROM chosen)
+    RETURNING labeling_slot.*
+)
+{_SHOWN}"""
+
+HELD = f"""
+WITH claimed AS (
+    SELECT * FROM labeling_slot
+    WHERE lease = %(lease)s AND rater_id = %(rater)s AND campaign_id = %(campaign)s AND status = 'claimed'
+)
+{_SHOWN}"""
+
+# A rater's slot by its lease, locked after their membership (and, where the overlap adapts, after a share of
+# the round, which can't close meanwhile), with its task, what of its campaign a submission is held against,
+# the guideline shown, and whether the rater has spoken on the task, or with this key, before.
+CAMPAIGN_COLUMNS = [
+    "id", "slug", "status", "scale", "allow_ties", "overlap", "overlap_cap", "certainty", "chat_turns",
+    "lease_minutes", "undo_minutes",
+]  # fmt: skip
+_CAMPAIGN = ", ".join(f"campaign.{name} AS campaign_{name}" for name in CAMPAIGN_COLUMNS if name != "id")
+LOCK = f"""
+WITH given AS MATERIALIZED (
+    SELECT slot.campaign_id, task.round_id, campaign.overlap_cap IS NOT NULL AS adapts
+    FROM labeling_slot slot JOIN labeling_task task ON task.id = slot.task_id
+        JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
+    WHERE slot.lease = %(lease)s AND slot.rater_id = %(rater)s
+), member AS MATERIALIZED (
+    SELECT membership.id FROM given
+        JOIN labeling_membership membership ON membership.campaign_id = given.campaign_id
+    WHERE membership.user_id = %(rater)s
+    FOR NO KEY UPDATE OF membership
+), live AS MATERIALIZED (
+    SELECT round.id FROM given JOIN labeling_round round ON round.id = given.round_id
+    WHERE given.adapts AND (SELECT count(*) FROM member) >= 0
+    FOR SHARE OF round
+)
+SELECT slot.*, {_TASK}, {_CAMPAIGN},
+    (SELECT guideline.id FROM labeling_guideline guideline
+        WHERE guideline.campaign_id = slot.campaign_id
+            AND (%(guideline)s::int IS NULL OR guideline.number = %(guideline)s)
+        ORDER BY guideline.number DESC LIMIT 1) AS shown_guideline,
+    (SELECT coalesce(jsonb_agg(to_jsonb(criterion) ORDER BY criterion.id), '[]')
+        FROM labeling_criterion criterion WHERE criterion.campaign_id = slot.campaign_id) AS criteria,
+    EXISTS (SELECT FROM labeling_judgment said
+        WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s)
+    OR EXISTS (SELECT FROM labeling_edit said
+        WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s)
+    OR EXISTS (SELECT FROM labeling_judgment said
+        WHERE said.rater_id = %(rater)s AND said.idempotency_key = %(key)s::uuid)
+    OR EXISTS (SELECT FROM labeling_edit said
+        WHERE said.rater_id = %(rater)s AND said.idempotency_key = %(key)s::uuid) AS spoken
+FROM labeling_slot slot JOIN labeling_task task ON task.id = slot.task_id
+    JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
+    LEFT JOIN member ON true LEFT JOIN live ON true
+WHERE slot.lease = %(lease)s AND slot.rater_id = %(rater)s
+FOR UPDATE OF slot
+"""
+
+# Mark a slot done and count it in its task; the draft goes, too.
+FILL = """
+WITH filled AS (
+    UPDATE labeling_slot SET status = 'done', rater_id = %(rater)s, order_shown = %(order_shown)s::smallint[]
+    WHERE id = %(slot)s
+), counted AS (
+    UPDATE labeling_task SET counted = counted + 1,
+        status = CASE WHEN status = 'open' AND counted >= overlap - 1 THEN 'done' ELSE status END
+    WHERE id = %(task)s
+    RETURNING counted, overlap
+), forgotten AS (
+    DELETE FROM labeling_draft WHERE task_id = %(task)s AND rater_id = %(rater)s
+)
+"""
+COUNTED = "(SELECT counted FROM counted), (SELECT overlap FROM counted)"
