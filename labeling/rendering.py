@@ -37,6 +37,34 @@ TAGS = {
 }  # fmt: skip
 _DIRECTED = ("p", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "th", "td", "pre", "code")
 _LIBRARIES = ("markdown-it-py", "nh3", "Pygments", "latex2mathml")
+# keeps what the closed lists name: no id, no name, no style, no address but those of links
+_sanitiser = nh3.Cleaner(
+    tags=TAGS | formulas.ELEMENTS,
+    attributes={
+        "*": set(),  # or else every tag might have a title and a language
+        "a": {"href"},
+        "ol": {"start"},
+        **{tag: set(formulas.ATTRIBUTES) for tag in formulas.ELEMENTS},
+    },
+    tag_attribute_values={
+        **{tag: {"dir": {"auto", "ltr", "rtl"}} for tag in _DIRECTED},
+        "pre": {"dir": {"ltr"}, "tabindex": {"0"}},
+        "span": {"tabindex": {"0"}},
+        "div": {"tabindex": {"0"}},
+    },
+    allowed_classes={
+        "span": {"formula", "display", *code.CLASSES},
+        "div": {"wide"},
+        "figure": {"code"},
+        "bdi": {"mark"},
+        "li": {"todo"},
+    },
+    # what a link opens must not take the place of the work
+    set_tag_attribute_values={"a": {"target": "_blank"}},
+    link_rel="nofollow noopener noreferrer",
+    url_schemes={"http", "https", "mailto"},
+    url_relative="deny",
+)
 _here: OrderedDict[str, SafeString] = OrderedDict()
 _lock = Lock()
 
@@ -86,36 +114,7 @@ def _make(text: str) -> SafeString:
 
 
 def _sanitise(html: str) -> SafeString:
-    """Keep what the closed lists name: no id, no name, no style, no address but those of links."""
-    clean = nh3.clean(
-        html,
-        tags=TAGS | formulas.ELEMENTS,
-        attributes={
-            "*": set(),  # or else every tag might have a title and a language
-            "a": {"href"},
-            "ol": {"start"},
-            **{tag: set(formulas.ATTRIBUTES) for tag in formulas.ELEMENTS},
-        },
-        tag_attribute_values={
-            **{tag: {"dir": {"auto", "ltr", "rtl"}} for tag in _DIRECTED},
-            "pre": {"dir": {"ltr"}, "tabindex": {"0"}},
-            "span": {"tabindex": {"0"}},
-            "div": {"tabindex": {"0"}},
-        },
-        allowed_classes={
-            "span": {"formula", "display", *code.CLASSES},
-            "div": {"wide"},
-            "figure": {"code"},
-            "bdi": {"mark"},
-            "li": {"todo"},
-        },
-        # what a link opens must not take the place of the work
-        set_tag_attribute_values={"a": {"target": "_blank"}},
-        link_rel="nofollow noopener noreferrer",
-        url_schemes={"http", "https", "mailto"},
-        url_relative="deny",
-    )
-    return mark_safe(clean)  # noqa: S308  cleaned in the line above
+    return mark_safe(_sanitiser.clean(html))  # noqa: S308  what the closed lists don't name is gone
 
 
 def _without_surrogates(text: str) -> str:
