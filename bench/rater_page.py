@@ -64,7 +64,7 @@ class Wire:
         self.bytes += int(event["encodedDataLength"])
 
 
-def furnish(judgments: int) -> tuple[Any, str]:
+def furnish(judgments: int, paragraphs: int = 8) -> tuple[Any, str]:
     """Make a rater and enough comparisons of answers of some paragraphs; return the rater and the slug."""
     from labeling import demo_tour, rounds
     from tests.cast import add_task, make_campaign, make_round, make_user
@@ -75,8 +75,9 @@ def furnish(judgments: int) -> tuple[Any, str]:
     texts = [r["text"] for record in records for r in record.get("responses", [])]
     pieces = cycle(random.Random(0).sample(texts, len(texts)))
     round_ = make_round(campaign)
-    for _ in range(judgments):
-        add_task(round_, tuple("\n\n".join(next(pieces) for _ in range(8)) for _ in range(2)))
+    for number in range(judgments):
+        sides = ("\n\n".join(next(pieces) for _ in range(paragraphs)) for _ in range(2))
+        add_task(round_, tuple(f"{text}\n\n({number})" for text in sides))
     rounds.open_(round_)
     return rater, campaign.slug
 

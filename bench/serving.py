@@ -22,6 +22,13 @@ def serving() -> Iterator[str]:
 
     Django is set up on its database, so that the block can put things in. There are no workers.
     """
+    with installed() as folder, gunicorn(folder) as address:
+        yield address
+
+
+@contextmanager
+def installed() -> Iterator[Path]:
+    """Install into a new folder with services of its own, set Django up on it, and yield the folder."""
     with tempfile.TemporaryDirectory(prefix="touchstone-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # root's PostgreSQL runs as another user
@@ -43,8 +50,7 @@ def serving() -> Iterator[str]:
             django.setup()
             call_command("migrate", verbosity=0)
             call_command("collectstatic", interactive=False, verbosity=0)
-            with gunicorn(folder) as address:
-                yield address
+            yield folder
             connections.close_all()
         finally:
             services.release()
