@@ -85,7 +85,7 @@ def task_of(slot: Any) -> Task:
 
 
 def part(model: type[M], columns: Sequence[str], prefix: str, row: Any) -> M:
-    """Return an object of which some columns came with a row, their names prefixed; others load when asked."""
+    """Return an object of which some columns came with a row, under a prefix; others load when asked."""
     names = [field.attname for field in model._meta.concrete_fields if field.attname in columns]
     return model.from_db("default", names, [getattr(row, f"{prefix}_{name}") for name in names])
 
