@@ -88,13 +88,15 @@ class Crowd:
         thread = threading.Thread(target=self._run, args=(failures,), name="crowd")
         began = time.monotonic()
         thread.start()
-        thread.join(LOOK_SECONDS if until else seconds)
-        while thread.is_alive() and time.monotonic() - began < seconds:
-            if until is None or until():
-                break
-            thread.join(LOOK_SECONDS)
-        self._stop()
-        thread.join()
+        try:
+            thread.join(LOOK_SECONDS if until else seconds)
+            while thread.is_alive() and time.monotonic() - began < seconds:
+                if until is None or until():
+                    break
+                thread.join(LOOK_SECONDS)
+        finally:
+            self._stop()
+            thread.join()
         self.ledger.seconds = time.monotonic() - began
         if failures:
             raise failures[0]

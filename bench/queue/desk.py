@@ -133,9 +133,9 @@ class Desk:
         if drawn < mix.skip or task.kind != "compare":
             await self._skip(task)
         elif drawn < mix.skip + mix.abandon:
-            self._left.append(task.lease)
+            self._leave(task)
         elif drawn < mix.skip + mix.abandon + mix.late:
-            self._left.append(task.lease)
+            self._leave(task)
             self._late.append((time.monotonic() + mix.late_after, task, verdict))
         elif drawn < mix.skip + mix.abandon + mix.late + mix.double:
             await self._send_twice(task, verdict)
@@ -166,6 +166,10 @@ class Desk:
         else:
             await self._send(task, verdict)
             await self._send(task, verdict)
+
+    def _leave(self, task: Held) -> None:
+        self._left.append(task.lease)
+        self._ledger.left.append((self._rater.username, task.lease))
 
     async def _send_late(self) -> None:
         _due, task, verdict = self._late.pop(0)

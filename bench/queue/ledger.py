@@ -30,6 +30,7 @@ class Ledger:
         default_factory=list
     )  # sent, and the run ended before the server said anything
     skipped: list[tuple[str, str]] = field(default_factory=list)  # rater, lease
+    left: list[tuple[str, str]] = field(default_factory=list)  # rater, lease; abandoned, at least for long
     undone: int = 0
     latencies: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
