@@ -36,11 +36,11 @@ def number_apart() -> None:
             cursor.execute(f'ALTER TABLE "{model._meta.db_table}" ALTER COLUMN id RESTART WITH {first}')
 
 
-def make_raters(count: int) -> list[User]:
+def make_raters(count: int, name: str = "rater") -> list[User]:
     """Make raters who have no password."""
     nobody = make_password(None)
     return User.objects.bulk_create(
-        User(username=f"rater{number}", role=Role.RATER, password=nobody) for number in range(count)
+        User(username=f"{name}{number}", role=Role.RATER, password=nobody) for number in range(count)
     )
 
 
