@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -138,7 +139,7 @@ class Desk:
             self._leave(task)
             self._late.append((time.monotonic() + mix.late_after, task, verdict))
         elif drawn < mix.skip + mix.abandon + mix.late + mix.double:
-            await self._send_twice(task, verdict)
+            await self._send(task, verdict, twice=True)
         else:
             await self._send(task, verdict)
         if not self._hand and not self._stopped():
@@ -146,9 +147,21 @@ class Desk:
 
     # -- what a rater does -------------------------------------------------------------------------------
 
-    async def _send(self, task: Held, verdict: int, wire: int = 0, late: bool = False) -> None:
+    async def _send(self, task: Held, verdict: int, *, late: bool = False, twice: bool = False) -> None:
         request = self._request("POST", f"{self._path}judge/", self._body(task, verdict))
-        answer = await self._ask("judge", request, wire)
+        told = partial(self._told, task, verdict, late)
+        if not twice:
+            told(await self._ask("judge", request))
+        elif self._chance.random() < 0.5:
+            for answer in await asyncio.gather(
+                self._ask("judge", request), self._ask("judge", request, wire=1)
+            ):
+                told(answer)
+        else:
+            told(await self._ask("judge", request))
+            told(await self._ask("judge", request))
+
+    def _told(self, task: Held, verdict: int, late: bool, answer: Answer | None) -> None:
         said = Saved(self._rater.username, task.lease, task.key, verdict, answer.status if answer else 0)
         if answer is None:
             self._ledger.untold.append(said)
@@ -159,13 +172,6 @@ class Desk:
             self._ledger.refused.append(said)
         else:
             self._blame("judge", answer)
-
-    async def _send_twice(self, task: Held, verdict: int) -> None:
-        if self._chance.random() < 0.5:
-            await asyncio.gather(self._send(task, verdict), self._send(task, verdict, wire=1))
-        else:
-            await self._send(task, verdict)
-            await self._send(task, verdict)
 
     def _leave(self, task: Held) -> None:
         self._left.append(task.lease)
@@ -211,6 +217,7 @@ class Desk:
         for part in answer.body.split(AHEAD):
             lease, key, name = LEASE.search(part), KEY.search(part), KIND.search(part)
             if lease and name and lease[1].decode() not in here:
+                del self._hand[1:]  # the page has one place for what is ahead; the rest comes again
                 self._hand.append(Held(lease[1].decode(), key[1].decode() if key else "", name[1].decode()))
 
     def _body(self, task: Held, verdict: int) -> str:
