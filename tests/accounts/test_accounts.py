@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.backends import Backend
 from accounts.models import ApiToken, AuditEvent, User
 from tests.cast import make_user
 
@@ -99,3 +100,18 @@ def test_a_manager_notes_what_somebody_is_good_at(client):
     assert rater.skills.count() == 2
     answer = client.put(f"/api/v1/people/{rater.pk}/skills/", {"skills": ["welsh"]}, "application/json")
     assert answer.json() == {"skills": ["welsh"]}
+
+
+def test_who_is_signed_in_is_read_whole_and_only_while_active(client, django_assert_num_queries):
+    rater = make_user(keys={"send": "z"}, language="ar")
+    client.force_login(rater)
+    backend = Backend()
+    with django_assert_num_queries(1):
+        read = backend.get_user(rater.pk)
+    stored = User.objects.get(pk=rater.pk)
+    names = [field.attname for field in User._meta.concrete_fields]
+    assert [getattr(read, name) for name in names] == [getattr(stored, name) for name in names]
+    assert (read._state.adding, read.get_deferred_fields()) == (False, set())
+    User.objects.filter(pk=rater.pk).update(is_active=False)
+    assert backend.get_user(rater.pk) is None is backend.get_user(0)
+    assert client.get(reverse("home")).status_code == 302
