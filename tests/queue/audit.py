@@ -51,7 +51,8 @@ WHERE campaign.slug = %(slug)s AND task.status <> 'done'
 STUCK = """
 SELECT slot.id, slot.rater_id, slot.lease_until FROM labeling_slot slot
 JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
-WHERE campaign.slug = %(slug)s AND slot.status = 'claimed' AND slot.lease_until < now() - make_interval(secs => %(grace)s)
+WHERE campaign.slug = %(slug)s AND slot.status = 'claimed'
+    AND slot.lease_until < now() - make_interval(secs => %(grace)s)
 """
 
 LOST = """

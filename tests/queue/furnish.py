@@ -79,12 +79,15 @@ def add_tasks(campaign: "Campaign", number: int) -> None:
     writers = [make_policy(campaign.model_family, f"writer-{side}") for side in range(len(sides))]
     talks = [[{"role": "user", "content": f"What about number {n}?"}] for n in range(number)]
     prompts = Prompt.objects.bulk_create(
-        Prompt(campaign=campaign, messages=talk, content_hash=(digest := content_hash(talk)), split=split_of(digest))
-        for talk in talks
-    )  # fmt: skip
+        Prompt(campaign=campaign, messages=talk, content_hash=digest, split=split_of(digest))
+        for talk, digest in zip(talks, map(content_hash, talks), strict=True)
+    )
     tasks = Task.objects.bulk_create(
-        Task(campaign=campaign, round=round_, prompt=p, kind="compare", overlap=campaign.overlap, probability=1.0)
-        for p in prompts
+        Task(
+            campaign=campaign, round=round_, prompt=prompt, kind=Task.Kind.COMPARE,
+            overlap=campaign.overlap, probability=1.0,
+        )
+        for prompt in prompts
     )  # fmt: skip
     for position, (side, writer) in enumerate(zip(sides, writers, strict=True)):
         texts = [side.format(n) for n in range(number)]

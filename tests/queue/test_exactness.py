@@ -1,4 +1,4 @@
-"""Many raters with no time to think, and all their bad habits: each task ends with three judgments, not one more."""
+"""Many raters in a hurry, with all their bad habits: each task ends with three judgments, not one more."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ import pytest
 from bench.queue.crowd import Crowd, Mix, Rater
 from tests.queue.audit import Audit
 from tests.queue.conftest import Installation
-from tests.queue.wire import CSRF
+from tests.queue.cable import CSRF
 
 RATERS, TASKS, OVERLAP = 40, 300, 3
 MIX = Mix(skip=0.05, double=0.1, abandon=0.03, late=0.02, undo=0.03, late_after=4)

@@ -1,0 +1,85 @@
+"""One rater's requests byte by byte, so that a connection can be cut in the middle of one."""
+
+import http.client
+import re
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+from uuid import uuid4
+
+CSRF = "a" * 32
+
+
+@dataclass
+class Answer:
+    """A judgment as it is sent, as often as need be under the same key."""
+
+    rater: str
+    lease: str
+    verdict: int
+    key: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def body(self) -> bytes:
+        fields = {"lease": self.lease, "idempotency_key": self.key, "verdict": self.verdict, "guideline": 1}
+        return urlencode(fields).encode()
+
+
+class Cable:
+    """A rater's page without a browser."""
+
+    def __init__(self, port: int, slug: str, rater: str, session: str) -> None:
+        self.rater = rater
+        self._port = port
+        self._path = f"/rate/{slug}/"
+        self._cookie = f"sessionid={session}; csrftoken={CSRF}"
+
+    def held(self) -> list[str]:
+        """Open the page and return the leases on it: of the task shown, and of the one ahead."""
+        status, page = self._ask("GET", self._path, b"", {})
+        assert status == 200, page
+        return list(dict.fromkeys(re.findall(r'data-lease="([^"]+)"', page)))
+
+    def send(self, answer: Answer) -> tuple[int, str]:
+        """Send an answer as the page's script does; return the status and what came back."""
+        return self._ask("POST", f"{self._path}judge/", answer.body, self._headers(answer))
+
+    def beat(self, lease: str) -> int:
+        """Say that the rater still works, and return the status."""
+        headers = {"X-CSRFToken": CSRF, "Content-Type": "application/x-www-form-urlencoded"}
+        return self._ask("POST", f"{self._path}heartbeat/", urlencode({"lease": lease}).encode(), headers)[0]
+
+    def send_cut(self, answer: Answer, share: float = 1.0) -> None:
+        """Send this share of a request's body and cut the connection without reading an answer."""
+        head = f"POST {self._path}judge/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        for name, value in self._headers(answer).items():
+            head += f"{name}: {value}\r\n"
+        sent = answer.body[: round(share * len(answer.body))]
+        with socket.create_connection(("127.0.0.1", self._port), timeout=10) as line:
+            # lets close() reset the connection, as a cable does, where it would say goodbye
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            line.sendall(f"{head}\r\n".encode() + sent)
+            if share < 1:
+                line.settimeout(0.2)
+                with suppress(TimeoutError):
+                    assert not line.recv(1), "the server answered half a request"
+
+    def _headers(self, answer: Answer) -> dict[str, str]:
+        return {
+            "Cookie": self._cookie,
+            "X-CSRFToken": CSRF,
+            "X-Fragment": "1",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Content-Length": str(len(answer.body)),
+        }
+
+    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        try:
+            connection.request(method, path, body, {"Cookie": self._cookie, **headers})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
