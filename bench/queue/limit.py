@@ -28,26 +28,28 @@ from bench.queue.fill import FIRST_IDS
 from labeling import assignment
 from labeling.models import Campaign
 
+# pgbench copies no text from one variable to another; so a script is two judgments, in which the two leases
+# that a rater holds change places.
 SCRIPT_HEAD = """\
 \\set rater {first} + :client_id
 \\if :begun = 0
-SELECT lease, ahead FROM bench_seat WHERE rater = :rater \\gset
+SELECT lease AS a_lease, ahead AS b_lease FROM bench_seat WHERE rater = :rater \\gset
 \\set begun 1
 \\endif
 """
+JUDGMENTS = 2
 
 
 @dataclass
 class Statement:
-    """A statement as it ran, and which of its columns later ones need."""
+    """A statement as it ran, with its result."""
 
     text: str
     params: Any
     begins: bool  # a transaction
     ends: bool  # the transaction before it
-    columns: int = 0
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    needed: dict[str, str] = field(default_factory=dict)  # name → expression
+    columns: list[str] = field(default_factory=list)
+    row: tuple[Any, ...] = ()  # if it is the only one
 
 
 class Recorder:
@@ -66,10 +68,11 @@ class Recorder:
         result = execute(text, params, many, context)
         cursor = context["cursor"].cursor
         if cursor.description:
-            statement.columns = len(cursor.description)
-            statement.rows = cursor.fetchall()
-            if statement.rows:
+            rows = cursor.fetchall()
+            if rows:
                 cursor.scroll(0, mode="absolute")
+            if len(rows) == 1:
+                statement.columns, statement.row = [column.name for column in cursor.description], rows[0]
         self.statements.append(statement)
         return result
 
@@ -78,22 +81,26 @@ class Script:
     """Turns a captured judgment into pgbench's language."""
 
     def __init__(self, statements: Sequence[Statement], known: dict[Any, str], made: set[UUID]) -> None:
-        """Take the statements, what variables hold which values at first, and keys to be made anew."""
+        """Take the statements, which variables hold which values at first, and the keys to be made anew."""
         self._statements, self._known, self._made = statements, known, made
+        self._needed: set[int] = set()  # the statements whose results others need
 
-    def write(self, first: int, next_lease: UUID) -> str:
-        """Return the script; the lease that it claims is the next round's."""
+    def write(self, claimed: UUID, variable: str) -> str:
+        """Return the script, which keeps the lease that it claims in a variable."""
         texts = [self._spelled(number) for number in range(len(self._statements))]
-        claim = next(s for s in reversed(self._statements) if self._column(s, next_lease) is not None)
-        claim.needed |= {"lease": "':ahead'", "ahead": f"c{self._column(claim, next_lease)}"}
-        lines, open_ = [SCRIPT_HEAD.format(first=first)], False
-        for statement, text in zip(self._statements, texts, strict=True):
+        claim = self._source(claimed)
+        lines, open_ = [], False
+        for number, (statement, text) in enumerate(zip(self._statements, texts, strict=True)):
             if statement.ends:
                 lines.append("COMMIT;")
             if statement.begins:
                 lines.append("BEGIN;")
             open_ = statement.begins or (open_ and not statement.ends)
-            lines.append(self._read(statement, text) if statement.needed else f"{text};")
+            if number == claim:
+                column = statement.columns[statement.row.index(claimed)]
+                lines.append(f"{text} \\gset {variable.removesuffix(column)}")
+            else:
+                lines.append(f"{text} \\gset q{number}_" if number in self._needed else f"{text};")
         return "\n".join([*lines, "COMMIT;\n" if open_ else ""])
 
     def _spelled(self, number: int) -> str:
@@ -104,10 +111,10 @@ class Script:
             text = statement.text % {name: self._spell(value) for name, value in params.items()}
         else:
             text = statement.text % tuple(map(self._spell, params)) if params else statement.text
-        if len(statement.rows) == 1:
-            for column, value in enumerate(statement.rows[0]):
-                if distinct(value) and value not in self._known:
-                    self._known[value] = f"q{number}c{column}"
+        # of several columns of one name, pgbench keeps the last
+        for name, value in dict(zip(statement.columns, statement.row, strict=True)).items():
+            if distinct(value) and value not in self._known:
+                self._known[value] = f"q{number}_{name}"
         return re.sub(r"\n\s*\n", "\n", text).strip()
 
     def _spell(self, value: Any) -> str:
@@ -118,28 +125,21 @@ class Script:
             return f"(now() + interval '{seconds} seconds')"
         if distinct(value):
             if value in self._made:
-                return "gen_random_uuid()"
+                return "(SELECT gen_random_uuid())"  # once for the whole statement
             if value in self._known:
                 name = self._known[value]
-                self._need(name)
-                return f"':{name}'" if isinstance(value, UUID) else f":{name}"
+                if found := re.match(r"q(\d+)_", name):
+                    self._needed.add(int(found[1]))
+                return f":{name}::uuid" if isinstance(value, UUID) else f":{name}"
         return sql.Literal(value).as_string(connection.connection)
 
-    def _need(self, name: str) -> None:
-        if found := re.fullmatch(r"q(\d+)c(\d+)", name):
-            self._statements[int(found[1])].needed[name] = f"c{found[2]}"
-
-    def _column(self, statement: Statement, value: UUID) -> int | None:
-        return (
-            statement.rows[0].index(value)
-            if len(statement.rows) == 1 and value in statement.rows[0]
-            else None
+    def _source(self, value: UUID) -> int:
+        """Return the number of the statement that returned a value in a column of its own name."""
+        return next(
+            number
+            for number, statement in enumerate(self._statements)
+            if value in dict(zip(statement.columns, statement.row, strict=True)).values()
         )
-
-    def _read(self, statement: Statement, text: str) -> str:
-        names = ", ".join(f"c{number}" for number in range(statement.columns))
-        wanted = ", ".join(f"{expression} AS {name}" for name, expression in statement.needed.items())
-        return f"WITH q ({names}) AS (\n{text}\n) SELECT {wanted} FROM q \\gset"
 
 
 def distinct(value: Any) -> bool:
@@ -167,9 +167,13 @@ def capture(campaign: Campaign, rater: User) -> tuple[str, int]:
     claimed = LEASE.findall(answer.content)
     if answer.status_code != 200 or not claimed:
         raise RuntimeError(f"A judgment could not be captured: {answer.status_code}")
-    known = {rater.pk: "rater", lease: "lease", ahead: "ahead"}
-    script = Script(recorder.statements, known, {keys[0]})
-    return script.write(rater.pk, UUID(claimed[0].decode())), len(recorder.statements)
+    halves = [
+        Script(recorder.statements, {rater.pk: "rater", lease: before, ahead: after}, {keys[0]}).write(
+            UUID(claimed[0].decode()), before
+        )
+        for before, after in (("a_lease", "b_lease"), ("b_lease", "a_lease"))
+    ]
+    return SCRIPT_HEAD.format(first=rater.pk) + "\n".join(halves), len(recorder.statements)
 
 
 def take_seats(campaign: Campaign, raters: Sequence[User]) -> None:
@@ -192,10 +196,17 @@ def run(script: Path, clients: int, seconds: int) -> float:
         cursor.execute("SELECT pg_backend_pid()")
         program = Path(psutil.Process(cursor.fetchone()[0]).exe()).with_name("pgbench")
     where = connection.settings_dict
-    command = [str(program), "--no-vacuum", f"--client={clients}", f"--time={seconds}", "--define=begun=0"]
+    command = [
+        str(program),
+        "--no-vacuum",
+        "--protocol=prepared",
+        f"--client={clients}",
+        f"--time={seconds}",
+        "--define=begun=0",
+    ]
     command += [f"--file={script}", f"--host={where['HOST']}", f"--username={where['USER']}", where["NAME"]]
     result = subprocess.run(command, capture_output=True, text=True)
     rate = re.search(r"tps = ([\d.]+)", result.stdout)
     if result.returncode or rate is None:
         raise RuntimeError(f"pgbench failed:\n{result.stdout}\n{result.stderr}")
-    return float(rate[1])
+    return JUDGMENTS * float(rate[1])
