@@ -6,8 +6,8 @@ import pytest
 
 from bench.queue.crowd import Crowd, Mix, Rater
 from tests.queue.audit import Audit
-from tests.queue.conftest import Installation
 from tests.queue.cable import CSRF
+from tests.queue.conftest import Installation
 
 RATERS, TASKS, OVERLAP = 40, 300, 3
 MIX = Mix(skip=0.05, double=0.1, abandon=0.03, late=0.02, undo=0.03, late_after=4)
