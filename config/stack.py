@@ -14,17 +14,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
-
-import psycopg
-import redis
 
 from config import local_services
 from config.embedded_server import ServiceError
 from config.local_services import LocalServices
-from config.processes import Child, Supervisor, end_leftovers, keep_log_small
+from config.processes import Child, Supervisor, end_leftovers, keep_log_small, stop_event
 
-QUEUES = {"default": 2, "sample": 1, "chat": 1, "train": 1}  # processes per worker
+REFUSAL = "Touchstone cannot start. "
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
 READY_SECONDS = 180.0  # for a machine that is busy with other things
@@ -44,7 +40,7 @@ def main() -> None:
     try:
         {"run": run, "services": run_services, "prepare": prepare}[parser.parse_args().what]()
     except ServiceError as error:
-        sys.exit(f"Touchstone cannot start. {error}")
+        sys.exit(f"{REFUSAL}{error}")
 
 
 def run() -> None:
@@ -57,9 +53,8 @@ def run() -> None:
         services, stopping = embedded_services(), stop_event()
         try:
             services.start()
-            check_versions(var)
             demo = _prepared()
-            supervisor = Supervisor(var, [web(var, host, port), *worker_children(var)], services, _say)
+            supervisor = Supervisor(var, [web(var, host, port), workers_child(var)], services, _say)
             try:
                 _greet(host, port, demo, began, stopping, supervisor)
                 while not stopping.wait(0.5):
@@ -91,6 +86,7 @@ def prepare() -> None:
     from django.conf import settings
     from django.core.management import call_command
 
+    check_versions(local_services.var_dir())
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
@@ -109,8 +105,8 @@ def workers(*, beat: bool = True, environment: Mapping[str, str] | None = None) 
     """
     var = local_services.var_dir()
     end_leftovers(var)
-    children = worker_children(var, beat, environment or {})
-    supervisor = Supervisor(var, children, None, lambda sentence: print(sentence, file=sys.stderr))
+    child = workers_child(var, beat, environment)
+    supervisor = Supervisor(var, [child], None, lambda sentence: print(sentence, file=sys.stderr))
     done = threading.Event()
 
     def keep() -> None:
@@ -140,56 +136,11 @@ def web(var: Path, host: str, port: int) -> Child:
     return _child(var, "web", command, {"TOUCHSTONE_POOL": "1"})
 
 
-def worker_children(
-    var: Path, beat: bool = True, environment: Mapping[str, str] | None = None
-) -> list[Child]:
-    """Describe one worker per queue, and beat."""
-    celery = [sys.executable, "-m", "celery", "--app", "config.celery"]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    children = []
-    for queue, processes in QUEUES.items():
-        command = [
-            *(
-                *celery,
-                "worker",
-                "--queues",
-                queue,
-                "--hostname",
-                f"{queue}@%h",
-                "--concurrency",
-                str(processes),
-            ),
-            *(
-                "-O",
-                "fair",
-                "--without-gossip",
-                "--without-mingle",
-                "--without-heartbeat",
-                "--loglevel",
-                "INFO",
-            ),
-        ]
-        # torch shall not stay in memory, nor its threads spin while they have nothing to do; but who talks
-        # with a policy shall not wait for it to be loaded, and gets two answers side by side
-        heavy = queue != "default"
-        command += ["--max-tasks-per-child", "200" if queue == "chat" else "1"] if heavy else []
-        threads = os.environ.get(
-            "OMP_NUM_THREADS", str(-(-cores // (2 if queue == "chat" else 1))) if heavy else "1"
-        )
-        settings = {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE", **(environment or {})}
-        children.append(_child(var, f"worker-{queue}", command, settings))
-    if beat:
-        command = [
-            *celery,
-            "beat",
-            "--schedule",
-            str(var / "beat-schedule"),
-            "--pidfile=",
-            "--loglevel",
-            "WARNING",
-        ]
-        children.append(_child(var, "beat", command, environment or {}))
-    return children
+def workers_child(var: Path, beat: bool = True, environment: Mapping[str, str] | None = None) -> Child:
+    """Describe the process that one worker per queue, and beat, are forked from."""
+    command = [sys.executable, "-m", "config.workers", *([] if beat else ["--no-beat"])]
+    # torch's threads shall not spin while they have nothing to do
+    return _child(var, "workers", command, {"OMP_WAIT_POLICY": "PASSIVE", **(environment or {})})
 
 
 def embedded_services() -> LocalServices:
@@ -227,6 +178,9 @@ def check_port(host: str, port: int) -> None:
 
 def check_versions(var: Path) -> None:
     """Raise ServiceError when PostgreSQL or Redis cannot be reached or is too old."""
+    import psycopg  # not at the top: the supervisor stays small
+    import redis
+
     url = os.environ.get("DATABASE_URL") or local_services.database_url(var)
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
@@ -264,18 +218,6 @@ def only_one(var: Path, address: str) -> Iterator[None]:
         yield
 
 
-def stop_event() -> threading.Event:
-    """Return an event that Ctrl-C, SIGTERM and the terminal's end set."""
-    event = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        event.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    return event
-
-
 def _child(var: Path, name: str, command: list[str], environment: Mapping[str, str]) -> Child:
     log = var / "log" / f"{name}.log"
     keep_log_small(log)
@@ -287,6 +229,8 @@ def _prepared() -> str:
     command = [sys.executable, "-m", "config.stack", "prepare"]
     root = Path(__file__).resolve().parent.parent
     result = subprocess.run(command, capture_output=True, text=True, cwd=root, start_new_session=True)
+    if result.stderr.startswith(REFUSAL):
+        raise ServiceError(result.stderr.removeprefix(REFUSAL).strip())
     if result.returncode:
         raise ServiceError(f"The database could not be prepared:\n{(result.stderr or result.stdout).strip()}")
     return result.stdout.strip()
@@ -316,6 +260,7 @@ def _greet(
 
 def _await_workers() -> None:
     from config.celery import app
+    from config.workers import QUEUES
 
     deadline = time.monotonic() + READY_SECONDS
     answered: set[str] = set()

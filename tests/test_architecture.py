@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -11,16 +13,29 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
-def test_the_web_process_loads_neither_torch_nor_transformers():
-    program = (
-        "import sys, django; django.setup();"
-        "from django.urls import get_resolver; get_resolver().url_patterns;"
-        "import config.wsgi;"
-        "heavy = {'torch', 'transformers', 'tokenizers'} & set(sys.modules);"
-        "print(sorted(heavy)); sys.exit(bool(heavy))"
-    )
-    done = run(sys.executable, "-c", program)
+HEAVY = {"torch", "transformers", "tokenizers"}
+PROGRAMS = {
+    "the web server": "import django; django.setup(); from django.urls import get_resolver;"
+    "get_resolver().url_patterns; import config.wsgi",
+    "the workers": "from config import workers; workers.load()",
+    "the supervisor": "from config import stack",
+}
+
+
+@pytest.mark.parametrize("what", PROGRAMS)
+def test_an_idle_process_has_neither_torch_nor_transformers(what):
+    assert loaded_by(what) & HEAVY == set()
+
+
+def test_the_supervisor_loads_next_to_nothing():
+    """It only watches; what it imports stays in memory for as long as the program runs."""
+    assert loaded_by("the supervisor") & {"django", "celery", "redis", "psycopg", "numpy"} == set()
+
+
+def loaded_by(what: str) -> set[str]:
+    done = run(sys.executable, "-c", f"{PROGRAMS[what]}; import sys; print(*sys.modules)")
     assert done.returncode == 0, done.stdout + done.stderr
+    return set(done.stdout.split())
 
 
 def test_the_import_contracts_hold():

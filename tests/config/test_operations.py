@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config import stack
+from config.workers import QUEUES
 
 ROOT = Path(__file__).resolve().parents[2]
-OUR_OWN = {"TOUCHSTONE_STACK", "DJANGO_SETTINGS_MODULE", "PATH"}  # nobody sets these
+OUR_OWN = {"CELERY_SKIP_CHECKS", "TOUCHSTONE_STACK", "DJANGO_SETTINGS_MODULE", "PATH"}  # nobody sets these
 
 
 def documented() -> set[str]:
@@ -69,11 +69,11 @@ def test_make_names_a_missing_venv_module(tmp_path):
 
 def test_compose_describes_the_same_system():
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    workers = {f"worker-{queue}" for queue in stack.QUEUES}
+    workers = {f"worker-{queue}" for queue in QUEUES}
     assert set(services) == {"web", "beat", "postgres", "redis", *workers}
     assert all("healthcheck" in service for service in services.values())
-    for queue in stack.QUEUES:
-        assert f"-Q {queue} -n {queue}@%h" in services[f"worker-{queue}"]["command"]
+    for queue in QUEUES:
+        assert services[f"worker-{queue}"]["command"] == f"python -m config.workers {queue}"
     passed_on = set(services["web"]["environment"])
     assert passed_on - {"OMP_WAIT_POLICY"} <= documented()
 

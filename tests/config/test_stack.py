@@ -63,18 +63,20 @@ def running(var: Path, port: int) -> Iterator[subprocess.Popen]:
 
 
 def processes_of(var: Path) -> dict[str, psutil.Process]:
-    """Find the stack's top processes by what they do."""
+    """Find the stack's top processes by what they do; "workers" is the one that workers are forked from."""
     found = {}
     for process in processes.marked(lambda mark: mark.startswith(f"{var}:")):
         with suppress(psutil.Error):
-            parent = process.parent()
-            if parent is not None and processes.MARK in parent.environ():
-                continue  # a child of the one wanted
-            line = " ".join(process.cmdline())
-            name = re.search(r"gunicorn|celery.*--queues (\w+)|celery.*beat", line)
-            if name is None:
-                continue  # an orphan on its way out
-            found[name.group(1) or ("web" if "gunicorn" in line else "beat")] = process
+            parent, name, line = process.parent(), process.name(), " ".join(process.cmdline())
+            if parent is None:
+                continue
+            forked = re.fullmatch(r"worker-(\w+)|beat", name)
+            if forked and processes.MARK in parent.environ() and parent.name() != name:
+                found[forked.group(1) or "beat"] = process
+            elif not forked and processes.MARK not in parent.environ():
+                top = re.search(r"gunicorn|config\.workers", line)
+                if top is not None:  # not an orphan on its way out
+                    found["web" if top.group() == "gunicorn" else "workers"] = process
     for process in psutil.process_iter(["name", "cmdline"]):
         line = " ".join(process.info["cmdline"] or [])
         if process.info["name"] == "postgres" and f"-D{var}/" in line:
@@ -103,7 +105,7 @@ def test_it_serves_heals_and_leaves_nothing_behind(var):
     port = free_port()
     with running(var, port):
         eventually(lambda: serves(port))
-        names = {"web", "default", "sample", "chat", "train", "beat", "postgres", "redis"}
+        names = {"web", "workers", "default", "sample", "chat", "train", "beat", "postgres", "redis"}
         eventually(lambda: set(processes_of(var)) == names)
         before = processes_of(var)
         second = launch(var, free_port())
@@ -128,7 +130,7 @@ def test_what_a_killed_supervisor_left_is_ended_by_the_next(var):
     command = launch(var, port)
     assert command.stdout is not None
     command.stdout.readline()
-    eventually(lambda: len(processes_of(var)) == 8)
+    eventually(lambda: len(processes_of(var)) == 9)
     left = processes_of(var)["web"]
     command.kill()
     command.communicate()
