@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import expit, log_expit
-from scipy.stats import t as student
+from scipy.special import expit, log_expit, stdtrit
 
 from preferences.intervals import Floats, encode_clusters
 from preferences.types import Estimate, Interval, Vote
@@ -90,7 +89,7 @@ def rate(votes: Sequence[Vote], *, level: float = 0.95, ridge: float = RIDGE) ->
     covariance = _at_least(bread @ meat @ bread, bread)[:-1, :-1]
     shares = np.bincount(raters if n_raters > 1 else prompts) / len(votes)
     freedom = max(1.0, 1.0 / float((shares**2).sum()) - 1.0)
-    quantile = float(student.ppf(0.5 + level / 2, freedom))
+    quantile = float(stdtrit(freedom, 0.5 + level / 2))
     return _leaderboard(names, data, theta, threshold, covariance, quantile)
 
 

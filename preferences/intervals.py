@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from preferences.types import Estimate, Interval
 
@@ -25,7 +25,7 @@ def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
         raise ValueError(f"{successes} successes of {trials} trials")
     if trials == 0:
         return Interval(0.0, 1.0)
-    z = float(ndtri(0.5 + level / 2))
+    z = NormalDist().inv_cdf(0.5 + level / 2)
     share = successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
