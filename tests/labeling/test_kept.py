@@ -6,7 +6,7 @@ import pytest
 from django.template import Context, Template
 from django.utils import translation
 
-from labeling.models import Campaign
+from labeling.models import Campaign, Slot
 from labeling.templatetags import kept
 from tests.cast import make_campaign, make_open_round, make_user
 
@@ -21,10 +21,24 @@ def test_the_inside_is_rendered_once_for_each_look_and_language():
 
     assert [render("a"), render("b"), render("a")] == ["1 Close", "2 Close", "1 Close"]
     assert render("a", "ar") != "1 Close"
-    assert [render(None), render(None)] == ["4 Close", "5 Close"]
-    for number in range(kept.LOOKS + 1):
+    assert [render(None), render("")] == ["4 Close", "5 Close"]
+    for number in range(kept.LOOKS + 2):
         render(number)
     assert len(template.nodelist[1].kept) <= kept.LOOKS
+
+
+def test_what_is_named_as_different_each_time_is_never_kept():
+    template = Template(
+        "{% load kept %}{% kept 'a' except one two %}{{ n }}<{{ two }},{{ one }},{{ two }}>{% endkept %}"
+    )
+
+    def render(n, one, two):
+        return template.render(Context({"n": n, "one": one, "two": two}))
+
+    assert render(1, "x-1", "y&1") == "1<y&amp;1,x-1,y&amp;1>"
+    assert render(2, "x-2", "<i>") == "1<&lt;i&gt;,x-2,&lt;i&gt;>"
+    assert render(3, None, "y-3") == "3<y-3,None,y-3>"
+    assert render(4, "x-4", "y-4") == "1<y-4,x-4,y-4>"
 
 
 @pytest.mark.django_db
@@ -35,9 +49,12 @@ def test_a_page_follows_what_changes_of_its_campaign_and_its_rater(client):
     client.force_login(rater)
 
     def look(**headers):
-        page = client.get(f"/rate/{campaign.slug}/", headers=headers).content.decode()
-        variable = r"[0-9a-f]{8}-[0-9a-f-]{27}|csrfmiddlewaretoken[^>]*|data-(?:now|lease-until)=\"[^\"]*\""
-        return re.sub(variable, "", page)
+        page = client.get(f"/rate/{campaign.slug}/", headers={"X-Fragment": "1", **headers}).content.decode()
+        lease = Slot.objects.filter(status="claimed").earliest("claimed_at").lease
+        task = page.partition("<template")[0]
+        assert task.count(f'name="lease" value="{lease}"') == 2
+        assert f"?lease={lease}" in task
+        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|data-lease-until=\"[^\"]*\"", "", page)
 
     before = look()
     assert look() == before
