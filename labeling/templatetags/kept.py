@@ -40,7 +40,7 @@ class KeptNode(template.Node):
         return mark_safe("".join(own[p] if isinstance(p, int) else p for p in pieces))  # noqa: S308  both are HTML
 
 
-def taken_apart(html: str, own: list[str]) -> Sequence[str | int]:
+def taken_apart(html: str, own: Sequence[str]) -> Sequence[str | int]:
     """Return the pieces of an HTML, with the numbers of the values that stand between them."""
     if not own:
         return [html]
