@@ -1,0 +1,336 @@
+"""Add an upload's records to a campaign, batch by batch, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db.models import Max
+from django.utils import timezone
+
+from labeling import rounds
+from labeling.import_copy import (
+    NULL,
+    Columns,
+    Writer,
+    array,
+    hold,
+    json_text,
+    known_keys,
+    messages_text,
+    take_ids,
+    text,
+)
+from labeling.import_fields import ImportRecord
+from labeling.import_source import LineError
+from labeling.import_voices import Voices
+from labeling.models import Campaign, Import, Prompt, Response, Round, Task, TaskResponse
+from labeling.prompts import content_hash, split_of, text_hash
+from models_app import registry
+from models_app.models import ModelVersion
+
+ERRORS_KEPT = 100
+
+# Prompt, policy, text's hash, and which of equal ones within a record.
+AnswerKey = tuple[int, int | None, str, int]
+
+
+@dataclass
+class ImportReport:
+    """Count what an upload added, and list what is wrong with it; with errors nothing was added.
+
+    `identical_pairs` and `empty_responses` describe the upload itself, whether it was known or not.
+    """
+
+    prompts_added: int = 0
+    prompts_known: int = 0
+    responses_added: int = 0
+    tasks_added: int = 0
+    judgments_added: int = 0
+    edits_added: int = 0
+    raters_added: int = 0
+    identical_pairs: int = 0
+    empty_responses: int = 0
+    empty_edits: int = 0
+    lines: int = 0
+    errors: list[LineError] = field(default_factory=list)
+    errors_total: int = 0
+
+    def refuse(self, error: LineError) -> None:
+        """Note an error; the first hundred are kept, all are counted."""
+        self.errors_total += 1
+        if len(self.errors) < ERRORS_KEPT:
+            self.errors.append(error)
+
+
+class Row:
+    """Follow one record through the import: its prompt, its answers and its question to raters."""
+
+    __slots__ = ("answers", "digest", "hashes", "key", "kind", "prompt", "record", "task")
+
+    def __init__(self, record: ImportRecord, report: ImportReport) -> None:
+        self.record = record
+        self.digest = content_hash(record.messages)
+        if record.turns:
+            self.hashes = [text_hash(answer, turns) for answer, _model, turns in record.answers()]
+        else:
+            self.hashes = [text_hash(answer) for answer, _model in record.responses]
+        self.kind = _kind(record, self.hashes, report)  # of its task; empty when it asks nothing
+        self.key = (record.external_id or self._content_id()) if self.kind else ""  # the task's external id
+        self.prompt = 0
+        self.answers: list[int] = []
+        self.task = 0
+
+    def _content_id(self) -> str:
+        """Name a record without an id by its prompt and answers."""
+        answers = self.record.answers()
+        said = [[text, model, turns] if turns else [text, model] for text, model, turns in answers]
+        content = json.dumps([self.kind, self.digest, said])
+        return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+
+
+def _kind(record: ImportRecord, hashes: list[str], report: ImportReport) -> str:
+    """Tell what a record asks, or has asked, of raters; count what is odd about it."""
+    report.empty_responses += sum(not text or text.isspace() for text, _model in record.responses)
+    if record.edit is not None:
+        if record.edit.text is not None and not record.edit.text.strip():
+            report.empty_edits += 1  # teaches nothing; the prompt and the original stay
+            return ""
+        return Task.Kind.EDIT.value
+    if len(hashes) > 2 and (record.annotations or (record.ranks and len(set(hashes)) > 1)):
+        return Task.Kind.RANK.value
+    if len(hashes) != 2:
+        return ""
+    if hashes[0] == hashes[1]:
+        report.identical_pairs += 1
+        if not record.annotations:
+            return ""
+    return Task.Kind.COMPARE.value
+
+
+class Loading:
+    """Add batches of rows to a campaign: first look up what is known, then write what is new."""
+
+    def __init__(self, campaign: Campaign, origin: Import, report: ImportReport, writer: Writer) -> None:
+        self.campaign, self.origin, self.report, self.writer = campaign, origin, report, writer
+        self.voices = Voices(campaign)
+        self.known_prompts: set[int] = set()
+        self.policies: dict[str | None, int | None] = {None: None}
+        self.round: Round | None = None
+        now = timezone.now()
+        self.prompt_columns = Columns(
+            Prompt,
+            ["id", "messages", "content_hash", "split", "language", "tags", "meta"],
+            campaign_id=campaign.pk,
+            source_id=origin.pk,
+            created_at=now,
+        )
+        self.response_columns = Columns(
+            Response,
+            ["id", "prompt_id", "policy_id", "text_hash", "copy", "text", "turns"],
+            origin=Response.Origin.IMPORTED.value,
+            created_at=now,
+        )
+        self.place_columns = Columns(TaskResponse, ["task_id", "response_id", "position"])
+
+    def add(self, rows: list[Row]) -> None:
+        """Add one batch; what it writes may still be under way when this returns."""
+        self.writer.finish()
+        self._learn_policies(rows)
+        prompts, known = self._find_prompts(rows)
+        answers = self._find_answers(rows, known)
+        tasks = self._known_tasks(rows)
+        if self.report.errors_total:
+            return
+        said = self.voices.listen((row.key, row.record) for row in rows if row.kind)
+        self.report.raters_added += self.voices.introduce(said) if said else 0
+        new = self._new_tasks(rows, tasks)
+        self._hold_known(prompts, known, answers, new)
+        self._write_prompts(prompts)
+        self._write_answers(answers)
+        self._write_tasks(new, Counter(key for key, _ in {(s.key, s.rater) for s in said}))
+        if said:
+            self.writer.finish()
+            places = {row.key: (row.task, row.prompt, row.answers) for row in rows if row.kind and row.task}
+            judgments, edits = self.voices.store(said, places, known=set(tasks))
+            self.report.judgments_added += judgments
+            self.report.edits_added += edits
+
+    def finish(self) -> None:
+        """Give raters the import's round; one that has nothing left to ask is over at once."""
+        self.writer.finish()
+        if self.round is None:
+            return
+        with known_keys():
+            rounds.open_(self.round)
+        if not self.round.tasks.filter(status=Task.Status.OPEN).exists():
+            rounds.close(self.round, reason="Everything in it came with its judgments.")
+
+    def _learn_policies(self, rows: list[Row]) -> None:
+        """Find the campaign's policies by name; a new name becomes known as an imported one."""
+        named = {model: None for row in rows for _text, model in row.record.responses}
+        kind, family = ModelVersion.Kind.POLICY, self.campaign.model_family
+        for name in named:
+            if name not in self.policies:
+                assert name is not None
+                version = ModelVersion.objects.filter(family=family, kind=kind, name=name).first()
+                if version is None:
+                    backend = ModelVersion.Backend.IMPORTED
+                    version = registry.register(family, kind, name, backend, by=self.origin.by)
+                hold(ModelVersion, [version.pk])
+                self.policies[name] = version.pk
+
+    def _find_prompts(self, rows: list[Row]) -> tuple[dict[int, Row], set[int]]:
+        """Find or number each row's prompt; return the new ones, and those that were there before this batch."""
+        first = {row.digest: row for row in reversed(rows)}
+        there = Prompt.objects.filter(campaign=self.campaign).extra(  # noqa: S610
+            where=["content_hash = ANY(%s)"], params=[list(first)]
+        )
+        numbers: dict[str, int] = {}
+        for digest, pk, source in there.values_list("content_hash", "pk", "source"):
+            numbers[digest] = pk
+            if source != self.origin.pk:
+                self.known_prompts.add(pk)
+        self.report.prompts_known = len(self.known_prompts)
+        known = set(numbers.values())
+        added = [digest for digest in dict.fromkeys(row.digest for row in rows) if digest not in numbers]
+        numbers.update(zip(added, take_ids(Prompt, len(added)), strict=True))
+        self.report.prompts_added += len(added)
+        for row in rows:
+            row.prompt = numbers[row.digest]
+        return {numbers[digest]: first[digest] for digest in added}, known
+
+    def _find_answers(self, rows: list[Row], known: set[int]) -> dict[AnswerKey, tuple[int, Row, int]]:
+        """Find or number each row's answers; return the new ones: number, row, and place in it."""
+        numbers: dict[AnswerKey, int] = {}
+        if known:
+            there = Response.objects.filter(prompt__in=known, origin=Response.Origin.IMPORTED)
+            for prompt, policy, digest, copy, pk in there.values_list(
+                "prompt", "policy", "text_hash", "copy", "pk"
+            ):
+                numbers[prompt, policy, digest, copy] = pk
+        wanted: dict[AnswerKey, tuple[Row, int]] = {}
+        asked = []
+        for row in rows:
+            keys: list[AnswerKey] = []
+            for place, ((_text, model), digest) in enumerate(
+                zip(row.record.responses, row.hashes, strict=True)
+            ):
+                key = (row.prompt, self.policies[model], digest, 0)
+                while key in keys:  # equal texts of one model within a record
+                    key = (*key[:3], key[3] + 1)
+                keys.append(key)
+                if key not in numbers and key not in wanted:
+                    wanted[key] = (row, place)
+            asked.append(keys)
+        new = {
+            key: (pk, *at)
+            for (key, at), pk in zip(wanted.items(), take_ids(Response, len(wanted)), strict=True)
+        }
+        numbers.update((key, pk) for key, (pk, _row, _place) in new.items())
+        self.report.responses_added += len(new)
+        for row, keys in zip(rows, asked, strict=True):
+            row.answers = [numbers[key] for key in keys]
+        return new
+
+    def _known_tasks(self, rows: list[Row]) -> dict[str, int]:
+        """Return the tasks already there by external id; refuse an id that stands for something else."""
+        there = Task.objects.filter(campaign=self.campaign).extra(  # noqa: S610
+            where=["external_id = ANY(%s)", "NOT external_id = ''"],  # the second names the partial index
+            params=[list({row.key for row in rows if row.key})],
+        )
+        tasks = {task.external_id: task for task in there.prefetch_related("task_responses")}
+        meant = {
+            key: (task.prompt_id, task.kind, [place.response_id for place in task.task_responses.all()])
+            for key, task in tasks.items()
+        }
+        for row in rows:
+            if row.kind and meant.setdefault(row.key, this := (row.prompt, row.kind, row.answers)) != this:
+                message = f"“{row.key}” already stands for another prompt or other answers in this campaign"
+                self.report.refuse(LineError(row.record.line, "id", message))
+        return {key: task.pk for key, task in tasks.items()}
+
+    def _new_tasks(self, rows: list[Row], known: dict[str, int]) -> dict[int, Row]:
+        """Number the tasks that are new, tell each row its task, and see to a round for them."""
+        new = {row.key: row for row in rows if row.kind and row.key not in known}
+        if new and self.round is None:
+            last = self.campaign.rounds.aggregate(last=Max("number"))["last"] or 0
+            self.round = Round.objects.create(
+                campaign=self.campaign, number=last + 1, origin=Round.Origin.IMPORT
+            )
+            rounds.start_generating(self.round, by=self.origin.by)
+        numbers = dict(zip(new, take_ids(Task, len(new)), strict=True))
+        self.report.tasks_added += len(new)
+        keys = known | numbers
+        for row in rows:
+            row.task = keys.get(row.key, 0)
+        return {numbers[key]: row for key, row in new.items()}
+
+    def _hold_known(
+        self,
+        prompts: dict[int, Row],
+        known: set[int],
+        answers: dict[AnswerKey, tuple[int, Row, int]],
+        tasks: dict[int, Row],
+    ) -> None:
+        """Hold what was there before and is now referred to."""
+        if not known:
+            return
+        fresh = {pk for pk, _row, _place in answers.values()}
+        asked = {key[0] for key in answers} | {row.prompt for row in tasks.values()}
+        hold(Prompt, asked - prompts.keys())
+        hold(Response, {pk for row in tasks.values() for pk in row.answers} - fresh)
+
+    def _write_prompts(self, new: dict[int, Row]) -> None:
+        tail = self.prompt_columns.tail
+        self.writer.write(
+            self.prompt_columns,
+            [
+                f"{pk}\t{messages_text(row.record.messages)}\t{row.digest}\t{split_of(row.digest)}"
+                f"\t{text(row.record.language)}\t{array(row.record.tags)}\t{json_text(row.record.meta)}{tail}"
+                for pk, row in new.items()
+            ],
+        )
+
+    def _write_answers(self, new: dict[AnswerKey, tuple[int, Row, int]]) -> None:
+        tail = self.response_columns.tail
+        lines = []
+        for (prompt, policy, digest, copy), (pk, row, place) in new.items():
+            record = row.record
+            turns = messages_text(record.turns[place]) if record.turns else "[]"
+            lines.append(
+                f"{pk}\t{prompt}\t{NULL if policy is None else policy}\t{digest}\t{copy}"
+                f"\t{text(record.responses[place][0])}\t{turns}{tail}"
+            )
+        self.writer.write(self.response_columns, lines)
+
+    def _write_tasks(self, new: dict[int, Row], counted: Counter[str]) -> None:
+        """Write the tasks that are new: done when people have spoken on them, open otherwise."""
+        if self.round is None:
+            return
+        columns = Columns(
+            Task,
+            ["id", "prompt_id", "kind", "external_id", "status", "overlap", "counted"],
+            campaign_id=self.campaign.pk,
+            round_id=self.round.pk,
+            selection=Task.Selection.IMPORTED.value,
+            created_at=timezone.now(),
+        )
+        lines = []
+        for pk, row in new.items():
+            said = counted[row.key] if counted else 0
+            status, overlap = ("done", said) if said else ("open", self.campaign.overlap)
+            lines.append(
+                f"{pk}\t{row.prompt}\t{row.kind}\t{text(row.key)}\t{status}\t{overlap}\t{said}{columns.tail}"
+            )
+        self.writer.write(columns, lines)
+        self.writer.write(self.place_columns, list(self._places(new)))
+
+    def _places(self, tasks: dict[int, Row]) -> Iterable[str]:
+        tail = self.place_columns.tail
+        for pk, row in tasks.items():
+            for position, answer in enumerate(row.answers):
+                yield f"{pk}\t{answer}\t{position}{tail}"
