@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.api import campaigns, chat, feedback, history, imports, onboarding, rating, records
+from labeling.api import assigning, campaigns, chat, feedback, history, imports, onboarding, rating, records
 
 urlpatterns = [
     path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
@@ -42,6 +42,8 @@ urlpatterns = [
         name="api_cancel_round",
     ),
     path("campaigns/<slug:slug>/tasks/", records.Tasks.as_view(), name="api_tasks"),
+    path("campaigns/<slug:slug>/tasks/priority/", assigning.Priority.as_view(), name="api_priority"),
+    path("campaigns/<slug:slug>/tasks/<int:pk>/reserve/", assigning.Reserve.as_view(), name="api_reserve"),
     path("campaigns/<slug:slug>/judgments/", records.Judgments.as_view(), name="api_judgments"),
     path("campaigns/<slug:slug>/edits/", records.Edits.as_view(), name="api_edits"),
     path("campaigns/<slug:slug>/feedback/", feedback.GivenFeedback.as_view(), name="api_feedback"),

@@ -243,8 +243,7 @@ def limit_reached(rater: User, campaign: Campaign) -> str:
     )
     if campaign.rater_limit is not None and taken.count() >= campaign.rater_limit:
         return "all"
+    if campaign.daily_limit is None:
+        return ""
     midnight = clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    today = taken.filter(claimed_at__gte=midnight)
-    if campaign.daily_limit is not None and today.count() >= campaign.daily_limit:
-        return "daily"
-    return ""
+    return "daily" if taken.filter(claimed_at__gte=midnight).count() >= campaign.daily_limit else ""

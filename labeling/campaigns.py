@@ -13,7 +13,7 @@ from accounts import audit, skills
 from accounts.models import User
 from accounts.roles import can
 from labeling import onboarding
-from labeling.models import Campaign, Criterion, Guideline, Membership
+from labeling.models import Campaign, Criterion, Guideline, Membership, Slot
 from models_app import registry, sampling
 from models_app.models import ModelVersion
 
@@ -72,6 +72,8 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
     if changes.keys() & set(SHARES):
         shares = {name: changes.get(name, getattr(campaign, name)) for name in SHARES}
         changes["edit_share"] = fit_edits(**shares)
+    given = {name: changes.get(name, getattr(campaign, name)) for name in ("overlap", "overlap_cap")}
+    check_overlap(given["overlap"], given["overlap_cap"])
     before = {key: getattr(campaign, key) for key in changes if key != "skills"}
     with transaction.atomic():
         Campaign.objects.filter(pk=campaign.pk).update(**{key: changes[key] for key in before})
@@ -98,6 +100,12 @@ def fit_edits(edit_share: float, rank_share: float, chat_share: float) -> float:
         raise CampaignError("edit_share", message)
     # 1 - 0.3 - 0.4 is a hair less than 0.3 in binary, and the database counts hairs
     return min(edit_share, room)
+
+
+def check_overlap(overlap: int, cap: int | None) -> None:
+    """Refuse a cap of judgments that is lower than what each task gets anyway."""
+    if cap is not None and cap < overlap:
+        raise CampaignError("overlap_cap", _("This can't be less than the judgments that each task gets."))
 
 
 def check_reasons(reasons: Iterable[str]) -> list[str]:
@@ -183,6 +191,9 @@ def remove_rater(campaign: Campaign, user: User, by: User) -> None:
     with transaction.atomic():
         deleted, _rows = Membership.objects.filter(campaign=campaign, user=user).delete()
         if deleted:
+            # what was kept for them is anybody's
+            kept = Slot.objects.filter(campaign=campaign, reserved_for=user, status=Slot.Status.OPEN)
+            kept.update(reserved_for=None)
             audit.record(by, "remove rater", campaign, rater=user.username)
 
 

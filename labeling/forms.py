@@ -67,7 +67,8 @@ class SettingsForm(CampaignModelForm):
     class Meta:
         model = Campaign
         fields = [
-            "name", "description", "scale", "allow_ties", "overlap", "lease_minutes", "tasks_per_round",
+            "name", "description", "scale", "allow_ties", "overlap", "overlap_cap", "certainty",
+            "lease_minutes", "tasks_per_round", "rater_limit", "daily_limit",
             "edit_share", "rank_share", "rank_size", "chat_share", "chat_turns", "reasons", "display_rate",
             "undo_minutes", "skills", "pass_mark", "test_attempts", "show_figures", "retrain_after",
             "max_rounds", "stages", "hyper",
@@ -78,6 +79,10 @@ class SettingsForm(CampaignModelForm):
             "description": _("Description"),
             "scale": _("Scale"),
             "overlap": _("Judgments per task"),
+            "overlap_cap": _("At most"),
+            "certainty": _("Until the majority is certain to"),
+            "rater_limit": _("Tasks of one rater, at most"),
+            "daily_limit": _("Tasks of one rater in a day, at most"),
             "lease_minutes": _("Minutes per task"),
             "tasks_per_round": _("Tasks per round"),
             "edit_share": _("Share of edits"),
@@ -95,6 +100,12 @@ class SettingsForm(CampaignModelForm):
         }
         help_texts = {
             "overlap": _("How many different raters judge each task."),
+            "overlap_cap": _(
+                "Where raters disagree, a comparison is asked of up to so many; empty: no more."
+            ),
+            "certainty": _("From 0.5 to 0.999: two who agree give 0.875, two against one 0.69."),
+            "rater_limit": _("Empty for no limit."),
+            "daily_limit": _("From midnight UTC; empty for no limit."),
             "lease_minutes": _("How long a claimed task waits for its rater."),
             "tasks_per_round": _("How many tasks the next round asks."),
             "edit_share": _("Of a round's tasks, 0 to 1: a rewrite instead of a verdict."),
@@ -130,6 +141,10 @@ class SettingsForm(CampaignModelForm):
         shares = {name: data.get(name) or 0 for name in campaigns.SHARES}
         try:
             data["edit_share"] = campaigns.fit_edits(**shares)
+        except CampaignError as error:
+            self.add_error(error.field, str(error))
+        try:
+            campaigns.check_overlap(data.get("overlap") or 1, data.get("overlap_cap"))
         except CampaignError as error:
             self.add_error(error.field, str(error))
         return data

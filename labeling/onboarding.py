@@ -1,7 +1,7 @@
 """How a rater gets to know a campaign: its guideline, practice with explanations, and its qualification test.
 
 Where somebody is follows from the rows alone (`decide`). The test is what bars the way to a campaign's tasks
-(`assignment.may_work`); practice is asked once, of those who haven't worked in the campaign yet. A campaign
+(`labeling.statements`); practice is asked once, of those who haven't worked in the campaign yet. A campaign
 with neither has no onboarding: its guideline lies beside the work.
 """
 

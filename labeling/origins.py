@@ -18,7 +18,14 @@ def find(rater: User, campaign: Campaign, lease: UUID) -> Slot | None:
 def explain(slot: Slot) -> list[str]:
     """Say why a rater has this task before them; the slot comes with its task and round."""
     task = slot.task
-    return [chosen(task), asked(task)]
+    return [*placed(slot), chosen(task), asked(task)]
+
+
+def placed(slot: Slot) -> list[str]:
+    """Say what brought the task before others, if anything did."""
+    if slot.reserved_for_id is not None:
+        return [_("A manager chose you for it.")]
+    return [_("It comes before others: a manager gave it priority.")] if slot.priority > 0 else []
 
 
 def chosen(task: Task) -> str:

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.utils import timezone
 
 from accounts.models import User
-from labeling import agreement, onboarding
+from labeling import agreement, assignment, onboarding
 from labeling.models import Campaign, Edit, Judgment, Round, Skip, Slot, Task
 from labeling.onboarding import State, Step
 from preferences.types import Estimate
@@ -68,7 +68,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Why there is nothing to do: paused, closed, preparing, taken, learning or none."""
+    """Why there is nothing to do: paused, closed, a limit (daily, all), preparing, taken, learning, none."""
 
     reason: str
     done: int = 0
@@ -137,10 +137,12 @@ def said_by(model: type[S], rater: User) -> dict[int, Counts]:
     return {c: Counts(*n) for c, *n in counts.values_list("task__campaign", "today", "week", "ever")}
 
 
-def waiting(campaign: Campaign) -> Waiting:
-    """Tell why a claim in a campaign gave nothing."""
+def waiting(rater: User, campaign: Campaign) -> Waiting:
+    """Tell why a rater's claim in a campaign gave nothing."""
     if campaign.status != Campaign.Status.ACTIVE:
         return Waiting("closed" if campaign.status == Campaign.Status.CLOSED else "paused")
+    if limit := assignment.limit_reached(rater, campaign):
+        return Waiting(limit)
     live = campaign.rounds.filter(status__in=[Round.Status.GENERATING, Round.Status.OPEN]).order_by("pk")
     for round_ in live:
         if round_.status == Round.Status.OPEN:

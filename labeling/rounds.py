@@ -8,13 +8,14 @@ import random
 from collections import Counter
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from labeling.models import Campaign, Prompt, Round, RoundEvent, Slot, Task
+from labeling.statements import OPEN_SLOTS
 from models_app import registry
 from models_app.models import ModelVersion
 
@@ -142,15 +143,8 @@ def open_(round_: Round, by: User | None = None) -> None:
     """Give raters a round: its open tasks get their slots, in random order."""
     with transaction.atomic():
         change(round_, S.OPEN, by=by)
-        tasks = round_.tasks.filter(status=Task.Status.OPEN, slots=None).order_by("pk")
-        Slot.objects.bulk_create(
-            (
-                Slot(campaign_id=round_.campaign_id, task_id=pk, order_key=random.random())
-                for pk, overlap in tasks.values_list("pk", "overlap")
-                for _ in range(overlap)
-            ),
-            batch_size=BATCH,
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(OPEN_SLOTS, {"round": round_.pk})
         Round.objects.filter(pk=round_.pk).update(generation_lease_until=None, error="")
 
 

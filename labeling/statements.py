@@ -149,6 +149,15 @@ WITH claimed AS (
 )
 {_SHOWN}"""
 
+# The slots of a round's open tasks, which have none yet, in an order drawn now.
+OPEN_SLOTS = """
+INSERT INTO labeling_slot (campaign_id, task_id, status, order_key, priority, gold, order_shown)
+SELECT task.campaign_id, task.id, 'open', random(), task.priority, task.gold, '{}'
+FROM labeling_task task CROSS JOIN LATERAL generate_series(1, task.overlap)
+WHERE task.round_id = %(round)s AND task.status = 'open'
+    AND NOT EXISTS (SELECT FROM labeling_slot slot WHERE slot.task_id = task.id)
+"""
+
 # A rater's slot by its lease, locked after their membership (and, where the overlap adapts, after a share of
 # the round, which can't close meanwhile), with its task, what of its campaign a submission is held against,
 # the guideline shown, and whether the rater has spoken on the task, or with this key, before.

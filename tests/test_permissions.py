@@ -143,6 +143,8 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_close_round": {"POST": API_MANAGE},
     "api_cancel_round": {"POST": API_MANAGE},
     "api_tasks": {"GET": API_LOOK},
+    "api_priority": {"POST": API_MANAGE},
+    "api_reserve": {"POST": (401, 403, 403, 403, 204)},
     "api_judgments": {"GET": API_LOOK},
     "api_edits": {"GET": API_LOOK},
     "api_feedback": {"GET": API_MANAGE, "POST": API_CREATE},
@@ -216,6 +218,7 @@ def world():
         "api_person_skills": {"pk": outsider.pk},
         "remove_rater": {**in_campaign, "pk": member.pk},
         "qualify_rater": {**in_campaign, "pk": member.pk},
+        "api_reserve": {**in_campaign, "pk": round_.tasks.last().pk},
         "example": {**in_campaign, "pk": example.pk},
         "retire_example": {**in_campaign, "pk": example.pk},
         "api_example": {**in_campaign, "pk": example.pk},
@@ -240,7 +243,8 @@ def world():
     registration = {"family": campaign.slug, "kind": "policy", "name": "another", "backend": "imported"}
     settings = {
         "name": "Another", "scale": 7, "overlap": 1, "lease_minutes": 15, "tasks_per_round": 10,
-        "edit_share": 0, "retrain_after": 10, "temperature": 1, "top_p": 1, "max_new_tokens": 9,
+        "edit_share": 0, "retrain_after": 10, "certainty": 0.9, "temperature": 1, "top_p": 1,
+        "max_new_tokens": 9,
         "base": "none", "rank_share": 0, "rank_size": 4, "chat_share": 0, "chat_turns": 4,
         "display_rate": 0, "undo_minutes": 60, "test_attempts": 2,
     }  # fmt: skip
@@ -294,6 +298,8 @@ def world():
         "campaign_raters": {"users": [outsider.pk]},
         "import": {"text": '{"prompt": "How?"}', "format": "prompts", "dry_run": "on"},
         "api_campaigns": {"name": "Another"},
+        "api_priority": {"priority": 5, "round": round_.number},
+        "api_reserve": {"rater": member.username},
         "api_campaign": {"overlap": 2},
         "api_loop": {"paused": True},
         "api_guidelines": {"text": "Be kind."},

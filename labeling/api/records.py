@@ -125,8 +125,8 @@ class TaskSerializer(serializers.ModelSerializer[Task]):
     class Meta:
         model = Task
         fields = [
-            "id", "round", "kind", "status", "overlap", "counted", "selection", "probability", "external_id",
-            "messages", "answers",
+            "id", "round", "kind", "status", "overlap", "counted", "priority", "gold", "selection",
+            "probability", "external_id", "messages", "answers",
         ]  # fmt: skip
 
 

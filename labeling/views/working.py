@@ -77,7 +77,7 @@ def work(
     slot = slot or assignment.claim(user, campaign, holding)
     context = {"campaign": campaign, "fragment": fragment(request)}
     if slot is None:
-        context["waiting"] = onboarding.obstacle(user, campaign) or progress.waiting(campaign)
+        context["waiting"] = onboarding.obstacle(user, campaign) or progress.waiting(user, campaign)
         context["offered"] = actions(campaign, Task.Kind.COMPARE)
     else:
         context.update(shown(slot, campaign, said))
