@@ -1,0 +1,56 @@
+"""A judgment and the next task take few statements, however much there is."""
+
+import re
+from collections import Counter
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from labeling import campaigns
+from labeling.models import Judgment
+from tests.cast import make_campaign, make_open_round, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TASKS = re.compile(r'data-kind="(\w+)".*?data-lease="([0-9a-f-]+)"', re.DOTALL)
+
+
+@pytest.fixture
+def desk():
+    """Sign a rater in, with CSRF really checked, and let them hold two tasks as their page does."""
+    rater = make_user()
+    campaign = make_campaign(raters=(rater,), overlap=2)
+    campaigns.set_criterion(campaign, "kind", campaign.created_by, name="Kindness")
+    make_open_round(campaign, comparisons=8, edits=0, rankings=4, overlap=2)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(rater)
+    return client, f"/rate/{campaign.slug}/"
+
+
+def test_a_judgment_and_the_next_task_take_eight_statements_at_most(desk):
+    client, url = desk
+    page = client.get(url).content.decode()
+    held = TASKS.findall(page)
+    token = client.cookies["csrftoken"].value
+    taken: Counter[str] = Counter()
+    for _ in range(9):
+        (kind, lease), (_, ahead) = held
+        order = {"sides": 4, "rank-0": 1, "rank-1": 2, "rank-2": 3, "rank-3": 4}
+        said = {"verdict": 2, "grade-kind-0": 3} if kind == "compare" else order
+        body = {"lease": lease, "idempotency_key": uuid4(), "guideline": 1, "comment": "Clear.", **said}
+        address = url + {"compare": "judge/", "rank": "rank/"}[kind]
+        headers = {"X-Fragment": "1", "X-Holding": ahead, "X-CSRFToken": token}
+        with CaptureQueriesContext(connection) as seen:
+            answer = client.post(address, body, headers=headers)
+        assert answer.status_code == 200
+        assert len(seen) <= 8, [query["sql"][:200] for query in seen]  # BEGIN and COMMIT among them
+        taken[kind] += 1
+        text = answer.content.decode()
+        held = [held[1], *TASKS.findall(text)]
+    assert Judgment.objects.count() == 9
+    assert set(taken) == {"compare", "rank"}
+    without = {name: value for name, value in headers.items() if name != "X-CSRFToken"}
+    assert client.post(address, body, headers=without).status_code == 403
