@@ -20,6 +20,7 @@ from config.embedded_server import ServiceError
 from config.local_services import LocalServices
 from config.processes import Child, Supervisor, end_leftovers, keep_log_small, stop_event
 
+QUEUES = {"default": 2, "sample": 1, "chat": 1, "train": 1}  # processes per worker
 REFUSAL = "Touchstone cannot start. "
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
@@ -130,7 +131,7 @@ def web(var: Path, host: str, port: int) -> Child:
     """Describe the web server."""
     command = [
         *(sys.executable, "-m", "gunicorn", "config.wsgi:application"),
-        *("--bind", f"{_display(host)}:{port}", "--workers", "2", "--threads", "8"),
+        *("--bind", f"{_display(host)}:{port}", "--workers", "2", "--threads", "8", "--preload"),
         *("--graceful-timeout", "4", "--no-control-socket", "--name", "touchstone"),
     ]
     return _child(var, "web", command, {"TOUCHSTONE_POOL": "1"})
@@ -260,7 +261,6 @@ def _greet(
 
 def _await_workers() -> None:
     from config.celery import app
-    from config.workers import QUEUES
 
     deadline = time.monotonic() + READY_SECONDS
     answered: set[str] = set()

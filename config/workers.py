@@ -21,8 +21,8 @@ from celery.utils.nodenames import nodename
 
 from config import local_services
 from config.processes import Child, Fork, Supervisor, keep_log_small, stop_event
+from config.stack import QUEUES
 
-QUEUES = {"default": 2, "sample": 1, "chat": 1, "train": 1}  # processes per worker
 IDLE_SECONDS = 300.0  # that the chat worker keeps torch and the policies after the last answer
 # what Celery loads only as a worker or beat begins
 LATER = ["celery.apps.worker", "celery.apps.beat", "celery.concurrency.prefork"]
@@ -57,7 +57,8 @@ def load() -> None:
     gc.disable()
     from config.celery import app
 
-    app.loader.import_default_modules()
+    app.loader.init_worker()
+    app.finalize()
     for name in LATER:
         import_module(name)
     gc.freeze()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config.workers import QUEUES
+from config.stack import QUEUES
 
 ROOT = Path(__file__).resolve().parents[2]
 OUR_OWN = {"CELERY_SKIP_CHECKS", "TOUCHSTONE_STACK", "DJANGO_SETTINGS_MODULE", "PATH"}  # nobody sets these
