@@ -132,7 +132,12 @@ class EmbeddedPostgres(EmbeddedServer):
             shutil.copytree(original, draft, dirs_exist_ok=True)
             for path in [draft, *draft.rglob("*")]:
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-            draft.rename(copy)
+            try:
+                draft.rename(copy)
+            except OSError:  # another process was first
+                shutil.rmtree(draft)
+                if not copy.exists():
+                    raise
         return copy / "bin"
 
     def _initialise(self, programs: Path) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 # Before Django reads its settings (so pyproject.toml must not name them to pytest-django, which would read
 # them first): apart from a running installation's data, but kept between test runs.
 _VAR = Path(os.environ.get("TOUCHSTONE_VAR") or Path(__file__).resolve().parent.parent / "var") / "tests"
+_VAR /= os.environ.get("PYTEST_XDIST_WORKER", "")  # processes side by side have services of their own
 os.environ["TOUCHSTONE_VAR"] = str(_VAR)
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
