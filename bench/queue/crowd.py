@@ -76,6 +76,7 @@ class Crowd:
         self.ledger = Ledger()
         self.stopping: asyncio.Event | None = None
         self._raters, self._seed = raters, seed
+        self._began = self._spent = 0.0  # when the ledger begins, and the processor seconds until then
 
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> Ledger:
         """Let everybody work for so long, or until nobody has anything left to do, and return the ledger.
@@ -83,8 +84,9 @@ class Crowd:
         `until` is called twice a second from the caller's thread; the run ends when it returns true. Who
         waits for an answer still gets it.
         """
-        self.ledger = Ledger()
         failures: list[BaseException] = []
+        self._begin()
+        self._spent = 0.0
         thread = threading.Thread(target=self._run, args=(failures,), name="crowd")
         began = time.monotonic()
         thread.start()
@@ -97,17 +99,24 @@ class Crowd:
         finally:
             self._stop()
             thread.join()
-        self.ledger.seconds = time.monotonic() - began
+        self.ledger.seconds = time.monotonic() - self._began
         if failures:
             raise failures[0]
         return self.ledger
+
+    def warmed_up(self) -> None:
+        """Begin the ledger anew, from within `until`, while everybody works on."""
+        self._loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        self.ledger, self._began, self._spent = Ledger(), time.monotonic(), time.thread_time()
 
     def _run(self, failures: list[BaseException]) -> None:
         try:
             asyncio.run(self._work())
         except BaseException as error:  # it belongs to whoever called run()
             failures.append(error)
-        self.ledger.cpu_seconds = time.thread_time()
+        self.ledger.cpu_seconds = time.thread_time() - self._spent
 
     async def _work(self) -> None:
         self._loop, self.stopping = asyncio.get_running_loop(), asyncio.Event()

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from bench.queue.ledger import Saved
+from bench.queue.ledger import Ledger, Saved
 from bench.queue.wire import Answer, Wire
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Desk:
     """One rater at work."""
 
     def __init__(self, crowd: "Crowd", rater: Rater, chance: random.Random) -> None:
-        self._crowd, self._rater, self._chance, self._ledger = crowd, rater, chance, crowd.ledger
+        self._crowd, self._rater, self._chance = crowd, rater, chance
         parts = urlsplit(crowd.address)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
         self._wires = Wire(host, port), Wire(host, port)
@@ -89,6 +89,10 @@ class Desk:
         self._was_late = False  # a late answer can take the place of the same task, claimed anew
         self._verdicts = [-1, 1]
         self._guideline = ""
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self._crowd.ledger  # which begins anew after a warm-up
 
     async def work(self) -> None:
         """Open the page and work until the end."""
@@ -241,7 +245,7 @@ class Desk:
 
     async def _ask(self, kind: str, request: bytes, wire: int = 0, tries: int = 0) -> Answer | None:
         """Send until there is an answer for good; None when the run, or the number of tries, ends before."""
-        ledger, pause = self._ledger, self._crowd.retry
+        pause = self._crowd.retry
         while True:
             began = time.perf_counter()
             try:
@@ -249,12 +253,12 @@ class Desk:
             except OSError as error:
                 cause = type(error).__name__
             else:
-                ledger.latencies[kind].append(time.perf_counter() - began)
-                ledger.statuses[kind, answer.status] += 1
+                self._ledger.latencies[kind].append(time.perf_counter() - began)
+                self._ledger.statuses[kind, answer.status] += 1
                 if answer.status < 500 and answer.status not in {408, 429}:
                     return answer
                 cause = str(answer.status)
-            ledger.retries[cause] += 1
+            self._ledger.retries[cause] += 1
             if tries == 1 or self._stopped():
                 return None
             await self._pause(pause)

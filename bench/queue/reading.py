@@ -1,7 +1,8 @@
 """One measurement of a crowd at work, and the table of several."""
 
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bench.queue.audit import duplicates
@@ -56,9 +57,16 @@ def take(
     name: str, crowd: Crowd, campaign: Campaign, meter: Meter, warm_up: float, seconds: float
 ) -> Reading:
     """Let a crowd work on a campaign and read what it came to after a warm-up."""
-    crowd.run(warm_up, counter(crowd, f"{name}: warm-up"))
-    before = meter.seconds()
-    ledger = crowd.run(seconds, counter(crowd, name))
+    started, before = time.monotonic(), dict[str, float]()
+
+    def look() -> bool:
+        if not before and time.monotonic() - started >= warm_up:
+            before.update(meter.seconds())
+            crowd.warmed_up()
+        say(f"{name}: {len(crowd.ledger.saved):,} judgments")
+        return False
+
+    ledger = crowd.run(warm_up + seconds, look)
     used = {program: spent - before[program] for program, spent in meter.seconds().items()}
     return read(name, ledger, used, duplicates(campaign))
 
@@ -79,16 +87,6 @@ def read(name: str, ledger: Ledger, used: dict[str, float], twice: int) -> Readi
         len(ledger.errors) + ledger.retries.total(),
         twice,
     )
-
-
-def counter(crowd: Crowd, name: str) -> Callable[[], bool]:
-    """Return what shows how far a crowd is, and never ends its run."""
-
-    def show() -> bool:
-        say(f"{name}: {len(crowd.ledger.saved):,} judgments")
-        return False
-
-    return show
 
 
 def say(line: str) -> None:

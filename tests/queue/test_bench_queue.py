@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SMALL = ["--tasks=3000", "--raters=2", "--thinkers=3", "--seconds=2"]
+SMALL = ["--tasks=3000", "--raters=2", "--thinkers=3", "--seconds=1"]
 
 
 def test_the_benchmark_measures_and_writes_its_figures(tmp_path: Path) -> None:
