@@ -22,7 +22,7 @@ def serving() -> Iterator[str]:
 
     Django is set up on its database, so that the block can put things in. There are no workers.
     """
-    with installed() as folder, gunicorn(folder) as address:
+    with installed() as folder, web_server(folder) as address:
         yield address
 
 
@@ -57,7 +57,7 @@ def installed() -> Iterator[Path]:
 
 
 @contextmanager
-def gunicorn(folder: Path) -> Iterator[str]:
+def web_server(folder: Path) -> Iterator[str]:
     """Run the web server as the stack runs it, on a free port."""
     from config import stack
 
