@@ -9,14 +9,14 @@ cores with PostgreSQL, driven in the same way.
 import argparse
 
 from bench.report import Figure, main
-from bench.serving import installed, web_server
+from bench.serving import serving
 
 SIZES = (10_000, 1_000_000, 10_000_000)  # slots, besides the 100,000 of every run
 
 
 def measure(options: argparse.Namespace) -> list[Figure]:
     """Measure on an installation of its own."""
-    with installed() as folder, web_server(folder) as address:
+    with serving() as address:
         # Django is set up only now
         from bench.queue.measures import Bench
         from bench.queue.reading import table
