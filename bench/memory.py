@@ -31,7 +31,15 @@ PEER = 826  # MB; Label Studio 1.23 with PostgreSQL, idle
 GOAL = 500  # MB
 SETTLING = 60.0  # seconds of idleness before a look
 UNLOADING = 360.0  # seconds after which the last talk's policies are gone for certain
-PAGES = ["/", "/campaigns/", "/campaigns/demo/", "/campaigns/tour/", "/models/", "/runs/", "/api/v1/schema/"]
+PAGES = [
+    "/",
+    "/campaigns/",
+    "/campaigns/demo/",
+    "/campaigns/tour/",
+    "/models/",
+    "/snapshots/",
+    "/api/v1/schema/",
+]
 QUICK = {  # a run that loads what every run loads, and learns little
     "reward": {"epochs": 1},
     "policy": {"best_of_prompts": 32, "best_of_samples": 4, "evaluation_prompts": 16},
