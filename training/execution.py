@@ -71,20 +71,22 @@ def prepare(run: Run, folder: Path) -> None:
     """Write what the engine reads; a folder that has its config.json is complete."""
     if (folder / "config.json").exists():
         return
+    from training import parquet
+
     folder.mkdir(parents=True, exist_ok=True)
 
     def projected(project: Callable[[formats.Row], Iterator[formats.Row]]) -> Iterator[formats.Row]:
         return (out for row in snapshots.rows(run.snapshot) for out in project(row))
 
-    snapshots.write_parquet(folder / "pairs.parquet", formats.ENGINE_PAIRS, projected(formats.engine_pairs))
+    parquet.write(folder / "pairs.parquet", parquet.ENGINE_PAIRS, projected(formats.engine_pairs))
     if run.kind == Run.Kind.POLICY:
-        snapshots.write_parquet(
+        parquet.write(
             folder / "demonstrations.parquet",
-            formats.ENGINE_DEMONSTRATIONS,
+            parquet.ENGINE_DEMONSTRATIONS,
             projected(formats.engine_demonstrations),
         )
         asked = (formats.engine_prompt(prompt) for prompt in snapshots.prompts(run.snapshot))
-        snapshots.write_parquet(folder / "prompts.parquet", formats.ENGINE_PROMPTS, asked)
+        parquet.write(folder / "prompts.parquet", parquet.ENGINE_PROMPTS, asked)
     config = {key: value for key, value in run.config.items() if key != "snapshot"}
     _replace(folder / "config.json", config)
 

@@ -112,8 +112,10 @@ def _write_split(snapshot: Snapshot, format: Format, split: str, file: Path) -> 
                 written += 1
                 yield out
 
-    if format.schema is not None:
-        snapshots.write_parquet(file, format.schema, projected())
+    if format.extension == "parquet":
+        from training import parquet
+
+        parquet.write(file, parquet.ROWS, projected())
     else:
         with file.open("w") as lines:
             for row in projected():

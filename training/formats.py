@@ -1,6 +1,6 @@
 """What trainers read: one pure projection of a snapshot's canonical rows per format.
 
-A canonical row is one task with everything that was said about it (see ROWS). Nothing here reads the
+A canonical row is one task with everything that was said about it (see parquet.ROWS). Nothing here reads the
 database.
 """
 
@@ -8,8 +8,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-
-import pyarrow as pa
 
 from preferences.rankings import expand
 
@@ -21,128 +19,6 @@ SCHEMA_VERSION = 2
 # votes with 15 % noise: a bag-of-words reward model rose from .736 to .751 and from .789 to .796 of the true
 # preferences, against taking every verdict as certain.
 SURE = {0: 0.5, 1: 0.6, 2: 0.8, 3: 1.0}
-
-_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-_SAMPLING = pa.struct(
-    [
-        ("temperature", pa.float64()),
-        ("top_p", pa.float64()),
-        ("max_new_tokens", pa.int64()),
-        ("seed", pa.int64()),
-    ]
-)
-_RESPONSE = pa.struct(
-    [
-        ("id", pa.string()),
-        ("text", pa.string()),
-        ("turns", _MESSAGES),
-        ("origin", pa.string()),
-        ("policy", pa.string()),
-        ("round", pa.int64()),
-        ("sampling", _SAMPLING),
-        ("author", pa.string()),
-    ]
-)
-# What judgments and edits have in common, by the answers' places in the task; `source` tells people from
-# imports and simulated raters.
-_SUBMISSION = [
-    ("rater", pa.string()),
-    ("source", pa.string()),
-    ("guideline", pa.int64()),
-    ("active_ms", pa.int64()),
-    ("attention", pa.struct([("prompt", pa.int64()), ("answers", pa.list_(pa.int64()))])),
-    ("flags", pa.list_(pa.string())),
-    ("counted", pa.bool_()),
-    ("extra", pa.bool_()),
-    ("withdrawn", pa.bool_()),
-    ("superseded", pa.bool_()),
-]
-_JUDGMENT = pa.struct(
-    [
-        *_SUBMISSION,
-        ("verdict", pa.int64()),
-        ("ranking", pa.list_(pa.list_(pa.int64()))),
-        ("order_shown", pa.list_(pa.int64())),
-        ("both_bad", pa.bool_()),
-        ("criteria", pa.list_(pa.struct([("key", pa.string()), ("grades", pa.list_(pa.float64()))]))),
-        ("reasons", pa.list_(pa.list_(pa.string()))),
-        ("comment", pa.string()),
-        ("display_rate", pa.int64()),
-    ]
-)
-_EDIT = pa.struct(
-    [
-        *_SUBMISSION,
-        ("original", pa.string()),
-        ("edited", _RESPONSE),
-        ("instruction", pa.string()),
-        ("distance", pa.int64()),
-    ]
-)
-_CONSENSUS = pa.struct(
-    [
-        ("label", pa.int64()),
-        ("probability", pa.float64()),
-        ("margin", pa.float64()),
-        ("agreement", pa.float64()),
-        ("votes", pa.int64()),
-    ]
-)
-_TASK = pa.struct(
-    [
-        ("id", pa.string()),
-        ("kind", pa.string()),
-        ("selection", pa.string()),
-        ("probability", pa.float64()),
-        ("overlap", pa.int64()),
-        ("external_id", pa.string()),
-    ]
-)
-ROWS = pa.schema(
-    [
-        ("task", _TASK),
-        ("prompt_id", pa.string()),
-        ("prompt", _MESSAGES),
-        ("responses", pa.list_(_RESPONSE)),
-        ("judgments", pa.list_(_JUDGMENT)),
-        ("consensus", _CONSENSUS),
-        ("edits", pa.list_(_EDIT)),
-        ("campaign", pa.string()),
-        ("round", pa.int64()),
-        ("split", pa.string()),
-        ("language", pa.string()),
-        ("tags", pa.list_(pa.string())),
-    ]
-)
-PROMPTS = pa.schema([("prompt_id", pa.string()), ("prompt", _MESSAGES), ("split", pa.string())])
-
-# The engine's files (training/engine/data.py): prompts are JSON text there, and so are the turns of an answer
-# that is a whole conversation; "" for a plain answer.
-ENGINE_PAIRS = pa.schema(
-    [
-        ("prompt_id", pa.string()),
-        ("prompt", pa.string()),
-        ("chosen", pa.string()),
-        ("rejected", pa.string()),
-        ("chosen_turns", pa.string()),
-        ("rejected_turns", pa.string()),
-        ("probability", pa.float64()),
-        ("weight", pa.float64()),
-        ("rater", pa.string()),
-        ("round", pa.int64()),
-        ("split", pa.string()),
-    ]
-)
-ENGINE_DEMONSTRATIONS = pa.schema(
-    [
-        ("prompt_id", pa.string()),
-        ("prompt", pa.string()),
-        ("completion", pa.string()),
-        ("weight", pa.float64()),
-        ("split", pa.string()),
-    ]
-)
-ENGINE_PROMPTS = pa.schema([("prompt_id", pa.string()), ("prompt", pa.string()), ("split", pa.string())])
 
 
 def in_task_order(judgment: Row) -> int:
@@ -240,11 +116,10 @@ class Format:
     title: str
     project: Callable[[Row], Iterator[Row]]
     extension: str
-    schema: pa.Schema | None = None
 
 
 FORMATS = {
-    "canonical-parquet": Format("Canonical rows, Parquet", canonical, "parquet", ROWS),
+    "canonical-parquet": Format("Canonical rows, Parquet", canonical, "parquet"),
     "canonical-jsonl": Format("Canonical rows, JSON lines", canonical, "jsonl"),
     "trl-preference": Format("TRL preference (RewardTrainer, DPOTrainer)", trl_preference, "jsonl"),
     "trl-sft": Format("TRL SFT (SFTTrainer)", trl_sft, "jsonl"),

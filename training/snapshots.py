@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -72,27 +70,14 @@ def path(snapshot: Snapshot) -> Path:
 
 
 def rows(snapshot: Snapshot, split: str | None = None) -> Iterator[Row]:
-    """Yield the canonical rows of a snapshot (formats.ROWS), of one split or of all, in their fixed order."""
+    """Yield the canonical rows of a snapshot (parquet.ROWS), of one split or of all, in their fixed order."""
     for name in [split] if split else SPLITS:
         yield from _read(path(snapshot) / "data" / f"{name}.parquet")
 
 
 def prompts(snapshot: Snapshot) -> Iterator[Row]:
-    """Yield the prompts that the campaign had (formats.PROMPTS), judged or not: policies learn on them."""
+    """Yield the prompts that the campaign had (parquet.PROMPTS), judged or not: policies learn on them."""
     yield from _read(path(snapshot) / "prompts.parquet")
-
-
-def write_parquet(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
-    """Write rows to a file in batches, so that memory does not grow with their number."""
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        batch: list[Row] = []
-        for row in rows:
-            batch.append(row)
-            if len(batch) == BATCH:
-                writer.write_table(pa.Table.from_pylist(batch, schema))
-                batch = []
-        if batch:
-            writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
 class _Tally:
@@ -121,12 +106,14 @@ class _Tally:
 
 
 def _write(draft: Path, campaign: Campaign, filters: dict[str, Any]) -> _Tally:
+    from training import parquet
+
     tally = _Tally()
     (draft / "data").mkdir()
     for split in SPLITS:
         found = _task_rows(campaign, split, filters)
-        write_parquet(draft / "data" / f"{split}.parquet", formats.ROWS, tally.rows(found))
-    write_parquet(draft / "prompts.parquet", formats.PROMPTS, tally.prompts(_prompt_rows(campaign)))
+        parquet.write(draft / "data" / f"{split}.parquet", parquet.ROWS, tally.rows(found))
+    parquet.write(draft / "prompts.parquet", parquet.PROMPTS, tally.prompts(_prompt_rows(campaign)))
     return tally
 
 
@@ -176,6 +163,6 @@ def _checked(filters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(file: Path) -> Iterator[Row]:
-    with pq.ParquetFile(file) as parquet:
-        for batch in parquet.iter_batches(BATCH):
-            yield from batch.to_pylist()
+    from training import parquet
+
+    return parquet.read(file)

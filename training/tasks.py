@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from training import execution, gates, loop
+from training import execution, loop
 from training.models import Run
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ def execute_run(run_id: int) -> None:
 @shared_task
 def evaluate_run(run_id: int) -> None:
     """Check what a run made, and promote it if it passes (queue: train)."""
+    from training import gates  # NumPy and pyarrow come with it, which no idle worker needs
+
     run = Run.objects.select_related("produced", "snapshot", "campaign").get(pk=run_id)
     if run.status == Run.Status.SUCCEEDED:
         gates.evaluate(run)

@@ -12,7 +12,7 @@ from models_app import registry
 from models_app.models import Promotion
 from tests import cast
 from tests.training import cast as labels
-from training import formats, gates, runs, snapshots
+from training import gates, parquet, runs, snapshots
 from training.engine import evaluation
 from training.models import Evaluation, Run
 
@@ -70,7 +70,7 @@ def succeeded(campaign, margins: list[float], texts=("a b c", "d e f"), champion
          "weight": 1.0, "rater": "ann", "round": 1, "split": "test"}
         for n in range(len(margins))
     ]  # fmt: skip
-    snapshots.write_parquet(folder / "pairs.parquet", formats.ENGINE_PAIRS, pairs)
+    parquet.write(folder / "pairs.parquet", parquet.ENGINE_PAIRS, pairs)
     votes = {"margin": pa.array(margins, pa.float64())}
     if champion is not None:
         votes["champion_margin"] = pa.array(champion, pa.float64())

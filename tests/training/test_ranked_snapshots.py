@@ -8,7 +8,7 @@ import pytest
 from labeling import assignment, rankings, rounds
 from labeling.models import Prompt
 from tests import cast
-from training import exports, formats, snapshots
+from training import exports, formats, parquet, snapshots
 
 pytestmark = pytest.mark.django_db
 TEXTS = ("one", "two", "three", "four")
@@ -72,7 +72,7 @@ def test_the_counts_say_what_trains_and_files_hold_it(snapshot, tmp_path):
     assert (snapshot.counts["training_pairs"], snapshot.counts["ties"]) == (17, 0)
     assert snapshot.counts["comparisons"] == 0
     rows = [pair for row in snapshots.rows(snapshot) for pair in formats.engine_pairs(row)]
-    snapshots.write_parquet(tmp_path / "pairs.parquet", formats.ENGINE_PAIRS, rows)
+    parquet.write(tmp_path / "pairs.parquet", parquet.ENGINE_PAIRS, rows)
     assert pq.read_table(tmp_path / "pairs.parquet").to_pylist() == rows
 
 
