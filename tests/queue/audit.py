@@ -94,10 +94,14 @@ RETURNING id
 class Told(Protocol):
     """A judgment of which a rater was told that it is saved."""
 
-    rater: str
-    key: str
-    lease: str
-    verdict: int
+    @property
+    def rater(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def lease(self) -> str: ...
+    @property
+    def verdict(self) -> int: ...
 
 
 class Audit:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 from uuid import uuid4
 
-CSRF = "a" * 32
+from bench.queue.desk import Rater
 
 
 @dataclass
@@ -30,11 +30,12 @@ class Answer:
 class Cable:
     """A rater's page without a browser."""
 
-    def __init__(self, port: int, slug: str, rater: str, session: str) -> None:
-        self.rater = rater
+    def __init__(self, port: int, slug: str, rater: Rater) -> None:
+        self.rater = rater.username
         self._port = port
         self._path = f"/rate/{slug}/"
-        self._cookie = f"sessionid={session}; csrftoken={CSRF}"
+        self._cookie = f"sessionid={rater.session_key}; csrftoken={rater.csrf}"
+        self._csrf = rater.csrf
 
     def held(self) -> list[str]:
         """Open the page and return the leases on it: of the task shown, and of the one ahead."""
@@ -48,7 +49,7 @@ class Cable:
 
     def beat(self, lease: str) -> int:
         """Say that the rater still works, and return the status."""
-        headers = {"X-CSRFToken": CSRF, "Content-Type": "application/x-www-form-urlencoded"}
+        headers = {"X-CSRFToken": self._csrf, "Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", f"{self._path}heartbeat/", urlencode({"lease": lease}).encode(), headers)[0]
 
     def send_cut(self, answer: Answer, share: float = 1.0) -> None:
@@ -69,7 +70,7 @@ class Cable:
     def _headers(self, answer: Answer) -> dict[str, str]:
         return {
             "Cookie": self._cookie,
-            "X-CSRFToken": CSRF,
+            "X-CSRFToken": self._csrf,
             "X-Fragment": "1",
             "Content-Type": "application/x-www-form-urlencoded",
             "Content-Length": str(len(answer.body)),

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bench.queue.desk import Rater
 from config import local_services
 from tests.config.test_stack import ROOT, environment_of, eventually, free_port, running, serves
 
@@ -47,8 +48,8 @@ class Installation:
             cursor = connection.execute(query, values)
             return cursor.fetchall() if cursor.description else []
 
-    def furnish(self, slug: str, *options: str) -> list[tuple[str, str]]:
-        """Make a campaign with tasks and raters; return each rater's name and session."""
+    def furnish(self, slug: str, *options: str) -> list[Rater]:
+        """Make a campaign with tasks, and raters who are signed in."""
         made = subprocess.run(
             [sys.executable, "-m", "tests.queue.furnish", slug, *options],
             cwd=ROOT,
@@ -57,10 +58,10 @@ class Installation:
             text=True,
         )
         assert made.returncode == 0, made.stderr
-        return [(name, session) for name, session in json.loads(made.stdout)["raters"]]
+        return [Rater(*rater) for rater in json.loads(made.stdout)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation() -> Iterator[Installation]:
     """Run the stack in an empty folder that every user may enter, as root's PostgreSQL must."""
     memory = Path("/dev/shm")

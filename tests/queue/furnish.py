@@ -2,7 +2,7 @@
 
 python -m tests.queue.furnish SLUG --raters 40 --tasks 300 --overlap 3
 
-Prints {"slug": …, "raters": [[username, session key], …]}; the environment names the installation.
+Prints [[username, session key, CSRF token], …]; the environment names the installation.
 """
 
 import argparse
@@ -28,6 +28,7 @@ def main() -> None:
     import django
 
     django.setup()
+    from bench.queue.crowd import sign_in
     from tests.cast import make_campaign, make_user
 
     people = make_people(options.slug, options.raters)
@@ -40,8 +41,7 @@ def main() -> None:
         lease_minutes=options.lease_minutes,
     )
     add_tasks(campaign, options.tasks)
-    raters = [[user.username, sign_in(user)] for user in people]
-    print(json.dumps({"slug": options.slug, "raters": raters}))
+    print(json.dumps(sign_in(people)))
 
 
 def make_people(name: str, number: int) -> list["User"]:
@@ -51,20 +51,6 @@ def make_people(name: str, number: int) -> list["User"]:
     return User.objects.bulk_create(
         User(username=f"{name}-{n}", role=Role.RATER, password="!") for n in range(number)
     )
-
-
-def sign_in(user: "User") -> str:
-    """Give somebody a session, in the cache and in the database, and return its key."""
-    from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.cached_db import SessionStore
-
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    return str(session.session_key)
 
 
 def add_tasks(campaign: "Campaign", number: int) -> None:

@@ -4,9 +4,8 @@ from collections import Counter
 
 import pytest
 
-from bench.queue.crowd import Crowd, Mix, Rater
+from bench.queue.crowd import Crowd, Mix
 from tests.queue.audit import Audit
-from tests.queue.cable import CSRF
 from tests.queue.conftest import Installation
 
 RATERS, TASKS, OVERLAP = 40, 300, 3
@@ -16,8 +15,7 @@ MOST = 3  # slots at once: the two on a page, and the one that the answer to a l
 
 @pytest.mark.timeout(180)
 def test_every_task_ends_with_exactly_its_judgments(installation: Installation) -> None:
-    options = [f"--raters={RATERS}", f"--tasks={TASKS}", f"--overlap={OVERLAP}"]
-    raters = [Rater(name, key, CSRF) for name, key in installation.furnish("exact", *options)]
+    raters = installation.furnish("exact", f"--raters={RATERS}", f"--tasks={TASKS}", f"--overlap={OVERLAP}")
     audit = Audit(installation.database, "exact")
     assert len(audit.unfinished()) == TASKS
     crowd = Crowd(installation.address, raters, "exact", mix=MIX, again=0.5, patience=None)

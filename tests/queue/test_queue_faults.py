@@ -13,16 +13,17 @@ import psutil
 import pytest
 import redis
 
-from bench.queue.crowd import Crowd, Ledger, Mix, Rater, exponential
+from bench.queue.crowd import Crowd, Mix, exponential
+from bench.queue.ledger import Ledger
 from bench.serving import await_answer
 from config import stack
 from tests.config.test_stack import ROOT, eventually, free_port, processes_of
 from tests.queue.audit import Audit
-from tests.queue.cable import CSRF, Answer, Cable
+from tests.queue.cable import Answer, Cable
 from tests.queue.conftest import Installation
 
 SKEWS = (-60, 60)  # seconds
-RATERS, TASKS, OVERLAP = 200, 2000, 3
+RATERS, TASKS, OVERLAP = 200, 1200, 3
 LEASE = 60  # seconds, the shortest that there is
 THINKING = 3.0  # seconds on average
 MIX = Mix(skip=0.02, double=0.05, undo=0.01)
@@ -153,7 +154,7 @@ def test_the_databases_clock_alone_decides_about_leases(installation: Installati
     options = ["--raters=4", "--tasks=2", "--overlap=3", "--lease-minutes=1"]
     *raters, late = installation.furnish("clock", *options)
     audit = Audit(installation.database, "clock")
-    cables = [Cable(port, "clock", *rater) for port, rater in zip(ports, raters, strict=True)]
+    cables = [Cable(port, "clock", rater) for port, rater in zip(ports, raters, strict=True)]
     held = [cable.held() for cable in cables]
     assert all(len(leases) == 2 for leases in held)
 
@@ -163,9 +164,9 @@ def test_the_databases_clock_alone_decides_about_leases(installation: Installati
     assert all(LEASE - 20 < seconds <= LEASE for seconds in left())
     assert [cable.beat(leases[0]) for cable, leases in zip(cables, held, strict=True)] == [200] * 3
     assert all(LEASE - 20 < seconds <= LEASE for seconds in left())
-    assert all(Cable(port, "clock", *late).held() == [] for port in ports)
+    assert all(Cable(port, "clock", late).held() == [] for port in ports)
     assert audit.let_lapse(held[1]) == 2
-    assert len(Cable(ports[0], "clock", *late).held()) == 2
+    assert len(Cable(ports[0], "clock", late).held()) == 2
 
 
 @pytest.mark.timeout(300)
@@ -174,20 +175,19 @@ def test_what_raters_were_told_is_saved_is_saved_once(installation: Installation
     *raters, cut_off = installation.furnish("faults", *options)
     [lazy] = installation.furnish("lying", "--raters=1", "--tasks=1", "--overlap=1")
     lying = Audit(installation.database, "lying")
-    signed_in = [Rater(*rater, CSRF) for rater in raters]
     crowds = [
         Crowd(
             f"http://127.0.0.1:{port}", part, "faults", exponential(THINKING), MIX, retry=0.5, patience=None
         )
-        for port, part in zip(ports, (signed_in[:50], signed_in[50:150], signed_in[150:]), strict=True)
+        for port, part in zip(ports, (raters[:50], raters[50:150], raters[150:]), strict=True)
     ]
     faults = Faults(installation, "faults", crowds)
     with faults.working(200) as ledgers:
         faults.survive(lambda: None)
-        faults.survive(lambda: faults.cut_connections(Cable(installation.port, "faults", *cut_off)))
+        faults.survive(lambda: faults.cut_connections(Cable(installation.port, "faults", cut_off)))
         faults.survive(faults.kill_workers_and_beat)
         # whose only rater goes home, so that nobody's claim gives it back
-        assert lying.let_lapse(Cable(installation.port, "lying", *lazy).held()) == 1
+        assert lying.let_lapse(Cable(installation.port, "lying", lazy).held()) == 1
         faults.survive(faults.kill_a_web_worker)
         faults.survive(faults.kill_the_web_server)
         faults.survive(faults.flush_redis)
