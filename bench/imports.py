@@ -1,4 +1,4 @@
-"""Measure an import of prompts with two answers each: records a second, memory, and what a cancelled one leaves.
+"""Measure an import of prompts with two answers each: records a second, memory, and what a cancel leaves.
 
 python -m bench.imports --json FILE [--records N]
 
@@ -32,16 +32,14 @@ def write_records(path: Path, records: int) -> None:
     sentences = sorted({s.strip() for text in _strings(words) for s in text.split(".") if 20 < len(s) < 120})
     with path.open("w") as out:
         for number in range(records):
-            asked, *openings = rng.sample(sentences, 3)
+            asked, *answers = rng.sample(sentences, 3)
+            answers = [". ".join([first, *rng.choices(sentences, k=rng.randint(0, 2))]) for first in answers]
             row = {
                 "id": f"pair-{number}",
                 "prompt": f"{asked}? ({number})",
                 "responses": [
-                    {
-                        "text": ". ".join([opening, *rng.choices(sentences, k=rng.randint(0, 2))]) + ".",
-                        "model": model,
-                    }
-                    for opening, model in zip(openings, ("small", "large"), strict=True)
+                    {"text": answer + ".", "model": model}
+                    for answer, model in zip(answers, ("small", "large"), strict=True)
                 ],
             }
             out.write(json.dumps(row, ensure_ascii=False) + "\n")

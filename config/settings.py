@@ -151,6 +151,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
 MODELS_DIR = VAR_DIR / "models"
 RUNS_DIR = VAR_DIR / "runs"
 SNAPSHOTS_DIR = VAR_DIR / "snapshots"
+UPLOADS_DIR = VAR_DIR / "uploads"
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -227,6 +228,7 @@ STACK_WORKERS = "config.stack.workers"
 CONDUCTOR_SECONDS = float(os.environ.get("CONDUCTOR_SECONDS", "3"))
 CELERY_BEAT_SCHEDULE = {
     "conduct": {"task": "training.tasks.conduct", "schedule": CONDUCTOR_SECONDS},
+    "tend-imports": {"task": "labeling.tasks.tend_imports", "schedule": 30.0},
     "expire-leases": {"task": "labeling.tasks.expire_leases", "schedule": 30.0},
 }
 

@@ -29,6 +29,15 @@ urlpatterns = [
     path("campaigns/<slug:slug>/examples/<int:pk>/", onboarding.OneExample.as_view(), name="api_example"),
     path("campaigns/<slug:slug>/figures/", campaigns.Figures.as_view(), name="api_figures"),
     path("campaigns/<slug:slug>/imports/", imports.Imports.as_view(), name="api_imports"),
+    path("campaigns/<slug:slug>/imports/<int:pk>/", imports.OneImport.as_view(), name="api_import"),
+    path(
+        "campaigns/<slug:slug>/imports/<int:pk>/cancel/",
+        imports.CancelImport.as_view(),
+        name="api_cancel_import",
+    ),
+    path(
+        "campaigns/<slug:slug>/imports/<int:pk>/keep/", imports.KeepImport.as_view(), name="api_keep_import"
+    ),
     path("campaigns/<slug:slug>/prompts/", records.Prompts.as_view(), name="api_prompts"),
     path("campaigns/<slug:slug>/rounds/", records.Rounds.as_view(), name="api_rounds"),
     path(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -100,7 +100,7 @@ def hold(model: type[models.Model], ids: Collection[int]) -> None:
         return
     with connection.cursor() as cursor:
         table = model._meta.db_table
-        cursor.execute(f'SELECT 1 FROM "{table}" WHERE id = ANY(%s) FOR KEY SHARE', [list(ids)])
+        cursor.execute(f'SELECT 1 FROM "{table}" WHERE id = ANY(%s) FOR KEY SHARE', [list(ids)])  # noqa: S608
         if cursor.rowcount != len(set(ids)):
             raise IntegrityError(f"somebody deleted {model._meta.verbose_name_plural} that the import needs")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NoReturn
@@ -97,19 +98,32 @@ def read_jsonl(
 
 def _load_object(line: str) -> dict[str, Any]:
     try:
-        row = json.loads(line, parse_constant=_refuse_constant)
+        row = _JSON.decode(line)
     except json.JSONDecodeError as error:
         raise FieldError("", f"this is not valid JSON: {error.msg} (column {error.colno})") from error
     except (ValueError, RecursionError) as error:
         raise FieldError("", f"this is not valid JSON: {error}") from error
     if not isinstance(row, dict):
         raise FieldError("", f"each line must be a JSON object, not {kind_of(row)}")
-    check_storable(row, "")
+    if _UNSTORABLE.search(line):
+        check_storable(row, "")
     return row
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} is too large a number")
+    return number
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+# What a line that is UTF-8 and JSON can hold such characters by; all else in it can be stored.
+_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:

@@ -184,9 +184,9 @@ class Loading:
                 self.policies[name] = version.pk
 
     def _find_prompts(self, rows: list[Row]) -> tuple[dict[int, Row], set[int]]:
-        """Find or number each row's prompt; return the new ones, and those that were there before this batch."""
+        """Find or number each row's prompt; return the new ones, and those there before this batch."""
         first = {row.digest: row for row in reversed(rows)}
-        there = Prompt.objects.filter(campaign=self.campaign).extra(  # noqa: S610
+        there = Prompt.objects.filter(campaign=self.campaign).extra(
             where=["content_hash = ANY(%s)"], params=[list(first)]
         )
         numbers: dict[str, int] = {}
@@ -216,9 +216,8 @@ class Loading:
         asked = []
         for row in rows:
             keys: list[AnswerKey] = []
-            for place, ((_text, model), digest) in enumerate(
-                zip(row.record.responses, row.hashes, strict=True)
-            ):
+            pairs = zip(row.record.responses, row.hashes, strict=True)
+            for place, ((_text, model), digest) in enumerate(pairs):
                 key = (row.prompt, self.policies[model], digest, 0)
                 while key in keys:  # equal texts of one model within a record
                     key = (*key[:3], key[3] + 1)
@@ -238,7 +237,7 @@ class Loading:
 
     def _known_tasks(self, rows: list[Row]) -> dict[str, int]:
         """Return the tasks already there by external id; refuse an id that stands for something else."""
-        there = Task.objects.filter(campaign=self.campaign).extra(  # noqa: S610
+        there = Task.objects.filter(campaign=self.campaign).extra(
             where=["external_id = ANY(%s)", "NOT external_id = ''"],  # the second names the partial index
             params=[list({row.key for row in rows if row.key})],
         )

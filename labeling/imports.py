@@ -7,7 +7,9 @@ said by task, person and how often that person had spoken on it before.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import BinaryIO
 
@@ -52,7 +54,7 @@ def import_records(
     """
     report = ImportReport()
     total = source.seek(0, 2)
-    with transaction.atomic():
+    with _no_collections(), transaction.atomic():
         _await_turn(campaign)
         origin = origin or Import.objects.create(
             campaign=campaign, by=by, filename=filename[-255:], format=format, bytes=total
@@ -76,6 +78,18 @@ def import_records(
             loading.finish()
             _complete(origin, report)
     return _only_errors(report) if report.errors_total else report
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Keep Python from looking for cycles among records, which have none: it takes a third of the time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _await_turn(campaign: Campaign) -> None:

@@ -23,6 +23,10 @@ urlpatterns = [
     path("<slug:slug>/figures/", manage.figures, name="figures"),
     path("<slug:slug>/review/", review.review, name="review"),
     path("<slug:slug>/import/", imports.import_, name="import"),
+    path("<slug:slug>/imports/<int:pk>/", imports.one, name="one_import"),
+    path("<slug:slug>/imports/<int:pk>/progress/", imports.progress, name="import_progress"),
+    path("<slug:slug>/imports/<int:pk>/keep/", imports.keep, name="keep_import"),
+    path("<slug:slug>/imports/<int:pk>/cancel/", imports.cancel, name="cancel_import"),
     path("<slug:slug>/rounds/start/", manage.start_round, name="start_round"),
     path("<slug:slug>/rounds/<int:number>/end/", manage.end_round, name="end_round"),
 ]

@@ -3,8 +3,8 @@
 from celery import shared_task
 from django.db import transaction
 
-from labeling import assignment, chat_answers, generation, likeness
-from labeling.models import Edit
+from labeling import assignment, chat_answers, generation, likeness, uploads
+from labeling.models import Edit, Import
 
 
 @shared_task
@@ -35,3 +35,25 @@ def measure_later(edit: Edit) -> None:
 def expire_leases() -> None:
     """Give back the slots whose lease ran out."""
     assignment.expire_leases()
+
+
+@shared_task
+def import_upload(import_id: int) -> None:
+    """Import an upload, then send for the next of its campaign (queue: default)."""
+    if uploads.run(import_id):
+        for pk in uploads.next_after(import_id):
+            import_upload.delay(pk)
+
+
+@shared_task
+def tend_imports() -> None:
+    """Give up imports that lost their worker, and send again for those that nobody fetched."""
+    for pk in uploads.tend():
+        import_upload.delay(pk)
+
+
+def import_soon(import_: Import) -> None:
+    """Import a small upload at once, a large one in the background; a lost message makes it later."""
+    if import_.bytes > uploads.AT_ONCE or not uploads.run(import_.pk):
+        transaction.on_commit(lambda: import_upload.delay(import_.pk), robust=True)
+    import_.refresh_from_db()

@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts import people, tokens
 from accounts.models import ApiToken, Role
 from labeling import assignment, judgments
+from labeling.models import Import
 from tests.cast import make_campaign, make_example, make_open_round, make_policy, make_user
 from training import snapshots
 from training.models import Run
@@ -127,7 +128,11 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_example": {"PUT": API_MANAGE, "DELETE": (401, 403, 403, 403, 204)},
     "figures": {"GET": LOOK},
     "review": {"GET": MANAGE, "POST": CHANGE},
-    "import": {"GET": MANAGE, "POST": MANAGE},
+    "import": {"GET": MANAGE, "POST": CHANGE},
+    "one_import": {"GET": MANAGE},
+    "import_progress": {"GET": MANAGE},
+    "keep_import": {"POST": CHANGE},
+    "cancel_import": {"POST": CHANGE},
     "start_round": {"POST": CHANGE},
     "end_round": {"POST": CHANGE},
     "api_campaigns": {"GET": API_LOOK, "POST": API_CREATE},
@@ -138,6 +143,9 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_rater": {"DELETE": (401, 403, 403, 403, 204)},
     "api_figures": {"GET": API_LOOK},
     "api_imports": {"POST": API_CREATE},
+    "api_import": {"GET": API_MANAGE},
+    "api_keep_import": {"POST": (401, 403, 403, 403, 409)},  # it is not a checked one
+    "api_cancel_import": {"POST": (401, 403, 403, 403, 409)},  # it is over
     "api_prompts": {"GET": API_LOOK},
     "api_rounds": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # there is no policy to answer
     "api_close_round": {"POST": API_MANAGE},
@@ -207,6 +215,7 @@ def world():
     worked = {"use": "test", "verdict": 1, "messages": [{"role": "user", "content": "How?"}]}
     line = {"text": '{"prompt": "How?", "answer_a": "", "answer_b": "So.", "verdict": 1, "use": "test"}'}
     in_campaign = {"slug": campaign.slug}
+    of_import = {**in_campaign, "pk": Import.objects.create(campaign=campaign, format="prompts").pk}
     in_round = {**in_campaign, "number": round_.number}
     pks = {"snapshot": snapshot.pk, "run": run.pk, "model": policy.pk}
     args = {
@@ -218,6 +227,13 @@ def world():
         "api_person_skills": {"pk": outsider.pk},
         "remove_rater": {**in_campaign, "pk": member.pk},
         "qualify_rater": {**in_campaign, "pk": member.pk},
+        "one_import": of_import,
+        "import_progress": of_import,
+        "keep_import": of_import,
+        "cancel_import": of_import,
+        "api_import": of_import,
+        "api_keep_import": of_import,
+        "api_cancel_import": of_import,
         "api_reserve": {**in_campaign, "pk": round_.tasks.last().pk},
         "example": {**in_campaign, "pk": example.pk},
         "retire_example": {**in_campaign, "pk": example.pk},

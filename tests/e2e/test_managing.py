@@ -49,8 +49,7 @@ def test_from_nothing_to_a_campaign_with_prompts(office: Page):
     office.get_by_role("button", name="Go").click()
     expect(office.get_by_role("heading", name="This would be imported")).to_be_visible()
     assert not Prompt.objects.exists()
-    office.get_by_label("Only check and count").uncheck()
-    office.get_by_role("button", name="Go").click()
+    office.get_by_role("button", name="Import it").click()
     expect(office.get_by_role("heading", name="Imported", exact=True)).to_be_visible()
     assert Campaign.objects.get().prompts.count() == 1
     office.get_by_role("link", name="Overview").click()

@@ -130,13 +130,15 @@ def test_an_import_is_checked_then_kept(client, manager):
     rows = [{"prompt": f"Question {n}?", "chosen": "Yes.", "rejected": "No."} for n in range(3)]
     upload = gzip.compress("\n".join(map(json.dumps, rows)).encode())
 
-    checked = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload), "dry_run": "on"})
+    checked = client.post(
+        address, {"file": SimpleUploadedFile("p.jsonl.gz", upload), "dry_run": "on"}, follow=True
+    )
     assert "This would be imported" in checked.text
     assert not Prompt.objects.exists()
-    kept = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload)})
+    kept = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload)}, follow=True)
     assert "Imported" in kept.text
     assert Prompt.objects.count() == 3
-    again = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload)})
+    again = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload)}, follow=True)
     assert "0 new, 3 known already" in again.text
 
 
@@ -151,9 +153,9 @@ def test_an_import_is_checked_then_kept(client, manager):
 def test_a_bad_upload_is_refused_by_line_and_changes_nothing(client, manager, upload, says):
     campaign = make_campaign(by=manager)
     page = client.post(
-        reverse("import", args=[campaign.slug]), {"file": SimpleUploadedFile("p.jsonl", upload)}
+        reverse("import", args=[campaign.slug]), {"file": SimpleUploadedFile("p.jsonl", upload)}, follow=True
     )
-    assert "Nothing was imported" in page.text or page.context["form"].errors
+    assert "Nothing was imported" in page.text
     shown = page.text[page.text.index("<main") :]
     assert any(word in shown for word in says.split("|"))
     assert not Prompt.objects.exists()

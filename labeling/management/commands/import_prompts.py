@@ -50,6 +50,8 @@ class Command(BaseCommand):
                     dry_run=options["dry_run"],
                     progress=show,
                 )
+        except KeyboardInterrupt as stop:
+            raise CommandError("Stopped. Nothing was imported.", returncode=130) from stop
         except OSError as error:
             raise CommandError(f"{path} can't be read: {error.strerror}") from error
         if report.errors:
