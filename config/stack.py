@@ -134,7 +134,7 @@ def web(var: Path, host: str, port: int) -> Child:
         *("--bind", f"{_display(host)}:{port}", "--workers", "2", "--threads", "8", "--preload"),
         *("--graceful-timeout", "4", "--no-control-socket", "--name", "touchstone"),
     ]
-    return _child(var, "web", command, {"TOUCHSTONE_POOL": "1"})
+    return _child(var, "web", command, {"TOUCHSTONE_POOL": "1", "MALLOC_ARENA_MAX": "2"})
 
 
 def workers_child(var: Path, beat: bool = True, environment: Mapping[str, str] | None = None) -> Child:

@@ -23,6 +23,9 @@ from config import local_services
 from config.processes import Child, Fork, Supervisor, keep_log_small, stop_event
 from config.stack import QUEUES
 
+# Tasks before a pool's process makes way for a fresh one: torch shall not stay in memory, nor what short work
+# leaves lying; but who talks with a policy shall not wait for it again and again.
+TASKS = {"default": 50, "sample": 1, "chat": 200, "train": 1}
 IDLE_SECONDS = 300.0  # that the chat worker keeps torch and the policies after the last answer
 # what Celery loads only as a worker or beat begins
 LATER = ["celery.apps.worker", "celery.apps.beat", "celery.concurrency.prefork"]
@@ -83,8 +86,7 @@ def run_worker(queue: str) -> NoReturn:
         hostname=nodename(queue, socket.gethostname()),
         queues=[queue],
         concurrency=QUEUES[queue],
-        # torch shall not stay in memory; but who talks with a policy shall not wait for it again and again
-        max_tasks_per_child={"default": None, "chat": 200}.get(queue, 1),
+        max_tasks_per_child=TASKS[queue],
         optimization="fair",
         without_gossip=True,
         without_mingle=True,

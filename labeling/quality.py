@@ -8,6 +8,7 @@ from django.db.models import Count, Max, QuerySet
 
 from labeling.models import Campaign, Judgment, Task, TaskResponse
 from preferences.agreement import count_ratings, krippendorff_alpha, pairwise_agreement
+from preferences.bradley_terry import rate
 from preferences.intervals import clustered_bootstrap
 from preferences.rankings import expand
 from preferences.types import Estimate, Pair, Vote
@@ -99,8 +100,6 @@ def _rate_policies(campaign: Campaign) -> tuple[str, list[PolicyFigure], str]:
     if not votes:
         return "", [], "no answers of two different policies have been compared yet"
     try:
-        from preferences.bradley_terry import rate  # not at the top: SciPy takes 25 MB of each web process
-
         board = rate(votes)
     except ValueError as error:
         return "", [], str(error)
