@@ -27,7 +27,7 @@ async function follow(section) {
     percent.textContent = `${state.percent} %`;
     if (state.percent >= told + TOLD_EVERY) {
       told = state.percent - (state.percent % TOLD_EVERY);
-      said.textContent = `${told} ${sentence}`;
+      said.textContent = `${sentence} ${told} %`;
     }
   }
 }
