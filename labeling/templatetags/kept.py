@@ -18,6 +18,8 @@ LOOKS = 200
 class KeptNode(template.Node):
     """Keeps what its inside looked like for each value of its expressions, in each language."""
 
+    child_nodelists = ("inside",)
+
     def __init__(self, look: list[FilterExpression], own: list[FilterExpression], inside: NodeList) -> None:
         self.look, self.own, self.inside = look, own, inside
         # by look: pieces of HTML, and between each two the number of the value of `own` that goes there
