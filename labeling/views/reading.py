@@ -24,7 +24,7 @@ def read_uuid(said: QueryDict, name: str) -> UUID:
 def read_holding(request: HttpRequest) -> list[UUID]:
     """Read which leases the page's script has before it already; the script sends none that isn't one."""
     try:
-        return [UUID(lease) for lease in request.headers.get("X-Holding", "").split(",") if lease]
+        return [UUID(lease) for lease in request.META.get("HTTP_X_HOLDING", "").split(",") if lease]
     except ValueError:
         return []
 

@@ -39,7 +39,7 @@ def member_campaign(user: User, slug: str) -> Any:
 
 def fragment(request: HttpRequest) -> bool:
     """Tell whether the page's script asked, and takes the task alone."""
-    return "X-Fragment" in request.headers
+    return "HTTP_X_FRAGMENT" in request.META
 
 
 def page(request: HttpRequest, name: str) -> str:
