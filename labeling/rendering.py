@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 # Longer texts are shown as they were written: the slowest inputs take about 15 µs a character.
 MAX_LENGTH = 64_000
 KEPT_SECONDS = 7 * 24 * 3600
-KEPT_HERE = 256
+KEPT_HERE = 4_000_000  # characters of HTML: a round of 400 tasks, or one of a few very long texts
 KEPT_HERE_LENGTH = 100_000
 
 TAGS = {
@@ -65,8 +65,6 @@ _sanitiser = nh3.Cleaner(
     url_schemes={"http", "https", "mailto"},
     url_relative="deny",
 )
-_here: OrderedDict[str, SafeString] = OrderedDict()
-_lock = Lock()
 
 
 def render(text: str) -> SafeString:
@@ -125,6 +123,41 @@ def _without_surrogates(text: str) -> str:
 # -- keeping ------------------------------------------------------------------------------------------
 
 
+class Recent:
+    """The HTML that a process made or read last, up to a number of characters in all."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._length, self._lock = limit, 0, Lock()
+        self._html: OrderedDict[str, SafeString] = OrderedDict()
+
+    def recall(self, keys: set[str]) -> dict[str, SafeString]:
+        """Return what there is of some keys."""
+        with self._lock:
+            found = {key: self._html[key] for key in keys if key in self._html}
+            for key in found:
+                self._html.move_to_end(key)
+        return found
+
+    def keep(self, made: dict[str, SafeString]) -> None:
+        """Take in what isn't too long, in place of what was asked for least recently."""
+        with self._lock:
+            for key, html in made.items():
+                if len(html) <= KEPT_HERE_LENGTH and key not in self._html:
+                    self._html[key] = html
+                    self._length += len(html)
+            while self._length > self._limit:
+                self._length -= len(self._html.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._html.clear()
+            self._length = 0
+
+
+_here = Recent(KEPT_HERE)
+
+
 @cache
 def _renderer() -> str:
     """Return a name for these rules and these versions of the libraries: other ones never meet its cache."""
@@ -142,10 +175,7 @@ def _key(text: str) -> str:
 
 def _recall(keys: set[str]) -> dict[str, SafeString]:
     """Return those of the texts that this process or the shared cache has kept."""
-    with _lock:
-        found = {key: _here[key] for key in keys if key in _here}
-        for key in found:
-            _here.move_to_end(key)
+    found = _here.recall(keys)
     if missing := keys - found.keys():
         try:
             kept = shared.get_many(missing)
@@ -153,7 +183,7 @@ def _recall(keys: set[str]) -> dict[str, SafeString]:
             log.warning("The cache can't be reached: texts are rendered anew.")
             kept = {}
         recalled = {key: mark_safe(html) for key, html in kept.items()}  # noqa: S308  _keep stored it
-        _keep_here(recalled)
+        _here.keep(recalled)
         found.update(recalled)
     return found
 
@@ -161,15 +191,8 @@ def _recall(keys: set[str]) -> dict[str, SafeString]:
 def _keep(made: dict[str, SafeString]) -> None:
     if not made:
         return
-    _keep_here(made)
+    _here.keep(made)
     try:
         shared.set_many({key: str(html) for key, html in made.items()}, timeout=KEPT_SECONDS)
     except (RedisError, OSError):
         log.warning("The cache can't be reached: rendered texts are kept in this process only.")
-
-
-def _keep_here(made: dict[str, SafeString]) -> None:
-    with _lock:
-        _here.update({key: html for key, html in made.items() if len(html) <= KEPT_HERE_LENGTH})
-        while len(_here) > KEPT_HERE:
-            _here.popitem(last=False)

@@ -330,5 +330,15 @@ def test_the_cache_is_left_behind_when_the_rules_change(monkeypatch):
 
 
 def test_a_megabyte_is_not_kept(monkeypatch):
-    monkeypatch.setattr(rendering, "_keep_here", lambda made: pytest.fail("kept") if made else None)
+    monkeypatch.setattr(rendering._here, "keep", lambda made: pytest.fail("kept") if made else None)
     render("z" * 1_000_000)
+
+
+def test_a_process_keeps_what_was_asked_for_last():
+    recent = rendering.Recent(100)
+    recent.keep({name: rendering.SafeString(name * 40) for name in "ab"})
+    assert set(recent.recall({"a"})) == {"a"}
+    recent.keep({"c": rendering.SafeString("c" * 40)})
+    assert set(recent.recall({"a", "b", "c"})) == {"a", "c"}
+    recent.clear()
+    assert recent.recall({"a", "c"}) == {}
