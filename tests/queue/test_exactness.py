@@ -30,7 +30,7 @@ def test_every_task_ends_with_exactly_its_judgments(installation: Installation) 
         return not audit.unfinished()
 
     ledger = crowd.run(90, until=finished)
-    assert ledger.errors == []
+    assert (ledger.errors, dict(ledger.retries)) == ([], {})
     assert audit.unfinished() == []
     assert audit.wrong_tasks() == []
     assert audit.count() == TASKS * OVERLAP
