@@ -69,6 +69,7 @@ def held(rater: User, campaign: Campaign, lease: UUID) -> Any:
 
 
 def _shown(statement: str, values: dict[str, Any]) -> Any:
+    slot: Any
     for slot in Slot.objects.raw(statement, values):
         slot.task = task_of(slot)
         for name in ("prompt_messages", "answers", "draft_data"):

@@ -118,7 +118,7 @@ def said_by(response: Response) -> dict[str, str]:
 
 def hold(rater: User, lease: UUID) -> Slot:
     """Return a conversation that a rater holds, locked, its lease extended. Raises LeaseError."""
-    slot = lock(rater, lease)
+    slot: Slot = lock(rater, lease)
     if slot.task.kind != Task.Kind.CHAT:
         raise SubmissionError("lease", _("This is no conversation."))
     if slot.status != Slot.Status.CLAIMED:

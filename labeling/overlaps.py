@@ -27,7 +27,7 @@ def votes(task: Task) -> tuple[int, int, int]:
     )
     first = second = neither = 0
     for verdict, order in said.values_list("verdict", "order_shown"):
-        if verdict == 0:
+        if not verdict:
             neither += 1
         elif order[int(verdict > 0)] == 0:
             first += 1

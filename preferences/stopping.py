@@ -18,5 +18,5 @@ def certainty(first: int, second: int, neither: int = 0) -> float:
         raise ValueError("votes can't be fewer than none")
     a, b = first + neither // 2, second + neither // 2
     throws = a + b + 1
-    above = sum(comb(throws, heads) for heads in range(a + 1)) / 2**throws
+    above = sum(comb(throws, heads) for heads in range(a + 1)) / float(2**throws)
     return max(above, 1 - above)

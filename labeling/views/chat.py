@@ -113,7 +113,7 @@ def retry(request: HttpRequest, slug: str) -> HttpResponse:
     return stay(request, campaign, user, lease)
 
 
-def held(request: HttpRequest, user: User, campaign: Any) -> Slot:
+def held(request: HttpRequest, user: User, campaign: Any) -> Any:
     """Return the conversation whose lease the address names; 404 when the rater doesn't hold it."""
     try:
         lease = read_uuid(request.GET, "lease")

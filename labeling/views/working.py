@@ -31,6 +31,7 @@ def member_campaign(user: User, slug: str) -> Any:
 
     `graded` are its criteria; `guideline_read` is the newest version that they have opened, None when none.
     """
+    campaign: Any
     for campaign in Campaign.objects.raw(MEMBERS_CAMPAIGN, {"rater": user.pk, "slug": slug}):
         campaign.graded = json.loads(campaign.graded)
         return campaign

@@ -39,7 +39,7 @@ def campaign(rafi):
 
 
 def claim(rater, campaign) -> Slot:
-    slot = assignment.claim(rater, campaign)
+    slot: Slot | None = assignment.claim(rater, campaign)
     assert slot is not None
     return slot
 
