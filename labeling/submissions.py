@@ -165,18 +165,19 @@ def fill(place: Place, rater: User, row: Judgment | Edit | None = None) -> None:
         return
     values = [place.claimed.order_shown, place.filled.pk, task.pk, rater.pk]
     names = dict(zip(("order_shown", "slot", "task", "rater"), values, strict=True))
-    insert, said = inserting(row) if row is not None else ("SELECT 0", {})
+    insert, said = inserting(row) if row is not None else ("SELECT 0, NULL", {})
     with connection.cursor() as cursor:
         cursor.execute(f"{FILL}{insert}, {COUNTED}", {**names, **said})
-        key, counted, overlap = cursor.fetchone()
+        key, stored_at, counted, overlap = cursor.fetchone()
     if row is not None:
+        row.created_at = stored_at
         row.pk, row._state.adding, row._state.db = key, False, "default"
     if isinstance(row, Judgment) and task.kind == Task.Kind.COMPARE and task.chat_id is None:
         overlaps.adapt(task, counted, overlap)
 
 
 def inserting(row: Judgment | Edit) -> tuple[str, dict[str, Any]]:
-    """Return the statement that stores a new row and returns its key, and its values."""
+    """Return the statement that stores a new row and returns its key and its time, and its values."""
     model = type(row)
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     values = {
@@ -188,12 +189,20 @@ def inserting(row: Judgment | Edit) -> tuple[str, dict[str, Any]]:
 
 @cache
 def insert_statement(model: type[Judgment] | type[Edit]) -> str:
-    """Spell out an INSERT of one row whose parameters are named after its columns."""
+    """Spell out an INSERT of one row whose parameters are named after its columns.
+
+    The time is the database's: what somebody said last is told by it, whichever web servers they spoke to.
+    """
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join(f"%(new_{field.column})s::{field.db_type(connection)}" for field in fields)
+    places = ", ".join(
+        "statement_timestamp()"
+        if field.column == "created_at"
+        else f"%(new_{field.column})s::{field.db_type(connection)}"
+        for field in fields
+    )
     table = model._meta.db_table
-    return f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING id"  # noqa: S608  names of ours
+    return f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING id, created_at"  # noqa: S608  names of ours
 
 
 def take_back(rater: User, submission: S, withdrawal: S) -> Slot | None:

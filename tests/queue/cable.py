@@ -49,8 +49,11 @@ class Cable:
 
     def beat(self, lease: str) -> int:
         """Say that the rater still works, and return the status."""
-        headers = {"X-CSRFToken": self._csrf, "Content-Type": "application/x-www-form-urlencoded"}
-        return self._ask("POST", f"{self._path}heartbeat/", urlencode({"lease": lease}).encode(), headers)[0]
+        return self._press("heartbeat", urlencode({"lease": lease}).encode())
+
+    def undo(self) -> int:
+        """Take back what the rater sent last, and return the status."""
+        return self._press("undo")
 
     def send_cut(self, answer: Answer, share: float = 1.0) -> None:
         """Send this share of a request's body and cut the connection without reading an answer."""
@@ -66,6 +69,10 @@ class Cable:
                 line.settimeout(0.2)
                 with suppress(TimeoutError):
                     assert not line.recv(1), "the server answered half a request"
+
+    def _press(self, button: str, body: bytes = b"") -> int:
+        headers = {"X-CSRFToken": self._csrf, "Content-Type": "application/x-www-form-urlencoded"}
+        return self._ask("POST", f"{self._path}{button}/", body, {**headers, "X-Fragment": "1"})[0]
 
     def _headers(self, answer: Answer) -> dict[str, str]:
         return {

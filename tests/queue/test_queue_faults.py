@@ -36,6 +36,13 @@ JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
 WHERE campaign.slug = %(slug)s AND slot.status = 'claimed'
 """
 
+TAKEN_BACK = """
+SELECT said.idempotency_key::text FROM labeling_judgment said
+JOIN labeling_judgment later ON later.supersedes_id = said.id
+JOIN labeling_task task ON task.id = said.task_id
+JOIN labeling_campaign campaign ON campaign.id = task.campaign_id WHERE campaign.slug = %(slug)s
+"""
+
 
 @contextmanager
 def web_server_with_a_wrong_clock(installation: Installation, seconds: int) -> Iterator[int]:
@@ -167,6 +174,19 @@ def test_the_databases_clock_alone_decides_about_leases(installation: Installati
     assert all(Cable(port, "clock", late).held() == [] for port in ports)
     assert audit.let_lapse(held[1]) == 2
     assert len(Cable(ports[0], "clock", late).held()) == 2
+
+
+@pytest.mark.timeout(120)
+def test_what_was_said_last_is_taken_back_whatever_the_clocks_say(
+    installation: Installation, ports: list[int]
+) -> None:
+    [rater] = installation.furnish("undo", "--raters=1", "--tasks=3", "--overlap=1")
+    audit = Audit(installation.database, "undo")
+    behind, right, ahead = (Cable(port, "undo", rater) for port in ports)
+    first, last = (Answer(rater.username, lease, 1) for lease in right.held())
+    assert [ahead.send(first)[0], behind.send(last)[0], right.undo()] == [200, 200, 200]
+    assert audit.ask(TAKEN_BACK) == [(last.key,)]
+    assert audit.wrong_tasks() == []
 
 
 @pytest.mark.timeout(300)
