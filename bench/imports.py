@@ -102,7 +102,7 @@ def measure(options: argparse.Namespace) -> list[Figure]:
         }
         if status or rows_of(kept) != expected:
             raise RuntimeError(f"the import ended with {status} and left {rows_of(kept)}")
-        ending, _, _, status = run_import(cancelled, file, cancel_after=0.6 * seconds)
+        ending, _, _, status = run_import(cancelled, file, cancel_after=0.3 * seconds)
         left = sum(rows_of(cancelled).values())
         size = file.stat().st_size / 1e6
     return figures(n, size, seconds, cpu, memory, ending, left if status else -1)

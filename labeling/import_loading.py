@@ -141,16 +141,25 @@ class Loading:
         self.writer.finish()
         self._learn_policies(rows)
         prompts, known = self._find_prompts(rows)
-        answers = self._find_answers(rows, known)
-        tasks = self._known_tasks(rows)
+        stored, there = self._stored_answers(known), self._stored_tasks(rows)
+        asked = {row.key for row in rows if row.kind} - there.keys()
+        self._begin_round(asked)
+        response_ids = take_ids(Response, sum(len(row.hashes) for row in rows))
+        task_ids = take_ids(Task, len(asked))
+        self._write_prompts(prompts)  # which PostgreSQL stores while the answers are made ready
+        answers = self._find_answers(rows, stored, response_ids)
+        tasks = self._known_tasks(rows, there)
         if self.report.errors_total:
             return
-        said = self.voices.listen((row.key, row.record) for row in rows if row.kind)
-        self.report.raters_added += self.voices.introduce(said) if said else 0
-        new = self._new_tasks(rows, tasks)
-        self._hold_known(prompts, known, answers, new)
-        self._write_prompts(prompts)
+        new = self._new_tasks(rows, tasks, task_ids)
+        if known:
+            self.writer.finish()
+            self._hold_known(prompts, answers, new)
         self._write_answers(answers)
+        said = self.voices.listen((row.key, row.record) for row in rows if row.kind)
+        if said:
+            self.writer.finish()
+            self.report.raters_added += self.voices.introduce(said)
         self._write_tasks(new, Counter(key for key, _ in {(s.key, s.rater) for s in said}))
         if said:
             self.writer.finish()
@@ -203,15 +212,18 @@ class Loading:
             row.prompt = numbers[row.digest]
         return {numbers[digest]: first[digest] for digest in added}, known
 
-    def _find_answers(self, rows: list[Row], known: set[int]) -> dict[AnswerKey, tuple[int, Row, int]]:
+    def _stored_answers(self, known: set[int]) -> dict[AnswerKey, int]:
+        """Return the imported answers of prompts that were there before this batch."""
+        if not known:
+            return {}
+        there = Response.objects.filter(prompt__in=known, origin=Response.Origin.IMPORTED)
+        columns = there.values_list("prompt", "policy", "text_hash", "copy", "pk")
+        return {(prompt, policy, digest, copy): pk for prompt, policy, digest, copy, pk in columns}
+
+    def _find_answers(
+        self, rows: list[Row], numbers: dict[AnswerKey, int], free: list[int]
+    ) -> dict[AnswerKey, tuple[int, Row, int]]:
         """Find or number each row's answers; return the new ones: number, row, and place in it."""
-        numbers: dict[AnswerKey, int] = {}
-        if known:
-            there = Response.objects.filter(prompt__in=known, origin=Response.Origin.IMPORTED)
-            for prompt, policy, digest, copy, pk in there.values_list(
-                "prompt", "policy", "text_hash", "copy", "pk"
-            ):
-                numbers[prompt, policy, digest, copy] = pk
         wanted: dict[AnswerKey, tuple[Row, int]] = {}
         asked = []
         for row in rows:
@@ -225,23 +237,23 @@ class Loading:
                 if key not in numbers and key not in wanted:
                     wanted[key] = (row, place)
             asked.append(keys)
-        new = {
-            key: (pk, *at)
-            for (key, at), pk in zip(wanted.items(), take_ids(Response, len(wanted)), strict=True)
-        }
+        new = {key: (pk, *at) for (key, at), pk in zip(wanted.items(), free, strict=False)}
         numbers.update((key, pk) for key, (pk, _row, _place) in new.items())
         self.report.responses_added += len(new)
         for row, keys in zip(rows, asked, strict=True):
             row.answers = [numbers[key] for key in keys]
         return new
 
-    def _known_tasks(self, rows: list[Row]) -> dict[str, int]:
-        """Return the tasks already there by external id; refuse an id that stands for something else."""
+    def _stored_tasks(self, rows: list[Row]) -> dict[str, Task]:
+        """Return the tasks already there by external id."""
         there = Task.objects.filter(campaign=self.campaign).extra(
             where=["external_id = ANY(%s)", "NOT external_id = ''"],  # the second names the partial index
             params=[list({row.key for row in rows if row.key})],
         )
-        tasks = {task.external_id: task for task in there.prefetch_related("task_responses")}
+        return {task.external_id: task for task in there.prefetch_related("task_responses")}
+
+    def _known_tasks(self, rows: list[Row], tasks: dict[str, Task]) -> dict[str, int]:
+        """Refuse an id that stands for something else; return the known ones' tasks."""
         meant = {
             key: (task.prompt_id, task.kind, [place.response_id for place in task.task_responses.all()])
             for key, task in tasks.items()
@@ -252,16 +264,19 @@ class Loading:
                 self.report.refuse(LineError(row.record.line, "id", message))
         return {key: task.pk for key, task in tasks.items()}
 
-    def _new_tasks(self, rows: list[Row], known: dict[str, int]) -> dict[int, Row]:
-        """Number the tasks that are new, tell each row its task, and see to a round for them."""
-        new = {row.key: row for row in rows if row.kind and row.key not in known}
+    def _begin_round(self, new: set[str]) -> None:
+        """See to a round for the tasks that are new."""
         if new and self.round is None:
             last = self.campaign.rounds.aggregate(last=Max("number"))["last"] or 0
             self.round = Round.objects.create(
                 campaign=self.campaign, number=last + 1, origin=Round.Origin.IMPORT
             )
             rounds.start_generating(self.round, by=self.origin.by)
-        numbers = dict(zip(new, take_ids(Task, len(new)), strict=True))
+
+    def _new_tasks(self, rows: list[Row], known: dict[str, int], free: list[int]) -> dict[int, Row]:
+        """Number the tasks that are new, and tell each row its task."""
+        new = {row.key: row for row in rows if row.kind and row.key not in known}
+        numbers = dict(zip(new, free, strict=True))
         self.report.tasks_added += len(new)
         keys = known | numbers
         for row in rows:
@@ -271,13 +286,10 @@ class Loading:
     def _hold_known(
         self,
         prompts: dict[int, Row],
-        known: set[int],
         answers: dict[AnswerKey, tuple[int, Row, int]],
         tasks: dict[int, Row],
     ) -> None:
         """Hold what was there before and is now referred to."""
-        if not known:
-            return
         fresh = {pk for pk, _row, _place in answers.values()}
         asked = {key[0] for key in answers} | {row.prompt for row in tasks.values()}
         hold(Prompt, asked - prompts.keys())
