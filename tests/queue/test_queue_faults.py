@@ -3,6 +3,7 @@
 What a rater was told is saved is saved, once; nothing stays taken for longer than a lease; the queue empties.
 """
 
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -49,7 +50,9 @@ def web_server_with_a_wrong_clock(installation: Installation, seconds: int) -> I
     """Run one more web server on the same database, as on another machine; yield its port."""
     port = free_port()
     child = stack.web(installation.var, "127.0.0.1", port)
-    command = [part.replace("config.wsgi:", "tests.queue.skewed:") for part in child.command]
+    command = [
+        re.sub(r"^config\.\w+:application$", "tests.queue.skewed:application", part) for part in child.command
+    ]
     assert command != list(child.command)
     environment = {**installation.environment, **child.environment, "CLOCK_SKEW": str(seconds)}
     with (installation.var / "log" / f"skewed{seconds}.log").open("wb") as log:
@@ -113,7 +116,7 @@ class Faults:
         return processes_of(self.installation.var)[name]
 
     def kill_a_web_worker(self) -> None:
-        self.process("web").children()[0].kill()
+        max(self.process("web").children(), key=lambda child: child.cpu_times().user).kill()
 
     def kill_the_web_server(self) -> None:
         server = self.process("web")
