@@ -32,10 +32,11 @@ class Meter:
 
 
 def listens(process: psutil.Process, port: int | None) -> bool:
-    """Tell whether a process waits for connections on a port."""
+    """Tell whether a process, or one that it started, waits for connections on a port."""
     return any(
         c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port
-        for c in process.net_connections("tcp")
+        for p in [process, *process.children(recursive=True)]
+        for c in p.net_connections("tcp")
     )
 
 
