@@ -15,4 +15,4 @@ ENV TOUCHSTONE_VAR=/var/lib/touchstone
 
 USER touchstone
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8"]
+CMD ["granian", "config.web:application", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"]

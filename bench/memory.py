@@ -180,7 +180,7 @@ def _part(process: psutil.Process, supervisor: psutil.Process) -> str:
     if process.pid == supervisor.pid:
         return "supervisor"
     line = " ".join(process.cmdline())
-    words = {"redis-server": "redis", "postgres": "postgres", "gunicorn": "web", "config.workers": "workers"}
+    words = {"redis-server": "redis", "postgres": "postgres", "granian": "web", "config.workers": "workers"}
     return next((part for word, part in words.items() if word in process.name() + line), "other")
 
 

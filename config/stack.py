@@ -130,9 +130,9 @@ def workers(*, beat: bool = True, environment: Mapping[str, str] | None = None) 
 def web(var: Path, host: str, port: int) -> Child:
     """Describe the web server."""
     command = [
-        *(sys.executable, "-m", "gunicorn", "config.wsgi:application"),
-        *("--bind", f"{_display(host)}:{port}", "--workers", "2", "--threads", "8", "--preload"),
-        *("--graceful-timeout", "4", "--no-control-socket", "--name", "touchstone"),
+        *(sys.executable, "-m", "granian", "config.web:application", "--interface", "wsgi", "--http", "1"),
+        *("--no-ws", "--host", host, "--port", str(port), "--workers", "2", "--blocking-threads", "4"),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "4"),
     ]
     return _child(var, "web", command, {"TOUCHSTONE_POOL": "1", "MALLOC_ARENA_MAX": "2"})
 
