@@ -44,7 +44,14 @@ def database(url: str) -> dict[str, Any]:
             # are prepared, each connection's own
             "server_side_binding": True,
             "prepare_threshold": 3,
-            **({"pool": {"min_size": 0, "max_size": 8, "timeout": 20, "max_idle": 120}} if POOL else {}),
+            **(
+                {
+                    "pool": {"min_size": 0, "max_size": 8, "timeout": 20, "max_idle": 120},
+                    "options": "-c jit=off",  # pages ask short questions
+                }
+                if POOL
+                else {}
+            ),
         },
         "CONN_HEALTH_CHECKS": not POOL,
         "CONN_MAX_AGE": 0,

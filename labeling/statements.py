@@ -64,24 +64,29 @@ member AS MATERIALIZED (
 )"""
 
 # The first open slot, by priority and then in random order, of a task new to the rater.
-# Row locks skip what others are just claiming, and re-check `status` where they had to wait.
+# Row locks skip what others are just claiming, and re-check `status` where they had to wait. OFFSET 0 keeps
+# each look into what the rater said a look by index, for the few slots tried: as a join it may be planned,
+# while its table is small, to read the whole of it.
 _FIRST = """
     SELECT slot.id FROM labeling_slot slot
     WHERE slot.campaign_id = %(campaign)s AND slot.status = 'open'
         AND NOT EXISTS (
             SELECT FROM labeling_slot mine
             WHERE mine.task_id = slot.task_id AND mine.rater_id = %(rater)s
-                AND mine.status IN ('claimed', 'done'))
+                AND mine.status IN ('claimed', 'done') OFFSET 0)
         AND NOT EXISTS (
-            SELECT FROM labeling_skip skip WHERE skip.task_id = slot.task_id AND skip.rater_id = %(rater)s)
+            SELECT FROM labeling_skip skip WHERE skip.task_id = slot.task_id AND skip.rater_id = %(rater)s
+            OFFSET 0)
         AND NOT EXISTS (
             SELECT FROM labeling_judgment said
             WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s AND NOT said.withdrawn
-                AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = said.id))
+                AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = said.id)
+            OFFSET 0)
         AND NOT EXISTS (
             SELECT FROM labeling_edit said
             WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s AND NOT said.withdrawn
-                AND NOT EXISTS (SELECT FROM labeling_edit later WHERE later.supersedes_id = said.id))
+                AND NOT EXISTS (SELECT FROM labeling_edit later WHERE later.supersedes_id = said.id)
+            OFFSET 0)
         AND {which}
     ORDER BY slot.priority DESC, slot.order_key LIMIT 1
     FOR UPDATE OF slot SKIP LOCKED"""
