@@ -140,7 +140,9 @@ def measure(options: argparse.Namespace) -> list[report.Figure]:
             rater.judge()
         if options.profile:
             profile = cProfile.Profile()
-            profile.runcall(lambda: [rater.judge() for _ in range(options.judgments)])
+            with profile:
+                for _ in range(options.judgments):
+                    rater.judge()
             profile.dump_stats(options.profile)
         times = []
         with watched() as (statements, templates):

@@ -26,8 +26,9 @@ def file(tmp_path):
 
 @pytest.mark.usefixtures("celery_workers")
 def test_a_large_upload_is_watched_cancelled_and_brought_in(page: Page, live_server, file):
-    campaign = make_campaign(by=make_user("manager", username="mara"))
-    sign_in(page.context, campaign.created_by, live_server.url)
+    mara = make_user("manager", username="mara")
+    campaign = make_campaign(by=mara)
+    sign_in(page.context, mara, live_server.url)
     for ending in ("Cancelled", "Imported"):
         page.goto(f"{live_server.url}/campaigns/{campaign.slug}/import/")
         page.get_by_label("File").set_input_files(file)

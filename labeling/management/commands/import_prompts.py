@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from accounts.models import User
 from labeling.import_formats import FORMATS, guess_format
-from labeling.imports import ImportReport, import_records
+from labeling.import_loading import ImportReport
+from labeling.imports import import_records
 from labeling.models import Campaign
 
 
