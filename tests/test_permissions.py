@@ -234,7 +234,7 @@ def world():
         "api_import": of_import,
         "api_keep_import": of_import,
         "api_cancel_import": of_import,
-        "api_reserve": {**in_campaign, "pk": round_.tasks.last().pk},
+        "api_reserve": {**in_campaign, "pk": round_.tasks.exclude(slots__rater=member).get().pk},
         "example": {**in_campaign, "pk": example.pk},
         "retire_example": {**in_campaign, "pk": example.pk},
         "api_example": {**in_campaign, "pk": example.pk},

@@ -6,7 +6,7 @@ from typing import BinaryIO
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.roles import require, signed_in_user
 from labeling import uploads
@@ -47,6 +47,7 @@ def import_(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require("manage")
+@require_GET
 def one(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Show an import: its progress while it runs, its report afterwards."""
     found = _numbered(request, slug, pk)
@@ -62,6 +63,7 @@ def one(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 
 @require("manage")
+@require_GET
 def progress(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Return how far an import is, for the page that shows it."""
     found = _numbered(request, slug, pk)
