@@ -20,7 +20,8 @@ DEMO_POLICY = corpus.__file__.replace("corpus.py", "policy")
 
 SETTINGS = {
     "name": "Kitchen talk", "scale": 4, "allow_ties": "on", "overlap": 2, "lease_minutes": 10,
-    "certainty": 0.9, "tasks_per_round": 50, "edit_share": 0.1, "retrain_after": 40, "max_rounds": 3, "temperature": 0.9,
+    "certainty": 0.9, "tasks_per_round": 50, "edit_share": 0.1, "retrain_after": 40, "max_rounds": 3,
+    "temperature": 0.9,
     "stages": ["sft", "best_of_n"], "top_p": 0.95, "max_new_tokens": 64, "base": "none",
     "rank_share": 0.2, "rank_size": 5, "chat_share": 0.1, "chat_turns": 3, "reasons": "Right\r\nKind",
     "display_rate": 20, "undo_minutes": 30, "skills": "french, medicine", "pass_mark": 0.8,
