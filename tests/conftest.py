@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 # Before Django reads its settings (so pyproject.toml must not name them to pytest-django, which would read
 # them first): apart from a running installation's data, but kept between test runs.
-_VAR = Path(os.environ.get("TOUCHSTONE_VAR") or Path(__file__).resolve().parent.parent / "var") / "tests"
+_GIVEN = {name: os.environ.get(name) for name in ("TOUCHSTONE_VAR", "DJANGO_SETTINGS_MODULE")}
+_VAR = Path(_GIVEN["TOUCHSTONE_VAR"] or Path(__file__).resolve().parent.parent / "var") / "tests"
 _VAR /= os.environ.get("PYTEST_XDIST_WORKER", "")  # processes side by side have services of their own
 os.environ["TOUCHSTONE_VAR"] = str(_VAR)
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
@@ -26,8 +27,14 @@ from django.db import connection  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Set Django up now that its services run."""
+    if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        # the processes that this one starts shall find the environment as it was, and come here themselves
+        for name, value in _GIVEN.items():
+            os.environ.pop(name)
+            os.environ.update({name: value} if value else {})
+        return
     django.setup()
 
 
