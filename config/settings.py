@@ -40,12 +40,12 @@ def database(url: str) -> dict[str, Any]:
         # A pool belongs to one process: forked workers and short commands open their own connections.
         "OPTIONS": {
             **query,
-            # planning a claim costs PostgreSQL four times what running it does: statements that come again
-            # are prepared, each connection's own
-            "server_side_binding": True,
-            "prepare_threshold": 3,
             **(
                 {
+                    # planning a claim costs PostgreSQL four times what running it does: a page's statements are
+                    # prepared. (Not those of workers and commands: such a statement has 65,535 values at most.)
+                    "server_side_binding": True,
+                    "prepare_threshold": 3,
                     "pool": {"min_size": 0, "max_size": 8, "timeout": 20, "max_idle": 120},
                     "options": "-c jit=off",  # pages ask short questions
                 }
