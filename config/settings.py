@@ -42,8 +42,8 @@ def database(url: str) -> dict[str, Any]:
             **query,
             **(
                 {
-                    # planning a claim costs PostgreSQL four times what running it does: a page's statements are
-                    # prepared. (Not those of workers and commands: such a statement has 65,535 values at most.)
+                    # planning a claim costs PostgreSQL four times what running it does: statements of
+                    # pages are prepared (not those of workers and commands: 65,535 values are the most)
                     "server_side_binding": True,
                     "prepare_threshold": 3,
                     "pool": {"min_size": 0, "max_size": 8, "timeout": 20, "max_idle": 120},
