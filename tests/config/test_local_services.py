@@ -46,7 +46,7 @@ def postmaster(var: Path) -> psutil.Process:
 
 
 def test_the_tests_have_services_of_their_own(db):
-    assert settings.VAR_DIR.name == "tests"
+    assert "tests" in {settings.VAR_DIR.name, settings.VAR_DIR.parent.name}
     with connection.cursor() as cursor:
         cursor.execute("SHOW listen_addresses")
         assert cursor.fetchone() == ("",)

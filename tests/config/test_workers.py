@@ -51,5 +51,5 @@ def test_workers_die_with_what_they_are_forked_from_and_come_back(celery_workers
             and all(now[name] != process for name, process in before.items())
         )
     )
-    assert not any(process.is_running() for process in before.values())
+    eventually(lambda: not any(process.is_running() for process in before.values()))
     eventually(lambda: len(app.control.inspect().ping() or {}) == 4)

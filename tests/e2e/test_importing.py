@@ -45,4 +45,5 @@ def test_a_large_upload_is_watched_cancelled_and_brought_in(page: Page, live_ser
     expect(report).to_be_focused()
     assert Task.objects.count() == RECORDS
     assert [i.status for i in Import.objects.order_by("pk")] == ["cancelled", "done"]
-    assert list(settings.UPLOADS_DIR.glob("import-*")) == []
+    stored = {f"import-{pk}" for pk in Import.objects.values_list("pk", flat=True)}
+    assert stored.isdisjoint(path.name for path in settings.UPLOADS_DIR.iterdir())
