@@ -13,8 +13,10 @@ from labeling.models.judgment import Draft, Edit, Feedback, Flag, Judgment, Like
 from labeling.models.prompt import Import, Prompt, Response
 from labeling.models.round import Round, RoundEvent
 from labeling.models.task import Slot, Task, TaskResponse, Turn
+from labeling.models.trust import Adjudication, Gold, GuidelineGap, QualityReport, Reliability, Score
 
 __all__ = [
+    "Adjudication",
     "Campaign",
     "Criterion",
     "Draft",
@@ -22,16 +24,21 @@ __all__ = [
     "Example",
     "Feedback",
     "Flag",
+    "Gold",
     "Guideline",
+    "GuidelineGap",
     "GuidelineRead",
     "Import",
     "Judgment",
     "Likeness",
     "Membership",
     "Prompt",
+    "QualityReport",
+    "Reliability",
     "Response",
     "Round",
     "RoundEvent",
+    "Score",
     "Skip",
     "Slot",
     "Task",

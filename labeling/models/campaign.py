@@ -78,6 +78,15 @@ class Campaign(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="How often a rater gets a gold task, one whose right answer is known, if there is one.",
     )
+    repeat_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(0.5)],
+        help_text="How many of a rater's comparisons are their own asked again, unannounced.",
+    )
+    weigh_votes = models.BooleanField(
+        default=True,
+        help_text="A vote counts in consensus and training by its rater's reliability; otherwise all alike.",
+    )
     lease_minutes = models.PositiveSmallIntegerField(
         default=15,
         validators=[MinValueValidator(1)],
@@ -172,6 +181,10 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(gold_share__gte=0, gold_share__lte=1), name="campaign_gold_share_is_share"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(repeat_share__gte=0, repeat_share__lte=0.5),
+                name="campaign_repeat_share_is_share",
             ),
             models.CheckConstraint(
                 condition=models.Q(edit_share__gte=0, edit_share__lte=1), name="campaign_edit_share_is_share"

@@ -43,6 +43,15 @@ class Task(models.Model):
     priority = models.SmallIntegerField(default=0)
     # Its right answer is known: given to raters by the campaign's share, looking like any other.
     gold = models.BooleanField(default=False)
+    # The comparison that one rater, for whom its slot is reserved, judges here a second time. No fresh vote.
+    repeats = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="repeated_by",
+        db_index=False,
+    )
     selection = models.CharField(max_length=8, choices=Selection.choices, default=Selection.RANDOM)
     # With which probability this pair was chosen among the round's possible pairs; null if imported.
     probability = models.FloatField(null=True, blank=True)
@@ -73,6 +82,14 @@ class Task(models.Model):
             models.Index(
                 fields=["chat"], condition=models.Q(chat__isnull=False), name="task_of_conversation"
             ),
+            # who was asked again, and what they said
+            models.Index(
+                fields=["campaign", "repeats"],
+                condition=models.Q(repeats__isnull=False),
+                name="task_asked_again",
+            ),
+            # the gold tasks of a campaign
+            models.Index(fields=["campaign"], condition=models.Q(gold=True), name="task_gold"),
         ]
 
     def __str__(self) -> str:
