@@ -1,22 +1,26 @@
 """Ratings of policies from votes with ties, and intervals that know raters and prompts repeat.
 
-The cumulative link (Rao & Kupper 1967, JASA 62:194; ordered logit): with d = θ_left − θ_right and a threshold
-t ≥ 0, P(left) = σ(d − t), P(right) = σ(−d − t) and the rest is a tie. Without ties t = 0 and the model is
-plain Bradley–Terry (1952, Biometrika 39:324).
+The cumulative link (Rao & Kupper 1967, JASA 62:194; ordered logit): with d = θ_left − θ_right + β·x and a
+threshold t ≥ 0, P(left) = σ(d − t), P(right) = σ(−d − t) and the rest is a tie. Without ties t = 0 and
+without covariates x the model is plain Bradley–Terry (1952, Biometrika 39:324). Covariates are differences of
+style between the answers (Li, Angelopoulos & Chiang 2024, "Does style matter?"): θ is then what a policy's
+answers are worth beside answers of the same style.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array, hstack
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, log_expit, stdtrit
 
-from preferences.intervals import Floats, encode_clusters
+from preferences.ballots import Ballots, collect
+from preferences.intervals import Floats
 from preferences.types import Estimate, Interval, Vote
 
 RIDGE = 1e-3  # prior precision of a score: keeps a policy that won every vote at a finite score
@@ -35,15 +39,19 @@ class Rating:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Hold the ratings (best first), the tie threshold and what win probabilities need."""
+    """Hold the ratings (best first), the tie threshold and what win probabilities need.
+
+    `effects` says by how many logits one standard deviation of each covariate moves a vote.
+    """
 
     ratings: tuple[Rating, ...]
     tie_threshold: float
     covariance: Floats  # of the scores, in the order of `ratings`
     quantile: float  # of Student's t, for the level asked for
+    effects: Mapping[str, Estimate]
 
     def win_share(self, first: str, second: str) -> Estimate:
-        """Estimate the share of votes that `first` takes from `second`, a tie counting ½."""
+        """Estimate the share of votes that `first` takes from `second` at equal style, a tie counting ½."""
         at = {rating.policy: k for k, rating in enumerate(self.ratings)}
         i, j = at[first], at[second]
         a, b = self.ratings[i], self.ratings[j]
@@ -57,137 +65,187 @@ class Leaderboard:
 
 
 @dataclass(frozen=True)
-class _Votes:
-    """Votes as arrays of length N."""
+class _Cells:
+    """Distinct rows of design and outcome, each with how many votes it stands for and which ones."""
 
-    left: npt.NDArray[np.intp]
-    right: npt.NDArray[np.intp]
-    outcome: npt.NDArray[np.int8]  # 1 left, 0 tie, −1 right
-    n_policies: int
+    design: csr_array  # cells × (policies + covariates): +1 left, −1 right, then the differences
+    outcome: npt.NDArray[np.int8]
+    weight: Floats
+    of_vote: npt.NDArray[np.intp]
+    with_ties: bool
 
 
-def rate(votes: Sequence[Vote], *, level: float = 0.95, ridge: float = RIDGE) -> Leaderboard:
-    """Rate policies (a vote's `left` and `right`) by maximum likelihood with a `ridge`/2·‖θ‖² penalty.
+@dataclass(frozen=True)
+class _Slopes:
+    """First and second derivatives of each cell's log-likelihood by d and t."""
+
+    d: Floats
+    t: Floats
+    dd: Floats  # these three negated
+    dt: Floats
+    tt: Floats
+
+
+def rate(
+    votes: Sequence[Vote] | Ballots,
+    *,
+    covariates: Mapping[str, npt.ArrayLike] | None = None,
+    level: float = 0.95,
+    ridge: float = RIDGE,
+) -> Leaderboard:
+    """Rate policies (a vote's `left` and `right`) by maximum likelihood with a `ridge`/2·‖(θ, β)‖² penalty.
+
+    `covariates` names differences left − right, one number a vote, which
+    are divided by their root mean square.
 
     Variance: H⁻¹(M_rater + M_prompt − M_vote)H⁻¹ with M = Σ over clusters of outer products of score sums,
     times G/(G − 1) (two-way clustering, Cameron, Gelbach & Miller 2011, JBES 29:238); a variance is never
     below the model's own H⁻¹. Quantile: Student's t with 1/Σ share_r² − 1 degrees of freedom, share_r a
-    rater's share of the votes. Raises ValueError without votes, for a policy against itself, and when two
-    groups of policies were never compared with each other.
+    rater's share of the votes. Raises ValueError without votes, for a policy against itself, when two groups
+    of policies were never compared with each other, and for covariates of another length or not finite.
     """
-    if not votes:
+    ballots = votes if isinstance(votes, Ballots) else collect(votes)
+    if not len(ballots):
         raise ValueError("there are no votes to rate policies from")
-    names = sorted({side for vote in votes for side in (vote.pair.left, vote.pair.right)})
-    data = _encode(votes, names)
-    with_ties = bool((data.outcome == 0).any())
-    theta, threshold = _maximise(data, ridge, with_ties)
-    gradient_d, gradient_t, hessian = _derivatives(data, theta, threshold, ridge, with_ties)
-    raters, n_raters = encode_clusters([vote.rater for vote in votes])
-    prompts, _ = encode_clusters([vote.pair.prompt for vote in votes])
-    meat = _meat(data, gradient_d, gradient_t, raters, prompts)
+    _check_connected(ballots)
+    names, columns = _standardise(covariates or {}, len(ballots))
+    cells = _gather(ballots, columns)
+    at, slopes, hessian = _maximise(cells, ridge)
     bread = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
-    covariance = _at_least(bread @ meat @ bread, bread)[:-1, :-1]
-    shares = np.bincount(raters if n_raters > 1 else prompts) / len(votes)
-    freedom = max(1.0, 1.0 / float((shares**2).sum()) - 1.0)
-    quantile = float(stdtrit(freedom, 0.5 + level / 2))
-    return _leaderboard(names, data, theta, threshold, covariance, quantile)
+    meat = _meat(cells, slopes, ballots)
+    covariance = _at_least(bread @ meat @ bread, bread)
+    _, raters = np.unique(ballots.raters, return_inverse=True)
+    if raters.max() == 0:
+        _, raters = np.unique(ballots.prompts, return_inverse=True)
+    shares = np.bincount(raters) / len(ballots)
+    quantile = float(stdtrit(max(1.0, 1.0 / float((shares**2).sum()) - 1.0), 0.5 + level / 2))
+    effects = _effects(list(covariates or {}), names, at, covariance, quantile, ballots)
+    return _leaderboard(ballots, at, covariance, quantile, effects)
 
 
-def _encode(votes: Sequence[Vote], names: list[str]) -> _Votes:
-    number = {name: k for k, name in enumerate(names)}
-    left = np.array([number[vote.pair.left] for vote in votes], dtype=np.intp)
-    right = np.array([number[vote.pair.right] for vote in votes], dtype=np.intp)
-    outcome = -np.sign([vote.verdict for vote in votes]).astype(np.int8)
-    if (left == right).any():
-        raise ValueError(f"a vote compares {names[int(left[left == right][0])]} with itself")
-    graph = coo_array((np.ones(len(left)), (left, right)), shape=(len(names), len(names)))
+def _check_connected(ballots: Ballots) -> None:
+    names = ballots.policies
+    shape = (len(names), len(names))
+    graph = coo_array((np.ones(len(ballots)), (ballots.left, ballots.right)), shape=shape)
     components, label = connected_components(graph, directed=False)
     if components > 1:
         other = names[int(np.flatnonzero(label != label[0])[0])]
         raise ValueError(f"{names[0]} and {other} were never compared, not even through other policies")
-    return _Votes(left, right, outcome, len(names))
 
 
-def _log_likelihood(data: _Votes, theta: Floats, t: float, ridge: float) -> float:
-    d = theta[data.left] - theta[data.right]
+def _standardise(covariates: Mapping[str, npt.ArrayLike], n: int) -> tuple[list[str], Floats]:
+    """Return the covariates that ever differ, and their columns scaled to a root mean square of one."""
+    names, columns = [], []
+    for name, values in covariates.items():
+        column = np.asarray(values, dtype=np.float64)
+        if column.shape != (n,) or not np.isfinite(column).all():
+            raise ValueError(f"covariate {name} needs one finite number for each of {n} votes")
+        scale = float(np.sqrt((column**2).mean()))
+        if scale > 0:
+            names.append(name)
+            columns.append(column / scale)
+    return names, np.column_stack(columns) if columns else np.zeros((n, 0))
+
+
+def _gather(ballots: Ballots, columns: Floats) -> _Cells:
+    """Join votes that are alike; with covariates no two are."""
+    p, n = len(ballots.policies), len(ballots)
+    left, right = (np.asarray(side, dtype=np.intp) for side in (ballots.left, ballots.right))
+    outcome = np.asarray(ballots.outcome, dtype=np.int8)
+    of_vote, weight = np.arange(n), np.ones(n)
+    if not columns.shape[1]:
+        key = (left * p + right) * 3 + outcome + 1
+        keys, of_vote, counts = np.unique(key, return_inverse=True, return_counts=True)
+        weight = counts.astype(np.float64)
+        left, right, outcome = keys // 3 // p, keys // 3 % p, (keys % 3 - 1).astype(np.int8)
+    rows = np.arange(len(left))
+    sides = coo_array(
+        (np.repeat([1.0, -1.0], len(rows)), (np.tile(rows, 2), np.concatenate([left, right]))),
+        shape=(len(rows), p),
+    )
+    design = csr_array(hstack([sides, csr_array(columns)]) if columns.shape[1] else sides)
+    return _Cells(design, outcome, weight, of_vote, bool((outcome == 0).any()))
+
+
+def _log_likelihood(cells: _Cells, at: Floats, ridge: float) -> float:
+    d, t = cells.design @ at[:-1], float(at[-1])
     tie = log_expit(d + t) + log_expit(t - d)
     tie = tie + np.log1p(-np.exp(-2 * t)) if t > 0 else np.full(len(d), -np.inf)
-    each = np.where(data.outcome == 1, log_expit(d - t), np.where(data.outcome == 0, tie, log_expit(-d - t)))
-    return float(each.sum() - ridge / 2 * theta @ theta)
+    won, tied = cells.outcome == 1, cells.outcome == 0
+    each = np.where(won, log_expit(d - t), np.where(tied, tie, log_expit(-d - t)))
+    return float(cells.weight @ each - ridge / 2 * at[:-1] @ at[:-1])
 
 
-def _derivatives(
-    data: _Votes, theta: Floats, t: float, ridge: float, with_ties: bool
-) -> tuple[Floats, Floats, Floats]:
-    """Return ∂/∂d and ∂/∂t of each vote's log-likelihood, and the negative Hessian over (θ, t)."""
-    d = theta[data.left] - theta[data.right]
+def _differentiate(cells: _Cells, at: Floats) -> _Slopes:
+    d, t, ties = cells.design @ at[:-1], float(at[-1]), cells.with_ties
     a, b = expit(d - t), expit(d + t)
-    won, lost, tied = data.outcome == 1, data.outcome == -1, data.outcome == 0
-    gap = 2 / np.expm1(2 * t) if with_ties else 0.0
-    gap_slope = 4 * np.exp(2 * t) / np.expm1(2 * t) ** 2 if with_ties else 0.0
-    gradient_d = np.where(won, 1 - a, np.where(lost, -b, 1 - a - b))
-    gradient_t = np.where(won, a - 1, np.where(lost, -b, 1 - b + a + gap)) * with_ties
+    won, lost, tied = cells.outcome == 1, cells.outcome == -1, cells.outcome == 0
+    gap = 2 / np.expm1(2 * t) if ties else 0.0
+    gap_slope = 4 * np.exp(2 * t) / np.expm1(2 * t) ** 2 if ties else 0.0
     va, vb = a * (1 - a) * ~lost, b * (1 - b) * ~won
-    dd, dt, tt = va + vb, (vb - va) * with_ties, (va + vb + gap_slope * tied) * with_ties
-    n = data.n_policies
-    hessian = np.zeros((n + 1, n + 1))
-    np.add.at(hessian, (data.left, data.left), dd)
-    np.add.at(hessian, (data.right, data.right), dd)
-    np.add.at(hessian, (data.left, data.right), -dd)
-    np.add.at(hessian, (data.right, data.left), -dd)
-    hessian[:n, n] = np.bincount(data.left, dt, n) - np.bincount(data.right, dt, n)
-    hessian[n, :n] = hessian[:n, n]
-    hessian[n, n] = tt.sum() if with_ties else 1.0
-    hessian[np.arange(n), np.arange(n)] += ridge
-    return gradient_d, gradient_t, hessian
+    return _Slopes(
+        d=np.where(won, 1 - a, np.where(lost, -b, 1 - a - b)),
+        t=np.where(won, a - 1, np.where(lost, -b, 1 - b + a + gap)) * ties,
+        dd=va + vb,
+        dt=(vb - va) * ties,
+        tt=(va + vb + gap_slope * tied) * ties,
+    )
 
 
-def _maximise(data: _Votes, ridge: float, with_ties: bool) -> tuple[Floats, float]:
+def _hessian(cells: _Cells, slopes: _Slopes, ridge: float) -> Floats:
+    """Return the negative Hessian over (θ, β, t)."""
+    design, weight = cells.design, cells.weight
+    k = design.shape[1]
+    hessian = np.zeros((k + 1, k + 1))
+    hessian[:k, :k] = (design.T @ design.multiply((weight * slopes.dd)[:, None])).toarray()
+    hessian[np.arange(k), np.arange(k)] += ridge
+    hessian[:k, k] = hessian[k, :k] = design.T @ (weight * slopes.dt)
+    hessian[k, k] = weight @ slopes.tt if cells.with_ties else 1.0
+    return hessian
+
+
+def _maximise(cells: _Cells, ridge: float) -> tuple[Floats, _Slopes, Floats]:
     """Climb the concave log-likelihood by Newton with backtracking, which the undamped step would need."""
-    n = data.n_policies
-    at = np.append(np.zeros(n), 0.5 if with_ties else 0.0)
-    value = _log_likelihood(data, at[:n], float(at[n]), ridge)
+    k = cells.design.shape[1]
+    at = np.append(np.zeros(k), 0.5 if cells.with_ties else 0.0)
+    value = _log_likelihood(cells, at, ridge)
     for _ in range(_STEPS):
-        gradient_d, gradient_t, hessian = _derivatives(data, at[:n], float(at[n]), ridge, with_ties)
-        gradient = np.bincount(data.left, gradient_d, n) - np.bincount(data.right, gradient_d, n)
-        gradient = np.append(gradient - ridge * at[:n], gradient_t.sum())
+        slopes = _differentiate(cells, at)
+        hessian = _hessian(cells, slopes, ridge)
+        gradient = cells.design.T @ (cells.weight * slopes.d) - ridge * at[:k]
+        gradient = np.append(gradient, cells.weight @ slopes.t)
         step = np.linalg.solve(hessian, gradient)
         size = 1.0
         while size > 1e-10:
             new = at + size * step
-            if not with_ties or new[n] > 0:
-                new_value = _log_likelihood(data, new[:n], float(new[n]), ridge)
+            if not cells.with_ties or new[k] > 0:
+                new_value = _log_likelihood(cells, new, ridge)
                 if new_value >= value:
                     at, value = new, new_value
                     break
             size /= 2
-        if np.abs(gradient).max() < 1e-10 * len(data.left) or size <= 1e-10:
+        if np.abs(gradient).max() < 1e-10 * cells.weight.sum() or size <= 1e-10:
             break
-    return at[:n] - at[:n].mean(), float(at[n])
+    slopes = _differentiate(cells, at)
+    return at, slopes, _hessian(cells, slopes, ridge)
 
 
-def _meat(
-    data: _Votes,
-    gradient_d: Floats,
-    gradient_t: Floats,
-    raters: npt.NDArray[np.intp],
-    prompts: npt.NDArray[np.intp],
-) -> Floats:
+def _meat(cells: _Cells, slopes: _Slopes, ballots: Ballots) -> Floats:
     """Sum outer products of scores by rater and by prompt, less those by vote; one cluster counts as none."""
-    n, votes = data.n_policies, np.arange(len(gradient_d))
+    scores = hstack([cells.design.multiply(slopes.d[:, None]), csr_array(slopes.t[:, None])], format="csr")
+    by_vote = (scores.T @ scores.multiply(cells.weight[:, None])).toarray()
 
-    def outer(codes: npt.NDArray[np.intp]) -> Floats:
+    def outer(clusters: npt.NDArray[Any]) -> Floats:
+        _, codes = np.unique(clusters, return_inverse=True)
         groups = int(codes.max()) + 1
-        sums = np.zeros((groups, n + 1))
-        np.add.at(sums, (codes, data.left), gradient_d)
-        np.add.at(sums, (codes, data.right), -gradient_d)
-        sums[:, n] = np.bincount(codes, gradient_t, groups)
-        return np.asarray(sums.T @ sums * (groups / (groups - 1) if groups > 1 else np.nan))
+        if groups == 1:
+            return np.asarray(by_vote)
+        shape = (groups, len(cells.weight))
+        members = csr_array((np.ones(len(codes)), (codes, cells.of_vote)), shape=shape)
+        sums = members @ scores
+        return np.asarray((sums.T @ sums).toarray() * (groups / (groups - 1)))
 
-    single = len(votes) == 1
-    by_vote = np.zeros((n + 1, n + 1)) if single else outer(votes)
-    ways = [by_vote if np.isnan(matrix).any() else matrix for matrix in (outer(raters), outer(prompts))]
-    return np.asarray(ways[0] + ways[1] - by_vote)
+    return np.asarray(outer(ballots.raters) + outer(ballots.prompts) - by_vote)
 
 
 def _at_least(covariance: Floats, floor: Floats) -> Floats:
@@ -198,21 +256,38 @@ def _at_least(covariance: Floats, floor: Floats) -> Floats:
     return np.asarray(root @ (vectors * np.maximum(values, 1.0)) @ vectors.T @ root.T)
 
 
+def _effects(
+    asked: list[str], fitted: list[str], at: Floats, covariance: Floats, quantile: float, ballots: Ballots
+) -> dict[str, Estimate]:
+    first, n = len(ballots.policies), len(ballots)
+    effects = {}
+    for name in asked:
+        if name not in fitted:
+            effects[name] = Estimate(None, None, n, "the answers never differ in it")
+            continue
+        k = first + fitted.index(name)
+        value, half = float(at[k]), quantile * float(np.sqrt(covariance[k, k]))
+        effects[name] = Estimate(value, Interval(value - half, value + half), n)
+    return effects
+
+
 def _leaderboard(
-    names: list[str], data: _Votes, theta: Floats, threshold: float, covariance: Floats, quantile: float
+    ballots: Ballots, at: Floats, covariance: Floats, quantile: float, effects: dict[str, Estimate]
 ) -> Leaderboard:
+    n = len(ballots.policies)
+    theta = at[:n] - at[:n].mean()
     order = np.argsort(-theta, kind="stable")
-    centre = np.eye(len(names)) - 1 / len(names)
-    covariance = (centre @ covariance @ centre)[np.ix_(order, order)]
-    counts = np.bincount(data.left, minlength=len(names)) + np.bincount(data.right, minlength=len(names))
-    half = quantile * np.sqrt(np.diag(covariance))
+    centre = np.eye(n) - 1 / n
+    covariance = (centre @ covariance[:n, :n] @ centre)[np.ix_(order, order)]
+    counts = np.bincount(ballots.left, minlength=n) + np.bincount(ballots.right, minlength=n)
+    half = quantile * np.sqrt(np.maximum(0.0, np.diag(covariance)))
     ratings = tuple(
         Rating(
-            names[i],
+            ballots.policies[i],
             float(theta[i]),
             Interval(float(theta[i] - half[k]), float(theta[i] + half[k])),
             int(counts[i]),
         )
         for k, i in enumerate(order)
     )
-    return Leaderboard(ratings, threshold, covariance, quantile)
+    return Leaderboard(ratings, float(at[-1]), covariance, quantile, effects)

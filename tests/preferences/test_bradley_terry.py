@@ -1,9 +1,13 @@
+from time import process_time
+
 import choix
+import evalica
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from preferences.ballots import Ballots, collect
 from preferences.bradley_terry import RIDGE, rate
 from preferences.types import Pair, Vote
 
@@ -43,6 +47,21 @@ def test_scores_equal_choix_without_ties(seed):
     assert _scores(rate(votes)) == pytest.approx(expected - expected.mean(), abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_equal_choix_and_evalica_without_ridge_and_ties(seed):
+    votes = _votes(400, seed)
+    ours = _scores(rate(votes, ridge=1e-9))
+    wins = [(v.pair.left, v.pair.right) if v.verdict < 0 else (v.pair.right, v.pair.left) for v in votes]
+    names = list(SCORES)
+    choix_scores = choix.opt_pairwise(4, [(names.index(w), names.index(x)) for w, x in wins], tol=1e-12)
+    assert ours == pytest.approx(choix_scores - choix_scores.mean(), abs=1e-6)
+    left, right = [v.pair.left for v in votes], [v.pair.right for v in votes]
+    winners = [evalica.Winner.X if v.verdict < 0 else evalica.Winner.Y for v in votes]
+    fitted = evalica.bradley_terry(left, right, winners, tolerance=1e-13, limit=100_000).scores
+    evalica_scores = np.log(fitted[names].to_numpy())
+    assert ours == pytest.approx(evalica_scores - evalica_scores.mean(), abs=1e-6)
+
+
 def test_scores_with_ties_maximise_the_ordered_likelihood():
     votes = _votes(600, 1, threshold=0.7)
     board = rate(votes)
@@ -66,6 +85,82 @@ def test_swapping_sides_changes_nothing():
     votes = _votes(300, 2, threshold=0.5)
     swapped = [v.swap() if k % 2 else v for k, v in enumerate(votes)]
     assert _scores(rate(swapped)) == pytest.approx(_scores(rate(votes)), abs=1e-9)
+
+
+def test_arrays_say_what_votes_say():
+    votes = _votes(500, 3, threshold=0.4)
+    ballots = collect(votes)
+    shuffled = np.random.default_rng(0).permutation(len(votes))
+    columns = (ballots.left, ballots.right, ballots.outcome, 7 * ballots.raters, 3 * ballots.prompts)
+    board = rate(Ballots(ballots.policies, *(column[shuffled] for column in columns)))
+    for ours, theirs in zip(board.ratings, rate(votes).ratings, strict=True):
+        assert (ours.policy, ours.votes) == (theirs.policy, theirs.votes)
+        assert ours.score == pytest.approx(theirs.score, abs=1e-9)
+        assert ours.interval == pytest.approx(theirs.interval, abs=1e-9)
+
+
+def _styled(n, seed):
+    """Votes in which `wordy` is no better than `plain`, but longer, and raters like length."""
+    rng = np.random.default_rng(seed)
+    votes, longer = [], []
+    for k in range(n):
+        left_is_wordy = bool(rng.random() < 0.5)
+        difference = rng.normal(0.6, 1) * (1 if left_is_wordy else -1)
+        pair = Pair(f"p{k % 80}", *(("wordy", "plain") if left_is_wordy else ("plain", "wordy")))
+        votes.append(Vote(f"r{k % 25}", pair, -1 if 0.8 * difference + rng.logistic() > 0 else 1))
+        longer.append(difference)
+    return votes, np.array(longer)
+
+
+def test_style_explains_what_style_won():
+    votes, longer = _styled(4000, 0)
+    raw = rate(votes).win_share("wordy", "plain")
+    board = rate(votes, covariates={"length": longer, "lists": np.zeros(len(votes))})
+    fair = board.win_share("wordy", "plain")
+    assert raw.interval.low > 0.55
+    assert fair.interval.low < 0.5 < fair.interval.high
+    per_unit = board.effects["length"].value / np.sqrt((longer**2).mean())
+    assert per_unit == pytest.approx(0.8, abs=0.1)
+    assert board.effects["length"].interval.low > 0
+    assert board.effects["lists"].value is None
+    assert "never differ" in board.effects["lists"].why
+
+
+def test_style_controlled_scores_maximise_the_penalised_likelihood():
+    votes, longer = _styled(300, 1)
+    x = longer / np.sqrt((longer**2).mean())
+    sign = np.array([1 if v.pair.left == "wordy" else -1 for v in votes])
+    won = np.array([v.verdict < 0 for v in votes])
+
+    def loss(at):
+        d = sign * (at[0] - at[1]) + at[2] * x
+        return RIDGE / 2 * at @ at - np.log(expit(np.where(won, d, -d))).sum()
+
+    best = minimize(loss, np.zeros(3), tol=1e-12).x
+    board = rate(votes, covariates={"length": longer})
+    assert board.effects["length"].value == pytest.approx(best[2], abs=1e-4)
+    assert max(r.score for r in board.ratings) == pytest.approx(abs(best[0] - best[1]) / 2, abs=1e-4)
+
+
+def test_covariates_that_do_not_fit_are_refused():
+    votes, longer = _styled(10, 0)
+    with pytest.raises(ValueError, match="length needs one finite number"):
+        rate(votes, covariates={"length": longer[:5]})
+    with pytest.raises(ValueError, match="finite"):
+        rate(votes, covariates={"length": np.full(10, np.nan)})
+
+
+def test_a_million_votes_take_seconds():
+    rng = np.random.default_rng(0)
+    n, policies = 1_000_000, tuple("abcdefgh")
+    left = rng.integers(0, 8, n)
+    right = (left + rng.integers(1, 8, n)) % 8
+    d = np.linspace(1, -1, 8)[left] - np.linspace(1, -1, 8)[right] + rng.logistic(size=n)
+    outcome = np.where(np.abs(d) < 0.3, 0, np.sign(d)).astype(np.int8)
+    began = process_time()
+    board = rate(Ballots(policies, left, right, outcome, rng.integers(0, 500, n), rng.integers(0, n, n)))
+    assert process_time() - began < 10
+    assert [r.policy for r in board.ratings] == list(policies)
 
 
 def test_win_shares_add_up_and_follow_the_votes():
