@@ -96,6 +96,14 @@ class Task(models.Model):
         return f"task {self.pk}"
 
 
+def fresh(path: str = "") -> models.Q:
+    """Select the tasks that are asked for their own sake, neither gold nor repeats; `path` leads to the task.
+
+    Only these are counted towards a round, agreed upon, and learnt from.
+    """
+    return models.Q(**{f"{path}gold": False, f"{path}repeats": None})
+
+
 class TaskResponse(models.Model):
     """An answer at its place in a task; raters see places shuffled, this order is never shown."""
 

@@ -115,6 +115,8 @@ class QualityReport(models.Model):
     # The last judgment that was looked at, and how many of the campaign came since the last computation.
     seen_to = models.BigIntegerField(default=0)
     fresh = models.PositiveIntegerField(default=0)
+    # Comparisons that could become gold tasks: [{"task", "verdict", "votes", "margin" of the model's scores}]
+    proposals = models.JSONField(default=list, blank=True)
 
     def __str__(self) -> str:
         return f"figures of {self.campaign}"
