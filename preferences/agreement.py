@@ -6,14 +6,16 @@ put the item in the category. Items with fewer than two ratings say nothing abou
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from math import sqrt
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from preferences.intervals import RESAMPLES, Floats, draw_weights, percentile_interval
-from preferences.types import Estimate
+from preferences.intervals import RESAMPLES, Floats, encode_clusters, percentile_interval, resample_totals
+from preferences.types import Estimate, Interval
 
 Scale = Literal["nominal", "interval"]
 
@@ -57,13 +59,11 @@ def krippendorff_alpha(
         return Estimate(None, None, 0, "no item has two ratings yet")
     distance = _distances(table.shape[1], scale, values)
     observed = np.einsum("uc,ck,uk->u", table, distance, table) / (sizes - 1)
-    ones = np.ones((1, len(table)))
-    (value,) = _alpha(ones, table, sizes, observed, distance)
+    rows = np.column_stack([table, observed])
+    (value,) = _alpha(rows.sum(axis=0, keepdims=True), distance)
     if np.isnan(value):
         return Estimate(None, None, len(table), "every rating is the same, so chance agreement is total")
-    draws = np.concatenate(
-        [_alpha(w, table, sizes, observed, distance) for w in draw_weights(len(table), resamples, seed)]
-    )
+    draws = _alpha(resample_totals(rows, resamples, seed), distance)
     draws = draws[~np.isnan(draws)]
     if len(table) < 2 or not len(draws):
         return Estimate(float(value), None, len(table), "an interval needs at least two items")
@@ -85,9 +85,100 @@ def pairwise_agreement(
     value = float(agreeing.sum() / possible.sum())
     if len(table) < 2:
         return Estimate(value, None, len(table), "an interval needs at least two items")
-    columns = np.column_stack([agreeing, possible])
-    totals = np.concatenate([w @ columns for w in draw_weights(len(table), resamples, seed)])
+    totals = resample_totals(np.column_stack([agreeing, possible]), resamples, seed)
     return Estimate(value, percentile_interval(totals[:, 0] / totals[:, 1], level), len(table))
+
+
+def agreement_by_group(
+    items: npt.ArrayLike,
+    ratings: npt.ArrayLike,
+    groups: Sequence[Hashable] | npt.NDArray[np.generic],
+    categories: int,
+    *,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[Hashable, tuple[Estimate, Estimate]]:
+    """Return α (nominal) and pairwise agreement of each group, in order of appearance.
+
+    Three columns of equal length: which item (any whole numbers), which rating (0 … categories − 1) and in
+    which group: a kind, a language, a pool of raters, a round. Ratings are held against those of the same
+    item in the same group; one that belongs to several groups stands in several rows. Raises ValueError on
+    unequal lengths and for a rating outside the categories.
+    """
+    item, rating = np.asarray(items, np.int64), np.asarray(ratings, np.int64)
+    if not len(item) == len(rating) == len(groups):
+        raise ValueError("every rating needs its item and its group")
+    names = list(dict.fromkeys(groups.tolist() if isinstance(groups, np.ndarray) else groups))
+    codes, _ = encode_clusters(groups)
+    found = {}
+    for code, name in enumerate(names):
+        counts = count_codes(item[codes == code], rating[codes == code], categories)
+        alpha = krippendorff_alpha(counts, seed=seed, level=level)
+        found[name] = alpha, pairwise_agreement(counts, seed=seed, level=level)
+    return found
+
+
+def count_codes(
+    items: npt.NDArray[np.integer], ratings: npt.NDArray[np.integer], categories: int
+) -> npt.NDArray[np.int64]:
+    """Count ratings 0 … categories − 1 into one row an item (by number), one column a category.
+
+    Raises ValueError for a rating outside the categories.
+    """
+    if len(ratings) and not 0 <= ratings.min() <= ratings.max() < categories:
+        raise ValueError(f"ratings must be from 0 to {categories - 1}")
+    found, rows = np.unique(items, return_inverse=True)
+    cells = np.bincount(rows * categories + ratings, minlength=len(found) * categories)
+    return cells.astype(np.int64).reshape(len(found), categories)
+
+
+def ceiling(agreement: Estimate) -> Estimate:
+    """Bound the accuracy that anything can reach against single clear verdicts, ½(1 + √(2p − 1)).
+
+    p is the share of pairs of clear verdicts (no ties) on the same item that agree. Where a share q of people
+    prefers the first answer, two of them agree with probability q² + (1 − q)², and always saying what most
+    prefer is right with max(q, 1 − q) = ½(1 + √(2p − 1)); that is concave in p, so the formula at the mean p
+    bounds the mean over items (Jensen). The interval is mapped through. Undefined where p is below ½: people
+    who only chose at random would agree that often.
+    """
+    if agreement.value is None:
+        return agreement
+    if agreement.value < 0.5:
+        why = "raters agree less often than coins would, so no ceiling follows"
+        return Estimate(None, None, agreement.n, why)
+
+    def bound(p: float) -> float:
+        return (1 + sqrt(max(0.0, 2 * p - 1))) / 2
+
+    ends = agreement.interval and Interval(bound(agreement.interval.low), bound(agreement.interval.high))
+    return Estimate(bound(agreement.value), ends, agreement.n, agreement.why)
+
+
+def fleiss_kappa(counts: npt.ArrayLike) -> float | None:
+    """Return Fleiss' κ of items × categories, to show beside published figures; None where it is undefined.
+
+    (P̄ − P_e)/(1 − P_e) with P̄ the mean over items of their agreeing pairs' share and P_e the sum of squared
+    shares of the categories (Fleiss 1971, Psychological Bulletin 76:378). α corrects it for few ratings.
+    """
+    table, sizes = _rated_twice(counts)
+    if not len(table):
+        return None
+    observed = float(((table * (table - 1)).sum(axis=1) / (sizes * (sizes - 1))).mean())
+    expected = float(((table.sum(axis=0) / table.sum()) ** 2).sum())
+    return None if expected == 1 else (observed - expected) / (1 - expected)
+
+
+def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
+    """Return Cohen's κ of two raters' ratings of the same items; None where it is undefined.
+
+    (p_o − p_e)/(1 − p_e), p_e from each rater's own shares (Cohen 1960, Educ. Psychol. Meas. 20:37). Raises
+    ValueError on unequal lengths.
+    """
+    n = len(first)
+    agreed = sum(a == b for a, b in zip(first, second, strict=True))
+    mine, theirs = Counter(first), Counter(second)
+    expected = sum(count * theirs[value] for value, count in mine.items())
+    return None if expected == n * n else (agreed * n - expected) / (n * n - expected)
 
 
 def _rated_twice(counts: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -107,10 +198,10 @@ def _distances(categories: int, scale: Scale, values: Sequence[float] | None) ->
     return np.asarray((positions[:, None] - positions[None, :]) ** 2)
 
 
-def _alpha(weights: Floats, table: Floats, sizes: Floats, observed: Floats, distance: Floats) -> Floats:
-    """Compute α for each row of item weights; NaN where every rating drawn is the same."""
-    n = weights @ sizes
-    totals = weights @ table
-    expected = np.einsum("rc,ck,rk->r", totals, distance, totals) / (n - 1)
+def _alpha(totals: Floats, distance: Floats) -> Floats:
+    """Compute α from rows of (ratings by category, observed disagreement); NaN where all are the same."""
+    by_category, observed = totals[:, :-1], totals[:, -1]
+    n = by_category.sum(axis=1)
+    expected = np.einsum("rc,ck,rk->r", by_category, distance, by_category) / (n - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(expected > 0, 1.0 - (weights @ observed) / expected, np.nan)
+        return np.where(expected > 0, 1.0 - observed / expected, np.nan)

@@ -58,10 +58,8 @@ def clustered_bootstrap(
     if n_clusters < 2:
         return Estimate(value, None, len(array), "an interval needs at least two clusters")
     sums = np.bincount(codes, array, n_clusters)
-    sizes = np.bincount(codes, minlength=n_clusters).astype(np.float64)
-    totals = np.concatenate(
-        [w @ np.column_stack([sums, sizes]) for w in draw_weights(n_clusters, resamples, seed)]
-    )
+    sizes = np.bincount(codes, minlength=n_clusters)
+    totals = resample_totals(np.column_stack([sums, sizes]), resamples, seed)
     return Estimate(value, percentile_interval(totals[:, 0] / totals[:, 1], level), len(array))
 
 
@@ -87,14 +85,40 @@ def encode_clusters(
     clusters: Sequence[Hashable] | npt.NDArray[np.generic],
 ) -> tuple[npt.NDArray[np.intp], int]:
     """Number the distinct clusters 0…G−1 in order of appearance; returns the codes and G."""
+    if isinstance(clusters, np.ndarray) and np.issubdtype(clusters.dtype, np.integer) and len(clusters):
+        _, first, inverse = np.unique(clusters, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[inverse], len(first)
     numbers: dict[Hashable, int] = {}
     codes = np.fromiter((numbers.setdefault(c, len(numbers)) for c in clusters), np.intp, len(clusters))
     return codes, len(numbers)
 
 
-def draw_weights(n_clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """Yield blocks of rows, each row how often every cluster is drawn in one bootstrap resample."""
+def resample_totals(rows: Floats, resamples: int, seed: int) -> Floats:
+    """Sum the columns of G rows drawn with replacement, once a resample; returns resamples × columns.
+
+    Rows that are alike are drawn together, as the multinomial counts that they are: the same distribution, in
+    a time that depends on how many different rows there are and not on how many rows.
+    """
     rng = np.random.default_rng(seed)
+    distinct, counts = _distinct(rows)
+    if 4 * len(distinct) > len(rows):
+        return np.concatenate([weights @ rows for weights in _draw_weights(len(rows), resamples, rng)])
+    size = max(1, _CHUNK_CELLS // len(distinct))
+    blocks = [
+        rng.multinomial(len(rows), counts / len(rows), size=min(size, resamples - start)) @ distinct
+        for start in range(0, resamples, size)
+    ]
+    return np.concatenate(blocks)
+
+
+def _distinct(rows: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+    ordered = rows[np.lexsort(rows.T)]
+    starts = np.flatnonzero(np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1)))
+    return ordered[starts], np.diff(np.append(starts, len(rows)))
+
+
+def _draw_weights(n_clusters: int, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """Yield blocks of rows, each row how often every cluster is drawn in one bootstrap resample."""
     rows = max(1, _CHUNK_CELLS // n_clusters)
     for start in range(0, resamples, rows):
         count = min(rows, resamples - start)

@@ -2,11 +2,22 @@ import gzip
 import json
 import os
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
 
-from preferences.agreement import count_ratings, krippendorff_alpha, pairwise_agreement
+from preferences.agreement import (
+    agreement_by_group,
+    ceiling,
+    cohen_kappa,
+    count_codes,
+    count_ratings,
+    fleiss_kappa,
+    krippendorff_alpha,
+    pairwise_agreement,
+)
+from preferences.types import Estimate, Interval
 
 # Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, example C: four observers, twelve units
 OBSERVERS = [
@@ -30,11 +41,93 @@ def test_alpha_of_the_published_example(scale, alpha):
 
 
 def test_alpha_of_two_observers_as_published():
-    """Example B of the same paper: two observers, ten units, two categories, α = .095."""
+    """Example A of the same paper: two observers, ten units, two categories, α = .095."""
     first = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0]
     second = [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]
     counts = count_ratings([*enumerate(first), *enumerate(second)], [0, 1])
     assert krippendorff_alpha(counts).value == pytest.approx(0.095, abs=5e-4)
+
+
+def test_alpha_of_two_observers_and_five_categories_as_published():
+    """Example B of the same paper: five nominal categories, twelve units, α = .692."""
+    first = ["a", "a", "b", "b", "d", "c", "c", "c", "e", "d", "d", "a"]
+    second = ["b", "a", "b", "b", "b", "c", "c", "c", "e", "d", "d", "d"]
+    numbers = {letter: k for k, letter in enumerate("abcde")}
+    pairs = [(k, numbers[letter]) for row in (first, second) for k, letter in enumerate(row)]
+    assert krippendorff_alpha(count_ratings(pairs, range(5))).value == pytest.approx(0.692, abs=5e-4)
+
+
+# Fleiss (1971), table 1: thirty patients, five diagnoses, six psychiatrists
+DIAGNOSES = [
+    [0, 0, 0, 6, 0], [0, 3, 0, 0, 3], [0, 1, 4, 0, 1], [0, 0, 0, 0, 6], [0, 3, 0, 3, 0], [2, 0, 4, 0, 0],
+    [0, 0, 4, 0, 2], [2, 0, 3, 1, 0], [2, 0, 0, 4, 0], [0, 0, 0, 0, 6], [1, 0, 0, 5, 0], [1, 1, 0, 4, 0],
+    [0, 3, 3, 0, 0], [1, 0, 0, 5, 0], [0, 2, 0, 3, 1], [0, 0, 5, 0, 1], [3, 0, 0, 1, 2], [5, 1, 0, 0, 0],
+    [0, 2, 0, 4, 0], [1, 0, 2, 0, 3], [0, 0, 0, 0, 6], [0, 1, 0, 5, 0], [0, 2, 0, 1, 3], [2, 0, 0, 4, 0],
+    [1, 0, 0, 4, 1], [0, 5, 0, 1, 0], [4, 0, 0, 0, 2], [0, 2, 0, 4, 0], [1, 0, 5, 0, 0], [0, 0, 0, 0, 6],
+]  # fmt: skip
+
+
+def test_kappas_as_published():
+    assert fleiss_kappa(DIAGNOSES) == pytest.approx(0.430, abs=5e-4)
+    # Cohen's κ of 2 × 2 tables with 20, 5, 10, 15 cases: agreement .7, by chance .5
+    first = ["yes"] * 25 + ["no"] * 25
+    second = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
+    assert cohen_kappa(first, second) == pytest.approx(0.4)
+    assert fleiss_kappa([[2, 0], [2, 0]]) is None
+    assert fleiss_kappa([[1, 0]]) is None
+    assert cohen_kappa(["yes", "yes"], ["yes", "yes"]) is None
+
+
+def test_groups_are_measured_apart():
+    items = [1, 1, 2, 2, 1, 1, 3, 3]
+    ratings = [0, 0, 2, 2, 0, 1, 2, 0]
+    groups = ["en", "en", "en", "en", "ar", "ar", "ar", "ar"]
+    found = agreement_by_group(items, ratings, groups, 3)
+    assert list(found) == ["en", "ar"]
+    assert found["en"][0].value == 1.0
+    assert found["en"][1] == Estimate(1.0, Interval(1.0, 1.0), 2)
+    assert found["ar"][1].value == 0.0
+    alone = krippendorff_alpha(count_codes(np.array([1, 1, 3, 3]), np.array([0, 1, 2, 0]), 3))
+    assert found["ar"][0] == alone
+    assert agreement_by_group([], [], [], 3) == {}
+    with pytest.raises(ValueError, match="from 0 to 2"):
+        agreement_by_group([1], [3], ["en"], 3)
+    with pytest.raises(ValueError, match="its group"):
+        agreement_by_group([1], [0], [], 3)
+
+
+@pytest.mark.parametrize(("agreement", "bound"), [(0.63, 0.755), (0.726, 0.836), (0.77, 0.867), (0.5, 0.5)])
+def test_the_ceiling_that_agreement_puts_on_accuracy(agreement, bound):
+    found = ceiling(Estimate(agreement, Interval(0.45, 0.8), 100))
+    assert found.value == pytest.approx(bound, abs=1e-3)
+    assert found.interval == pytest.approx((0.5, 0.8873), abs=1e-4)
+    assert found.n == 100
+
+
+def test_no_ceiling_follows_from_less_than_chance():
+    assert "coins" in ceiling(Estimate(0.49, None, 9)).why
+    missing = Estimate(None, None, 0, "no item has two ratings yet")
+    assert ceiling(missing) == missing
+
+
+def test_no_judge_beats_the_ceiling():
+    """Items of every difficulty, two verdicts each: whoever knows what most prefer stays below it."""
+    rng = np.random.default_rng(1)
+    share = rng.beta(2, 1, 40_000)
+    verdicts = rng.random((2, 40_000)) < share
+    counts = np.stack([verdicts.sum(axis=0), 2 - verdicts.sum(axis=0)], axis=1)
+    bound = ceiling(pairwise_agreement(counts))
+    assert ((share > 0.5) == verdicts[0]).mean() < bound.interval.high
+
+
+def test_intervals_of_a_million_items_take_seconds():
+    rng = np.random.default_rng(0)
+    counts = rng.multinomial(3, [0.5, 0.2, 0.3], size=1_000_000)
+    began = process_time()
+    alpha = krippendorff_alpha(counts)
+    assert process_time() - began < 6
+    assert alpha.interval.low < 0 < alpha.interval.high
+    assert alpha.interval.high - alpha.interval.low < 0.01
 
 
 def test_alpha_is_zero_for_coin_flips_and_one_for_unanimity():

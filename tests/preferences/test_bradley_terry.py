@@ -1,3 +1,7 @@
+import gzip
+import json
+import os
+from pathlib import Path
 from time import process_time
 
 import choix
@@ -11,6 +15,7 @@ from preferences.ballots import Ballots, collect
 from preferences.bradley_terry import RIDGE, rate
 from preferences.types import Pair, Vote
 
+NAMES = ("llama", "pythia", "bloom", "opt", "cerebras")
 SCORES = {"a": 1.0, "b": 0.2, "c": -0.4, "d": -0.8}
 
 
@@ -214,3 +219,19 @@ def test_one_vote_and_one_rater_still_have_intervals():
 def test_votes_that_cannot_be_rated_are_refused(votes, message):
     with pytest.raises(ValueError, match=message):
         rate(votes)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif("TOUCHSTONE_REAL_DATA" not in os.environ, reason="TOUCHSTONE_REAL_DATA is not set")
+def test_real_models_rank_as_published():
+    votes = []
+    with gzip.open(Path(os.environ["TOUCHSTONE_REAL_DATA"]) / "pandalm_testset.jsonl.gz", "rt") as lines:
+        for line in map(json.loads, lines):
+            pair = Pair(line["id"], *(response["model"] for response in line["responses"]))
+            for said in line["annotations"]:
+                verdict = 0 if said["choice"] == "tie" else (-1, 1)[said["choice"]]
+                votes.append(Vote(said["annotator"], pair, verdict))
+    board = rate(votes)
+    ranked = [next(name for name in NAMES if name in rating.policy.lower()) for rating in board.ratings]
+    assert ranked == ["llama", "pythia", "bloom", "opt", "cerebras"]
+    assert len(votes) == 2997

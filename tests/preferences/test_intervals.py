@@ -1,8 +1,10 @@
+from time import process_time
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from preferences.intervals import clustered_bootstrap, paired_difference, wilson
+from preferences.intervals import clustered_bootstrap, paired_difference, resample_totals, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (3, 10), (50, 80), (200, 200)])
@@ -68,3 +70,20 @@ def test_paired_difference_is_narrower_than_unpaired():
     assert estimate.interval.high - estimate.interval.low < 0.08
     with pytest.raises(ValueError, match="equal lengths"):
         paired_difference([1.0], [1.0, 2.0], ["a"])
+
+
+def test_rows_that_are_alike_are_drawn_together_with_the_same_distribution():
+    rng = np.random.default_rng(0)
+    alike = rng.integers(0, 2, size=(400, 1)).astype(float)
+    together = resample_totals(alike, 20_000, 1)[:, 0]
+    apart = resample_totals(alike + rng.normal(size=(400, 1)) * 1e-9, 20_000, 2)[:, 0]
+    assert together.mean() == pytest.approx(apart.mean(), abs=0.4)
+    assert together.std() == pytest.approx(apart.std(), rel=0.03)
+
+
+def test_a_million_clusters_take_seconds():
+    rng = np.random.default_rng(0)
+    began = process_time()
+    estimate = clustered_bootstrap(rng.integers(0, 2, 1_000_000).astype(float), rng.integers(0, 10**6, 10**6))
+    assert process_time() - began < 5
+    assert estimate.interval.low < 0.5 < estimate.interval.high
