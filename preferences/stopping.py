@@ -101,8 +101,8 @@ def log_evidence(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
 
     E_n is the likelihood under a Beta(50, 50) of shares, over that under ½. For equal policies its mean never
     grows, so it passes 20 with probability below 1/20 at any number of votes, however often one looks
-    (Ville's inequality; Ramdas et al. 2023, Statistical Science 38:576). A tie as half a vote for each keeps this:
-    2√(θ(1−θ)) ≤ 1.
+    (Ville's inequality; Ramdas et al. 2023, Statistical Science 38:576). A tie as half a vote for each
+    keeps this: 2√(θ(1−θ)) ≤ 1.
     """
     won, lost = np.asarray(first, np.float64), np.asarray(second, np.float64)
     start = betaln(PRIOR, PRIOR)
