@@ -48,7 +48,9 @@ class Fit:
     ability: Floats
     ability_se: Floats
     side: Floats
+    side_se: Floats
     length_taste: Floats
+    length_taste_se: Floats
     spread: Floats
     n: npt.NDArray[np.int64]
     residual: float
@@ -122,15 +124,18 @@ def fit(features: Floats, lengths: Floats, votes: Votes, *, start: Fit | None = 
     )  # fmt: skip
     x = found.x * scale
     part = packing.unpack(x)
+    variance = np.linalg.inv(likelihood.information(x))
     residual = float(np.exp(part.log_residual)) if d == 0 else _residual(features, lengths, votes, x)
     return Fit(
         weights=part.weights,
         length=part.length,
         thresholds=part.thresholds,
         ability=part.ability,
-        ability_se=np.sqrt(np.linalg.inv(likelihood.information(x))[:, 0, 0]),
+        ability_se=np.sqrt(variance[:, 0, 0]),
         side=part.side,
+        side_se=np.sqrt(variance[:, 1, 1]),
         length_taste=part.length_taste,
+        length_taste_se=np.sqrt(variance[:, 2, 2]),
         spread=np.exp(part.log_spread),
         n=np.bincount(votes.raters, minlength=votes.n_raters),
         residual=residual,
