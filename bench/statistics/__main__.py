@@ -2,7 +2,7 @@
 
 python -m bench.statistics --json FILE [--seeds 10] [--small] [--only raters]
 
-Each group is a module with `figures(seeds: int, small: bool) -> list[Figure]`; a figure's name starts with its
+Each group is a module with `figures(seeds: int, small: bool) -> list[Figure]`; a figure is named after its
 row in the table of docs/methods.md. `--small` runs the same rows on less, to see that they run.
 """
 
@@ -11,7 +11,7 @@ from importlib import import_module
 
 from bench.report import Figure, main
 
-GROUPS = ("raters",)
+GROUPS = ("raters", "policies")
 
 
 def measure(options: argparse.Namespace) -> list[Figure]:
