@@ -1,8 +1,8 @@
 """Rows 6 and 7: whether policies' intervals cover the truth, and when to stop comparing two of them.
 
-In each world P policies answer M prompts for R raters. A vote is for the left side when u_left − u_right + noise
-is above 0, with u = score + the rater's taste for that policy + the prompt's pull to it, and a tie near 0. The
-truth is what the same model says of raters and prompts that never repeat: a million votes of fresh ones.
+In each world P policies answer M prompts for R raters. A vote is for the left side when u_left − u_right +
+noise is above 0, with u = score + the rater's taste for that policy + the prompt's pull to it, and a tie near 0.
+The truth is what the same model says of raters and prompts that never repeat: a million votes of fresh ones.
 
 | world | what it is |
 |---|---|
@@ -12,8 +12,8 @@ truth is what the same model says of raters and prompts that never repeat: a mil
 | camps | outside: two camps of raters who rank the policies differently |
 | drift | outside: tastes move by N(0, .8) while the votes come in |
 
-The naive interval takes all votes for independent (a sandwich without clusters). The naive stop looks at a z-test
-after every vote, from the twentieth on, until the fixed number is reached.
+The naive interval takes all votes for independent (a sandwich without clusters). The naive stop looks at a
+z-test after every vote, from the twentieth on, until the fixed number is reached.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.report import Figure
 from bench.statistics.summary import summarise
@@ -28,6 +29,8 @@ from preferences.ballots import Ballots
 from preferences.bradley_terry import Leaderboard, rate
 from preferences.intervals import Floats
 from preferences.stopping import Outcome, fixed_votes, follow
+
+Whole = npt.NDArray[np.integer]
 
 POLICIES = tuple("abcde")
 SCORES = np.array([0.8, 0.3, 0.0, -0.4, -0.7])
@@ -100,7 +103,7 @@ def _scores(board: Leaderboard) -> Floats:
 def cover(board: Leaderboard, truth: Floats) -> float:
     """Return the share of policies whose interval holds the truth."""
     held = [r.interval.low <= truth[POLICIES.index(r.policy)] <= r.interval.high for r in board.ratings]
-    return sum(held) / len(held)
+    return float(np.mean(held))
 
 
 def measure_coverage(world: World, truth: Floats, seed: int, trials: int) -> tuple[float, float]:
@@ -135,7 +138,7 @@ def coverage_figures(seeds: int, small: bool) -> list[Figure]:
 
 @dataclass(frozen=True)
 class Duel:
-    """Two policies, of which the first takes `share` of the votes from a rater without a taste of their own."""
+    """Two policies, of which the first takes `share` of the votes of raters without a taste of their own."""
 
     name: str
     share: float = 0.5
@@ -146,14 +149,14 @@ class Duel:
 DUELS = (Duel("coins"), Duel("a third tie", tie=1 / 3), Duel("raters differ", taste=0.5))
 
 
-def stop_naively(outcomes: Floats) -> bool:
+def stop_naively(outcomes: Whole) -> bool:
     """Tell whether a z-test at the 5 % level, done after every vote from the twentieth on, ever rejects."""
     n = np.arange(1, len(outcomes) + 1)
     z = np.cumsum(outcomes) / np.sqrt(n)
     return bool((np.abs(z[19 : fixed_votes()]) > 1.96).any())
 
 
-def draw_duel(duel: Duel, rng: np.random.Generator, votes: int) -> tuple[Floats, Floats]:
+def draw_duel(duel: Duel, rng: np.random.Generator, votes: int) -> tuple[Whole, Whole]:
     """Draw outcomes (1, 0, −1) and who voted; votes of one rater lie anywhere among the others'."""
     raters = rng.permutation(np.arange(votes) // 5) if duel.taste else np.arange(votes)
     tastes = rng.normal(size=votes) * duel.taste
