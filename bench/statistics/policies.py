@@ -1,8 +1,8 @@
 """Rows 6 and 7: whether policies' intervals cover the truth, and when to stop comparing two of them.
 
 In each world P policies answer M prompts for R raters. A vote is for the left side when u_left − u_right +
-noise is above 0, with u = score + the rater's taste for that policy + the prompt's pull to it, and a tie near 0.
-The truth is what the same model says of raters and prompts that never repeat: a million votes of fresh ones.
+noise is above 0, with u = score + the rater's taste for that policy + the prompt's pull to it, and a tie near
+0. The truth is what the model says of raters and prompts that never repeat: a million votes of fresh ones.
 
 | world | what it is |
 |---|---|
