@@ -1,13 +1,15 @@
 """What raters prefer and how far to trust each: an ordinal model anchored on features of the answers.
 
-For a vote of rater r on answers L (left) and R (right) with features φ and standardised log lengths:
+For a vote of rater r on pair p of answers, L left and R right, with features φ and standardised log lengths:
 
-    η = a_r · w·(φ_L − φ_R) + b_r + (l₀ + l_r)·(length_L − length_R),    P(grade ≤ k) = σ(s_r·t_k − η)
+    η = a_r·(w·(φ_L − φ_R) + δ_p) + b_r + (l₀ + l_r)·(length_L − length_R),   P(grade ≤ k) = σ(s_r·t_k − η)
 
 with grades 0 (right much better) … K−1 (left much better), symmetric thresholds t = ±cumsum(exp q), a_r the
-rater's ability, b_r the pull to the left side, l_r the taste for length and s_r how widely the scale is used.
-A graded response model (Samejima 1969, Psychometrika Monograph 17) whose items are anchored on features: most
-pairs of answers are seen by one to three raters, too few to learn a pair's own difficulty from its votes.
+    η = a_r·(w·(φ_L − φ_R) + δ_p) + b_r + (l₀ + l_r)·(length_L − length_R),  P(grade ≤ k) = σ(s_r·t_k − η)
+δ_p ~ N(0, τ²) what the pair has beyond the features. A graded response model (Samejima 1969, Psychometrika
+Monograph 17) whose items are anchored on features: one to three raters see a pair, too few to fit δ_p beside
+them (abilities would suffer), so it is integrated over by Gauss–Hermite quadrature and only τ is fitted
+(marginal likelihood; Bock & Aitkin 1981, Psychometrika 46:443).
 
 Priors: a ~ N(1, .6), b ~ N(0, .7), l ~ N(0, .7), log s ~ N(0, .3), a ridge of .3 on w. MAP by L-BFGS with the
 analytic gradient. A rater without votes stays at the prior: ability 1, standard error .6.
@@ -15,23 +17,19 @@ analytic gradient. A rater without votes stays at the prior: ability 1, standard
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import expit, ndtr
 
 from preferences.intervals import Floats
 from preferences.ordinal_likelihood import Likelihood, Packing, Votes
 
 DOUBT = 1.28  # standard errors: a one-sided bound at 90 %
-_NODES = 9  # of the quadrature over a pair's own utility
-_PROFILED = 100_000  # votes that the size of pairs' own utilities is read from
 _STEPS = 25
-_RESIDUALS = (math.log(0.05), math.log(5.0))
 _FURTHEST = 2.0  # logits a pair's utility may move in one Newton step
 
 
@@ -107,25 +105,22 @@ def fit(features: Floats, lengths: Floats, votes: Votes, *, start: Fit | None = 
     scale); `lengths` holds each answer's log length, standardised. `start`, an earlier fit with the same d,
     points and codes (raters may have been added at the end), makes a refit cheap.
 
-    Without features (d = 0: no reward model yet) a pair has a utility of its own, u ~ N(0, τ²) with τ fitted,
-    which is integrated over by Gauss–Hermite quadrature (marginal maximum likelihood; Bock & Aitkin 1981,
-    Psychometrika 46:443). Raters are then told apart by how they vote on pairs that others voted on too: only
-    pairs with two votes or more say anything about ability. Raises ValueError for shapes that don't match.
+    Without features (d = 0: no reward model yet) a pair's utility is all its own, and raters are told apart
+    by how they vote on pairs that others voted on too: a pair with one vote then says nothing about ability.
+    Raises ValueError for shapes that don't match.
     """
     features, lengths = _checked(features, lengths, votes)
-    d = features.shape[1]
-    packing = Packing(d, votes.points, votes.n_raters, marginal=d == 0)
-    likelihood = Likelihood(features, lengths, votes, packing, nodes=1 if d else _NODES)
+    packing = Packing(features.shape[1], votes.points, votes.n_raters)
+    likelihood = Likelihood(features, lengths, votes, packing)
     x = packing.start() if start is None else _unfit(start, packing)
     scale = likelihood.scales()
     found = minimize(
         lambda z: likelihood.scaled(z, scale), x / scale, jac=True, method="L-BFGS-B",
-        options={"maxiter": 500, "maxfun": 800, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-3},
+        options={"maxiter": 500, "maxfun": 800, "maxcor": 40, "ftol": 1e-8, "gtol": 1e-3},
     )  # fmt: skip
     x = found.x * scale
     part = packing.unpack(x)
     variance = np.linalg.inv(likelihood.information(x))
-    residual = float(np.exp(part.log_residual)) if d == 0 else _residual(features, lengths, votes, x)
     return Fit(
         weights=part.weights,
         length=part.length,
@@ -138,7 +133,7 @@ def fit(features: Floats, lengths: Floats, votes: Votes, *, start: Fit | None = 
         length_taste_se=np.sqrt(variance[:, 2, 2]),
         spread=np.exp(part.log_spread),
         n=np.bincount(votes.raters, minlength=votes.n_raters),
-        residual=residual,
+        residual=float(np.exp(part.log_residual)),
     )
 
 
@@ -202,23 +197,6 @@ def _unfit(start: Fit, packing: Packing) -> Floats:
     part["length_taste"][:known] = start.length_taste[:known]
     part["log_spread"][:known] = np.log(start.spread[:known])
     return x
-
-
-def _residual(features: Floats, lengths: Floats, votes: Votes, x: Floats) -> float:
-    """Find the most likely size of pairs' own utilities, everything else as fitted."""
-    plain = Packing(features.shape[1], votes.points, votes.n_raters, marginal=False)
-    packing = Packing(features.shape[1], votes.points, votes.n_raters, marginal=True)
-    whole = packing.start()
-    for name, values in plain.split(x).items():
-        packing.split(whole)[name][: len(values)] = values
-    likelihood = Likelihood(features, lengths, votes, packing, nodes=_NODES, at_most=_PROFILED)
-
-    def loss(log_residual: float) -> float:
-        packing.split(whole)["log_residual"][:] = log_residual
-        return likelihood.loss(whole)
-
-    found = minimize_scalar(loss, bounds=_RESIDUALS, method="bounded", options={"xatol": 0.05})
-    return float(np.exp(found.x))
 
 
 __all__ = ["DOUBT", "Fit", "Labels", "Votes", "fit", "grade_verdicts", "label_pairs"]

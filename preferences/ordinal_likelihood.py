@@ -34,6 +34,7 @@ _GAP = Normal(0.0, 2.0)  # of log distances between thresholds: keeps a grade th
 _LOG_RESIDUAL = Normal(0.0, 1.0)
 _RIDGE = 0.3
 _BLOCK = 16_384  # votes
+_NODES = 7  # more change no ability by a tenth of its standard error
 _EDGE = 60.0  # beyond the outermost thresholds, instead of infinity: e^-60 is nothing beside 1
 
 
@@ -93,14 +94,13 @@ class Packing:
     d: int
     points: int
     n_raters: int
-    marginal: bool
 
     @property
     def sizes(self) -> dict[str, int]:
         """Return how many numbers each name takes."""
         n = self.n_raters
         return {
-            "weights": self.d, "length": 1, "log_residual": int(self.marginal),
+            "weights": self.d, "length": 1, "log_residual": 1,
             "gaps": (self.points - 1) // 2,
             "ability": n, "side": n, "length_taste": n, "log_spread": n,
         }  # fmt: skip
@@ -118,7 +118,7 @@ class Packing:
         return Parameters(
             part["weights"],
             float(part["length"][0]),
-            float(part["log_residual"][0]) if self.marginal else -np.inf,
+            float(part["log_residual"][0]),
             np.concatenate([-steps[::-1], middle, steps]),
             *(part[name] for name in ("ability", "side", "length_taste", "log_spread")),
         )
@@ -168,27 +168,15 @@ class Slopes(NamedTuple):
 class Likelihood:
     """Compute minus the log posterior of the votes, up to a constant, and its gradient.
 
-    With one node a pair's utility is w·Δφ; with more it is w·Δφ + residual·z and z ~ N(0, 1) is integrated
-    over by Gauss–Hermite quadrature. `at_most` leaves out blocks evenly beyond that number of votes.
+    A pair's own utility is residual·z, and z ~ N(0, 1) is integrated over by Gauss–Hermite quadrature.
     """
 
-    def __init__(
-        self,
-        features: Floats,
-        lengths: Floats,
-        votes: Votes,
-        packing: Packing,
-        *,
-        nodes: int,
-        at_most: int = 0,
-    ) -> None:
-        z, weights = np.polynomial.hermite_e.hermegauss(nodes)
-        self._z, self._log_share = z, np.log(weights / weights.sum())
+    def __init__(self, features: Floats, lengths: Floats, votes: Votes, packing: Packing) -> None:
+        self._z, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+        self._log_share = np.log(weights / weights.sum())
         self._features, self._packing = features, packing
         self._prior_mean, self._precision = packing.start(), packing.precisions()
         self._blocks = list(_cut(lengths, votes))
-        if at_most and len(votes) > at_most:
-            self._blocks = self._blocks[:: -(-len(votes) // at_most)]
 
     def loss(self, x: Floats) -> float:
         """Return minus the log posterior."""
@@ -217,8 +205,8 @@ class Likelihood:
     def information(self, x: Floats) -> Floats:
         """Return each rater's 3 × 3 information on ability, side and taste for length, priors included.
 
-        Utilities as fitted; where they are integrated over, by Louis (1982, JRSS-B 44:226): the information
-        of known utilities less the variance of the score that not knowing them leaves.
+        Weights as fitted; pairs' own utilities are integrated over by Louis's rule (1982, JRSS-B 44:226): the
+        information if they were known, less the variance of the score that not knowing them leaves.
         """
         packing, p = self._packing, self._packing.unpack(x)
         utilities = self._features @ p.weights
@@ -228,7 +216,7 @@ class Likelihood:
             mean = [np.zeros(len(block.grades)) for _ in range(3)]
             total = [np.zeros(len(block.grades)) for _ in range(9)]
             for j, (u, slopes) in enumerate(nodes):
-                share = 1.0 if shares is None else shares[j][block.pair]
+                share = shares[j][block.pair]
                 covariates = (u, np.ones_like(u), block.apart)
                 for k, c in enumerate(covariates):
                     mean[k] += share * slopes.eta * c
@@ -274,15 +262,14 @@ class Likelihood:
         r, n_raters = block.raters, self._packing.n_raters
         by_eta = by_ability = by_residual = by_upper = by_lower = np.zeros(1)
         for j, (u, slopes) in enumerate(nodes):
-            share = np.ones(1) if shares is None else shares[j][block.pair]
+            share = shares[j][block.pair]
             eta = share * slopes.eta
             by_eta = by_eta + eta
             by_ability = by_ability + eta * u
             by_upper = by_upper + share * slopes.upper
             by_lower = by_lower + share * slopes.lower
             by_residual = by_residual + eta * block.turned * self._z[j]
-        if self._packing.marginal:
-            part["log_residual"] += np.exp(p.log_residual) * (by_residual @ p.ability[r])
+        part["log_residual"] += np.exp(p.log_residual) * (by_residual @ p.ability[r])
         spread = np.exp(p.log_spread)[r]
         bounds = self._bounds(p)
         stretched = spread * (by_upper * bounds[block.grades + 1] + by_lower * bounds[block.grades])
@@ -301,8 +288,8 @@ class Likelihood:
 
     def _weigh(
         self, block: Block, p: Parameters, utilities: Floats
-    ) -> tuple[Floats | None, float, list[tuple[Floats, Slopes]]]:
-        """Return the nodes' posterior shares of each pair (None: one node), the log-likelihood, the nodes."""
+    ) -> tuple[Floats, float, list[tuple[Floats, Slopes]]]:
+        """Return each node's posterior share (nodes × pairs), the log-likelihood, utilities and slopes."""
         r = block.raters
         between = utilities[block.left] - utilities[block.right]
         ability, spread = p.ability[r], np.exp(p.log_spread)[r]
@@ -310,10 +297,6 @@ class Likelihood:
         bounds = self._bounds(p)
         upper = spread * bounds[block.grades + 1] - rest
         lower = spread * bounds[block.grades] - rest
-        if len(self._z) == 1:
-            shift = ability * between
-            slopes = _slopes(upper - shift, lower - shift)
-            return None, float(slopes.value.sum()), [(between, slopes)]
         nodes = []
         for z in self._z:
             u = between + np.exp(p.log_residual) * z * block.turned

@@ -32,14 +32,12 @@ def make(n=6000, n_raters=60, n_answers=600, d=12, seed=0, per_pair=1):
     return features, lengths, Votes(left, right, raters, grades, 7, n_raters), truth
 
 
-@pytest.mark.parametrize(
-    ("d", "nodes", "points"), [(5, 1, 7), (5, 9, 7), (0, 9, 7), (5, 1, 2), (5, 9, 3), (5, 1, 4), (0, 5, 4)]
-)
-def test_the_gradient_agrees_with_finite_differences(d, nodes, points):
+@pytest.mark.parametrize(("d", "points"), [(5, 7), (0, 7), (5, 2), (5, 3), (0, 4)])
+def test_the_gradient_agrees_with_finite_differences(d, points):
     features, lengths, seven, _ = make(400, 7, 50, 5)
     votes = Votes(seven.left, seven.right, seven.raters, seven.grades * points // 7, points, 7)
-    packing = Packing(d, points, 7, marginal=nodes > 1)
-    likelihood = Likelihood(features[:, :d], lengths, votes, packing, nodes=nodes)
+    packing = Packing(d, points, 7)
+    likelihood = Likelihood(features[:, :d], lengths, votes, packing)
     x = packing.start() + np.random.default_rng(1).normal(0, 0.3, len(packing.start()))
     _, gradient = likelihood.scaled(x, np.ones_like(x))
     for k, step in enumerate(1e-5 * np.eye(len(x))):
