@@ -26,6 +26,7 @@ SELECT campaign_id, count(*), sum(share) FROM (
     JOIN labeling_task task ON task.id = mine.task_id
     JOIN labeling_judgment other ON other.task_id = mine.task_id AND other.rater_id <> mine.rater_id
     WHERE mine.rater_id = %(rater)s AND task.campaign_id = ANY(%(campaigns)s)
+        AND NOT task.gold AND task.repeats_id IS NULL
         AND mine.verdict IS NOT NULL AND NOT mine.extra AND NOT mine.withdrawn
         AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = mine.id)
         AND other.verdict IS NOT NULL AND NOT other.extra AND NOT other.withdrawn

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -198,7 +198,7 @@ def reserve(task: Task, rater: User, by: User) -> Slot:
         if not Membership.objects.filter(user=rater, campaign=task.campaign_id).exists():
             raise ReservationError("rater", _("This person doesn't rate in the campaign."))
         task = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
-        if task.chat_id is not None or task.status == Task.Status.CANCELLED:
+        if task.chat_id is not None or task.repeats_id is not None or task.status == Task.Status.CANCELLED:
             raise ReservationError("task", _("This task can't be given to somebody by name."))
         if Skip.objects.filter(task=task, rater=rater).exists():
             raise ReservationError("rater", _("This rater has passed this task over."))
@@ -212,6 +212,15 @@ def reserve(task: Task, rater: User, by: User) -> Slot:
         slot.save(update_fields=["reserved_for"])
         audit.record(by, "reserve", task, rater=rater.username)
     return slot
+
+
+def unreserve(kept: QuerySet[Slot]) -> None:
+    """Leave open slots that were kept for one rater to all; repeats, which are theirs alone, are dropped."""
+    repeat = Exists(Task.objects.filter(pk=OuterRef("task"), repeats__isnull=False))
+    kept.filter(status=Slot.Status.OPEN).update(
+        reserved_for=None,
+        status=Case(When(repeat, then=Value(Slot.Status.CANCELLED)), default=Value(Slot.Status.OPEN)),
+    )
 
 
 def ask_once_more(task: Task) -> Slot:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, skills
 from accounts.models import User
 from accounts.roles import can
-from labeling import onboarding
+from labeling import assignment, onboarding
 from labeling.models import Campaign, Criterion, Guideline, Membership, Slot
 from models_app import registry, sampling
 from models_app.models import ModelVersion
@@ -191,9 +191,7 @@ def remove_rater(campaign: Campaign, user: User, by: User) -> None:
     with transaction.atomic():
         deleted, _rows = Membership.objects.filter(campaign=campaign, user=user).delete()
         if deleted:
-            # what was kept for them is anybody's
-            kept = Slot.objects.filter(campaign=campaign, reserved_for=user, status=Slot.Status.OPEN)
-            kept.update(reserved_for=None)
+            assignment.unreserve(Slot.objects.filter(campaign=campaign, reserved_for=user))
             audit.record(by, "remove rater", campaign, rater=user.username)
 
 

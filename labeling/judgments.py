@@ -214,9 +214,7 @@ def skip(rater: User, lease: UUID, kind: str = Skip.Kind.SKIP, reason: str = "")
         slot = find(rater, lease)
         if slot.status == Slot.Status.DONE:
             raise JudgmentError("lease", _("You have already answered this one; undo it first."))
-        Slot.objects.filter(task=slot.task_id, reserved_for=rater, status=Slot.Status.OPEN).update(
-            reserved_for=None
-        )
+        assignment.unreserve(Slot.objects.filter(task=slot.task_id, reserved_for=rater))
         skipped, _created = Skip.objects.get_or_create(
             task_id=slot.task_id, rater=rater, defaults={"kind": kind, "reason": reason}
         )

@@ -12,18 +12,25 @@ from labeling.models import Campaign, Slot, Task
 def find(rater: User, campaign: Campaign, lease: UUID) -> Slot | None:
     """Return the slot that a rater was given under a lease, with its task and round."""
     given = Slot.objects.filter(rater=rater, campaign=campaign, lease=lease)
-    return given.select_related("task__round").first()
+    return given.select_related("task__round", "task__campaign").first()
 
 
 def explain(slot: Slot) -> list[str]:
     """Say why a rater has this task before them; the slot comes with its task and round."""
     task = slot.task
-    return [*placed(slot), chosen(task), asked(task)]
+    if checks(task.campaign):
+        told = [
+            asked_as_a_rule(task.campaign),
+            _("Some tasks are there to check the work; they look like any other."),
+        ]
+    else:
+        told = [asked(task)]
+    return [*placed(slot), chosen(task), *told]
 
 
 def placed(slot: Slot) -> list[str]:
     """Say what brought the task before others, if anything did."""
-    if slot.reserved_for_id is not None:
+    if slot.reserved_for_id is not None and slot.task.repeats_id is None:
         return [_("A manager chose you for it.")]
     return [_("It comes before others: a manager gave it priority.")] if slot.priority > 0 else []
 
@@ -56,6 +63,23 @@ def asked(task: Task) -> str:
         "n": task.counted
     }
     return f"{said} {so_far}"
+
+
+def checks(campaign: Campaign) -> bool:
+    """Tell whether some tasks of a campaign are checks; then no task's own figures may tell which."""
+    return campaign.gold_share > 0 or campaign.repeat_share > 0
+
+
+def asked_as_a_rule(campaign: Campaign) -> str:
+    """Say how many raters a campaign asks about each task."""
+    if campaign.overlap == 1:
+        return _("As a rule one rater is asked: your word is the one that counts.")
+    said = ngettext(
+        "As a rule %(n)s rater is asked, each without knowing what the others say.",
+        "As a rule %(n)s raters are asked, each without knowing what the others say.",
+        campaign.overlap,
+    )
+    return said % {"n": campaign.overlap}
 
 
 def _share(probability: float | None) -> str:

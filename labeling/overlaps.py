@@ -12,7 +12,7 @@ def adapt(task: Task, counted: int, overlap: int) -> None:
     """
     campaign = task.campaign
     cap = campaign.overlap_cap
-    if cap is None or counted < overlap or overlap >= cap:
+    if cap is None or counted < overlap or overlap >= cap or task.gold or task.repeats_id is not None:
         return
     if certainty(*votes(task)) >= campaign.certainty:
         return

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from labeling import agreement, assignment, onboarding
 from labeling.models import Campaign, Edit, Judgment, Round, Skip, Slot, Task
+from labeling.models.task import fresh
 from labeling.onboarding import State, Step
 from preferences.types import Estimate
 
@@ -85,12 +86,15 @@ def of_rater(rater: User) -> list[Work]:
     mine = Slot.objects.filter(task=OuterRef("task"), rater=rater, status__in=TAKEN)
     passed = Skip.objects.filter(task=OuterRef("task"), rater=rater)
     slots = Slot.objects.filter(campaign=OuterRef("pk"))
+    # work as others see it: checks come in between, and never alone
+    new = slots.filter(~Exists(mine), ~Exists(passed), status=Slot.Status.OPEN, gold=False)
+    new = new.filter(Q(reserved_for=None) | Q(reserved_for=rater))
     campaigns = list(
         Campaign.objects.filter(memberships__user=rater)
         .exclude(status=Campaign.Status.DRAFT)
         .annotate(
             holds=Exists(slots.filter(rater=rater, status=Slot.Status.CLAIMED)),
-            waits=Exists(slots.filter(~Exists(mine), ~Exists(passed), status=Slot.Status.OPEN)),
+            waits=Exists(new),
         )
         .prefetch_related("skills")
         .order_by("name")
@@ -118,7 +122,7 @@ def of_rater(rater: User) -> list[Work]:
 
 def open_labels(campaigns: Sequence[Campaign]) -> dict[int, tuple[int, int]]:
     """Return how many labels the open rounds of each campaign have, and how many they want."""
-    open_tasks = Task.objects.filter(campaign__in=campaigns, round__status=Round.Status.OPEN)
+    open_tasks = Task.objects.filter(fresh(), campaign__in=campaigns, round__status=Round.Status.OPEN)
     sums = open_tasks.exclude(status=Task.Status.CANCELLED).values("campaign")
     totals = sums.annotate(done=Sum("counted"), all=Sum("overlap"))
     return {pk: (done, wanted) for pk, done, wanted in totals.values_list("campaign", "done", "all")}
@@ -147,7 +151,7 @@ def waiting(rater: User, campaign: Campaign) -> Waiting:
     for round_ in live:
         if round_.status == Round.Status.OPEN:
             left = Slot.objects.filter(
-                task__round=round_, status__in=[Slot.Status.OPEN, Slot.Status.CLAIMED]
+                fresh("task__"), task__round=round_, status__in=[Slot.Status.OPEN, Slot.Status.CLAIMED]
             ).count()
             if left:
                 return Waiting("taken", total=left)

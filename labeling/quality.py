@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.db.models import Count, Max, QuerySet
 
 from labeling.models import Campaign, Judgment, Task, TaskResponse
+from labeling.models.task import fresh
 from preferences.agreement import count_ratings, krippendorff_alpha, pairwise_agreement
 from preferences.bradley_terry import rate
 from preferences.intervals import clustered_bootstrap
@@ -38,9 +39,9 @@ class Figures:
 
 
 def counted(campaign: Campaign) -> QuerySet[Judgment]:
-    """Return the judgments that count: neither extra nor withdrawn nor superseded."""
+    """Return the judgments that count: neither extra nor withdrawn nor superseded, nor checks of raters."""
     return Judgment.objects.filter(
-        task__campaign=campaign, extra=False, withdrawn=False, superseded_by=None
+        fresh("task__"), task__campaign=campaign, extra=False, withdrawn=False, superseded_by=None
     ).order_by("pk")
 
 

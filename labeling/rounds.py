@@ -94,7 +94,9 @@ def plan_tasks(round_: Round) -> None:
     live conversation came to is asked within it, never here.
     """
     prompts_of = Prompt.objects.filter(campaign=round_.campaign, opening=None)
-    asked = prompts_of.annotate(asked=Count("tasks", filter=Q(tasks__chat=None))).order_by("pk")
+    asked = prompts_of.annotate(
+        asked=Count("tasks", filter=Q(tasks__chat=None, tasks__repeats=None))
+    ).order_by("pk")
     rng = random.Random(f"tasks of round {round_.pk} {round_.seed}")
     prompts = [(count, rng.random(), pk) for pk, count in asked.values_list("pk", "asked")]
     if not prompts:

@@ -16,6 +16,7 @@ TASK_COLUMNS = [
     "overlap",
     "priority",
     "gold",
+    "repeats_id",
 ]
 _TASK = ", ".join(f"task.{name} AS task_{name}" for name in TASK_COLUMNS)
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from labeling import campaigns, rounds
 from labeling.models import Campaign, Round, Task
+from labeling.models.task import fresh
 from labeling.rounds import StateError
 from models_app import registry
 from models_app.models import ModelVersion
@@ -176,14 +177,15 @@ def read_facts(campaign: Campaign) -> Facts:
     if round_ is None:
         return known
     lease = round_.generation_lease_until
+    tasks = round_.tasks.filter(fresh())
     reward = last_run(round_, Run.Kind.REWARD)
     return replace(
         known,
         round=round_.status,
         generating=lease is not None and lease > timezone.now(),
         # a live conversation's labels are its picks
-        labels=round_.tasks.exclude(kind=Task.Kind.CHAT).aggregate(labels=Sum("counted"))["labels"] or 0,
-        asked=round_.tasks.filter(status=Task.Status.OPEN).exists(),
+        labels=tasks.exclude(kind=Task.Kind.CHAT).aggregate(labels=Sum("counted"))["labels"] or 0,
+        asked=tasks.filter(status=Task.Status.OPEN).exists(),
         reward=_run_facts(reward),
         improvable=reward is not None and _improvable(campaign, reward, policy),
         policy_run=_run_facts(last_run(round_, Run.Kind.POLICY)),

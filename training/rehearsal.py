@@ -23,6 +23,7 @@ from labeling import assignment, campaigns, judgments, rankings, rounds
 from labeling.assignment import LeaseError
 from labeling.judgments import JudgmentError
 from labeling.models import Campaign, Round, Slot, Task
+from labeling.models.task import fresh
 from labeling.rounds import StateError
 from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, Taste
 from training import contest, loop
@@ -191,7 +192,7 @@ def _vote(plan: Plan, round_: Round, raters: Cast, progress: Progress) -> int:
 
 
 def _labels(round_: Round) -> tuple[int, str]:
-    labels = round_.tasks.aggregate(labels=Sum("counted"))["labels"] or 0
+    labels = round_.tasks.filter(fresh()).aggregate(labels=Sum("counted"))["labels"] or 0
     return labels, Round.objects.values_list("status", flat=True).get(pk=round_.pk)
 
 

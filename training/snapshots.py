@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import User
 from labeling.models import Campaign, Edit, Judgment, Prompt, Task
+from labeling.models.task import fresh
 from training import canonical_rows, formats
 from training.formats import Row
 from training.models import Snapshot
@@ -118,7 +119,7 @@ def _write(draft: Path, campaign: Campaign, filters: dict[str, Any]) -> _Tally:
 
 
 def _task_rows(campaign: Campaign, split: str, filters: dict[str, Any]) -> Iterator[Row]:
-    tasks = Task.objects.filter(campaign=campaign).filter(
+    tasks = Task.objects.filter(fresh(), campaign=campaign).filter(
         Q(Exists(Judgment.objects.filter(task=OuterRef("pk"))))
         | Q(Exists(Edit.objects.filter(task=OuterRef("pk"))))
     )

@@ -13,6 +13,7 @@ from accounts.roles import signed_in_user
 from labeling import rounds
 from labeling.api.campaigns import InCampaign
 from labeling.models import Edit, Judgment, Likeness, Prompt, Round, Task, TaskResponse
+from labeling.models.task import fresh
 from labeling.tasks import generate_round
 from models_app.models import ModelVersion
 
@@ -35,8 +36,8 @@ class RoundSerializer(serializers.ModelSerializer[Round]):
 def with_counts(rows: QuerySet[Round]) -> QuerySet[Round]:
     """Add how many tasks each round has and how many are done."""
     return rows.prefetch_related("policies").annotate(
-        n_tasks=Count("tasks", filter=~Q(tasks__status=Task.Status.CANCELLED)),
-        n_done=Count("tasks", filter=Q(tasks__status=Task.Status.DONE)),
+        n_tasks=Count("tasks", filter=fresh("tasks__") & ~Q(tasks__status=Task.Status.CANCELLED)),
+        n_done=Count("tasks", filter=fresh("tasks__") & Q(tasks__status=Task.Status.DONE)),
     )
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts.roles import require, signed_in_user
 from labeling import campaigns, quality
 from labeling.models import Campaign, Edit, Prompt, Round, Task
+from labeling.models.task import fresh
 from models_app.models import ModelVersion
 from preferences.types import Estimate, Interval
 from training import loop
@@ -57,8 +58,8 @@ def overview(campaign: Campaign) -> dict[str, Any]:
     """Return what the page of a campaign shows."""
     rounds = list(
         campaign.rounds.annotate(
-            n_tasks=Count("tasks", filter=~Q(tasks__status=Task.Status.CANCELLED)),
-            n_done=Count("tasks", filter=Q(tasks__status=Task.Status.DONE)),
+            n_tasks=Count("tasks", filter=fresh("tasks__") & ~Q(tasks__status=Task.Status.CANCELLED)),
+            n_done=Count("tasks", filter=fresh("tasks__") & Q(tasks__status=Task.Status.DONE)),
         )
         .prefetch_related("policies")
         .order_by("-number")[:NEWEST]

@@ -1,0 +1,131 @@
+"""Repeats: comparisons that a rater meets a second time, unannounced, to see whether they say the same again.
+
+A repeat is a task of its own, with the same answers in the same places, whose one slot is reserved for that
+rater; the sides are drawn anew when they claim it. It is never a fresh vote.
+"""
+
+import math
+import random
+from typing import Any
+
+from django.db import connection, transaction
+
+from labeling.models import Campaign, Round, Slot, Task, TaskResponse
+
+LATER = 20  # comparisons that lie between the two times, at least
+FURTHEST = 500  # newest comparisons from which one is chosen
+
+# A rater's counted comparisons of their own in a campaign, newest first; and, as `again`, repeats among them.
+_SAID = """
+    SELECT task.id, task.repeats_id
+    FROM labeling_judgment said JOIN labeling_task task ON task.id = said.task_id
+    WHERE said.rater_id = member.user_id AND task.campaign_id = member.campaign_id AND task.kind = 'compare'
+        AND task.chat_id IS NULL AND NOT task.gold AND said.verdict IS NOT NULL AND NOT said.imported
+        AND NOT said.withdrawn AND NOT said.extra
+        AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = said.id)
+        AND {which}
+    ORDER BY said.created_at DESC"""
+# Who is due: their newest `gap` comparisons hold no repeat, and none waits for them. With each, one of their
+# earlier comparisons that they haven't met twice.
+_OWN = _SAID.format(which="task.repeats_id IS NULL")
+DUE = f"""
+SELECT member.user_id, chosen.id FROM labeling_membership member
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS n, count(repeats_id) AS again
+        FROM ({_SAID.format(which="true")} LIMIT %(gap)s) newest
+    ) recent
+    CROSS JOIN LATERAL (
+        SELECT id FROM ({_OWN} OFFSET %(later)s LIMIT %(furthest)s) own
+        WHERE NOT EXISTS (
+            SELECT FROM labeling_task repeat JOIN labeling_slot slot ON slot.task_id = repeat.id
+            WHERE repeat.campaign_id = member.campaign_id AND repeat.repeats_id = own.id
+                AND (slot.reserved_for_id = member.user_id OR slot.rater_id = member.user_id))
+        ORDER BY random() LIMIT 1
+    ) chosen
+WHERE member.campaign_id = %(campaign)s AND recent.n = %(gap)s AND recent.again = 0
+    AND NOT EXISTS (
+        SELECT FROM labeling_slot waiting JOIN labeling_task task ON task.id = waiting.task_id
+        WHERE waiting.reserved_for_id = member.user_id AND waiting.campaign_id = member.campaign_id
+            AND waiting.status = 'open' AND task.repeats_id IS NOT NULL)
+    AND NOT EXISTS (
+        SELECT FROM labeling_slot held JOIN labeling_task task ON task.id = held.task_id
+        WHERE held.rater_id = member.user_id AND held.campaign_id = member.campaign_id
+            AND held.status = 'claimed' AND task.repeats_id IS NOT NULL)
+"""  # noqa: S608  put together from texts of ours
+
+COUNTS = "{0}.verdict IS NOT NULL AND NOT {0}.withdrawn AND NOT {0}.extra AND NOT EXISTS (" + (
+    "SELECT FROM labeling_judgment later WHERE later.supersedes_id = {0}.id)"
+)
+_SIDE = "sign({0}.verdict) * CASE {0}.order_shown[1] WHEN 0 THEN 1 ELSE -1 END"
+CONSISTENCY = f"""
+SELECT again.rater_id, count(*) FILTER (WHERE {_SIDE.format("first")} = {_SIDE.format("again")}), count(*)
+FROM labeling_task repeat
+    JOIN labeling_judgment again ON again.task_id = repeat.id
+    JOIN labeling_judgment first ON first.task_id = repeat.repeats_id AND first.rater_id = again.rater_id
+WHERE repeat.campaign_id = %(campaign)s AND repeat.repeats_id IS NOT NULL
+    AND {COUNTS.format("first")} AND {COUNTS.format("again")}
+GROUP BY again.rater_id
+"""  # noqa: S608  put together from texts of ours
+
+
+def tend(campaign: Campaign) -> int:
+    """Have raters who are due meet one of their own comparisons again; return how many are.
+
+    One repeat waits for a rater at a time, so that they come as often as the campaign's share says, or less.
+    """
+    if campaign.status != Campaign.Status.ACTIVE or campaign.repeat_share <= 0:
+        return 0
+    with transaction.atomic():
+        rounds = Round.objects.select_for_update(no_key=True)
+        newest = rounds.filter(campaign=campaign, status=Round.Status.OPEN).order_by("-number").first()
+        if newest is None:
+            return 0
+        due = find_due(campaign)
+        for rater, task in due:
+            repeat(Task.objects.get(pk=task), rater, newest)
+    return len(due)
+
+
+def find_due(campaign: Campaign) -> list[tuple[int, int]]:
+    """Return the raters to whom a repeat is due, each with the comparison that they meet again."""
+    values: dict[str, Any] = {
+        "campaign": campaign.pk,
+        "gap": max(1, math.ceil(1 / campaign.repeat_share) - 1),
+        "later": LATER,
+        "furthest": FURTHEST,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(DUE, values)
+        return [(rater, task) for rater, task in cursor.fetchall()]
+
+
+def repeat(task: Task, rater: int, round_: Round) -> Task:
+    """Ask a rater a comparison once more in an open round, which is locked."""
+    again = Task.objects.create(
+        campaign_id=task.campaign_id,
+        round=round_,
+        prompt_id=task.prompt_id,
+        kind=task.kind,
+        overlap=1,
+        repeats=task,
+        selection=task.selection,
+        probability=task.probability,
+    )
+    TaskResponse.objects.bulk_create(
+        TaskResponse(task=again, response_id=place.response_id, position=place.position)
+        for place in task.task_responses.all()
+    )
+    Slot.objects.create(
+        campaign_id=task.campaign_id, task=again, order_key=random.random(), reserved_for_id=rater
+    )
+    return again
+
+
+def consistency(campaign: Campaign) -> dict[int, tuple[int, int]]:
+    """Return by rater how often they said the same the second time, of how many repeats.
+
+    The same is: the same answer is better, or neither is.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CONSISTENCY, {"campaign": campaign.pk})
+        return {rater: (same, asked) for rater, same, asked in cursor.fetchall()}
