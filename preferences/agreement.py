@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from preferences.intervals import RESAMPLES, Floats, encode_clusters, percentile
 from preferences.types import Estimate, Interval
 
 Scale = Literal["nominal", "interval"]
+Whole = npt.NDArray[np.integer]
 
 
 def count_ratings(
@@ -43,6 +45,7 @@ def krippendorff_alpha(
     scale: Scale = "nominal",
     values: Sequence[float] | None = None,
     *,
+    clusters: Whole | None = None,
     seed: int = 0,
     level: float = 0.95,
     resamples: int = RESAMPLES,
@@ -52,9 +55,10 @@ def krippendorff_alpha(
     D_o = Σ_u n_uᵀΔn_u/(m_u − 1) / n and D_e = nᵀΔn / (n(n − 1)), where n_u counts item u's ratings by
     category, m_u is their number, n their total, and Δ is 0/1 for `nominal` and (v_c − v_k)² for `interval`
     (`values` are the categories' positions, by default 0, 1, 2, …).
-    Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability. `n` is the number of items.
+    Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability. `n` is the number of items. The
+    interval resamples items, or whole `clusters` of them (a number for each item).
     """
-    table, sizes = _rated_twice(counts)
+    table, sizes, together = _rated_twice(counts, clusters)
     if not len(table):
         return Estimate(None, None, 0, "no item has two ratings yet")
     distance = _distances(table.shape[1], scale, values)
@@ -63,30 +67,47 @@ def krippendorff_alpha(
     (value,) = _alpha(rows.sum(axis=0, keepdims=True), distance)
     if np.isnan(value):
         return Estimate(None, None, len(table), "every rating is the same, so chance agreement is total")
+    rows = _join(rows, together)
     draws = _alpha(resample_totals(rows, resamples, seed), distance)
     draws = draws[~np.isnan(draws)]
-    if len(table) < 2 or not len(draws):
+    if len(rows) < 2 or not len(draws):
         return Estimate(float(value), None, len(table), "an interval needs at least two items")
     return Estimate(float(value), percentile_interval(draws, level), len(table))
 
 
 def pairwise_agreement(
-    counts: npt.ArrayLike, *, seed: int = 0, level: float = 0.95, resamples: int = RESAMPLES
+    counts: npt.ArrayLike,
+    *,
+    clusters: Whole | None = None,
+    seed: int = 0,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
 ) -> Estimate:
     """Share of pairs of ratings of the same item that agree, Σ n_uc(n_uc − 1) / Σ m_u(m_u − 1).
 
-    The figure that preference papers report (InstructGPT 72.6–77.3 %). `n` is the number of items.
+    The figure that preference papers report (InstructGPT 72.6–77.3 %). `n` is the number of items. The
+    interval resamples items, or whole `clusters` of them.
     """
-    table, sizes = _rated_twice(counts)
+    table, sizes, together = _rated_twice(counts, clusters)
     if not len(table):
         return Estimate(None, None, 0, "no item has two ratings yet")
     agreeing = (table * (table - 1)).sum(axis=1)
     possible = sizes * (sizes - 1)
     value = float(agreeing.sum() / possible.sum())
-    if len(table) < 2:
+    rows = _join(np.column_stack([agreeing, possible]), together)
+    if len(rows) < 2:
         return Estimate(value, None, len(table), "an interval needs at least two items")
-    totals = resample_totals(np.column_stack([agreeing, possible]), resamples, seed)
+    totals = resample_totals(rows, resamples, seed)
     return Estimate(value, percentile_interval(totals[:, 0] / totals[:, 1], level), len(table))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Hold how far raters agree about a group of items."""
+
+    alpha: Estimate  # Krippendorff's, nominal
+    pairs: Estimate  # the share of pairs of ratings of the same item that agree
+    ceiling: Estimate  # what that leaves to anything that predicts single clear verdicts
 
 
 def agreement_by_group(
@@ -95,27 +116,45 @@ def agreement_by_group(
     groups: Sequence[Hashable] | npt.NDArray[np.generic],
     categories: int,
     *,
+    tie: int | None = None,
+    clusters: npt.ArrayLike | None = None,
     seed: int = 0,
     level: float = 0.95,
-) -> dict[Hashable, tuple[Estimate, Estimate]]:
-    """Return α (nominal) and pairwise agreement of each group, in order of appearance.
+) -> dict[Hashable, Agreement]:
+    """Measure how far raters agree in each group, in order of appearance.
 
     Three columns of equal length: which item (any whole numbers), which rating (0 … categories − 1) and in
     which group: a kind, a language, a pool of raters, a round. Ratings are held against those of the same
-    item in the same group; one that belongs to several groups stands in several rows. Raises ValueError on
-    unequal lengths and for a rating outside the categories.
+    item in the same group; one that belongs to several groups stands in several rows. The ceiling leaves the
+    category `tie` out. Where `clusters` says which items belong together, such as the pairs of one ranking,
+    whole clusters are resampled. Raises ValueError on unequal lengths, and for a rating outside the
+    categories.
     """
     item, rating = np.asarray(items, np.int64), np.asarray(ratings, np.int64)
-    if not len(item) == len(rating) == len(groups):
+    together = item if clusters is None else np.asarray(clusters, np.int64)
+    if not len(item) == len(rating) == len(together) == len(groups):
         raise ValueError("every rating needs its item and its group")
     names = list(dict.fromkeys(groups.tolist() if isinstance(groups, np.ndarray) else groups))
     codes, _ = encode_clusters(groups)
-    found = {}
+    found: dict[Hashable, Agreement] = {}
     for code, name in enumerate(names):
-        counts = count_codes(item[codes == code], rating[codes == code], categories)
-        alpha = krippendorff_alpha(counts, seed=seed, level=level)
-        found[name] = alpha, pairwise_agreement(counts, seed=seed, level=level)
+        rows = codes == code
+        found[name] = _measure(item[rows], rating[rows], together[rows], categories, tie, seed, level)
     return found
+
+
+def _measure(
+    items: Whole, ratings: Whole, clusters: Whole, categories: int, tie: int | None, seed: int, level: float
+) -> Agreement:
+    counts = count_codes(items, ratings, categories)
+    _, first = np.unique(items, return_index=True)
+    options: dict[str, Any] = {"clusters": clusters[first], "seed": seed, "level": level}
+    clear = counts if tie is None else np.delete(counts, tie, axis=1)
+    return Agreement(
+        krippendorff_alpha(counts, **options),
+        pairwise_agreement(counts, **options),
+        ceiling(pairwise_agreement(clear, **options)),
+    )
 
 
 def count_codes(
@@ -160,7 +199,7 @@ def fleiss_kappa(counts: npt.ArrayLike) -> float | None:
     (P̄ − P_e)/(1 − P_e) with P̄ the mean over items of their agreeing pairs' share and P_e the sum of squared
     shares of the categories (Fleiss 1971, Psychological Bulletin 76:378). α corrects it for few ratings.
     """
-    table, sizes = _rated_twice(counts)
+    table, sizes, _ = _rated_twice(counts)
     if not len(table):
         return None
     observed = float(((table * (table - 1)).sum(axis=1) / (sizes * (sizes - 1))).mean())
@@ -181,12 +220,23 @@ def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float 
     return None if expected == n * n else (agreed * n - expected) / (n * n - expected)
 
 
-def _rated_twice(counts: npt.ArrayLike) -> tuple[Floats, Floats]:
+def _rated_twice(counts: npt.ArrayLike, clusters: Whole | None = None) -> tuple[Floats, Floats, Whole | None]:
     table = np.asarray(counts, dtype=np.float64)
     if table.ndim != 2 or (table < 0).any():
         raise ValueError("counts must be a matrix of item × category without negative cells")
-    table = table[table.sum(axis=1) >= 2]
-    return table, table.sum(axis=1)
+    if clusters is not None and len(clusters) != len(table):
+        raise ValueError(f"{len(table)} items need as many clusters, not {len(clusters)}")
+    twice = table.sum(axis=1) >= 2
+    table = table[twice]
+    return table, table.sum(axis=1), None if clusters is None else clusters[twice]
+
+
+def _join(rows: Floats, clusters: Whole | None) -> Floats:
+    """Add up the rows of each cluster."""
+    if clusters is None:
+        return rows
+    codes, n = encode_clusters(clusters)
+    return np.column_stack([np.bincount(codes, column, n) for column in rows.T])
 
 
 def _distances(categories: int, scale: Scale, values: Sequence[float] | None) -> Floats:

@@ -82,18 +82,35 @@ def test_groups_are_measured_apart():
     items = [1, 1, 2, 2, 1, 1, 3, 3]
     ratings = [0, 0, 2, 2, 0, 1, 2, 0]
     groups = ["en", "en", "en", "en", "ar", "ar", "ar", "ar"]
-    found = agreement_by_group(items, ratings, groups, 3)
+    found = agreement_by_group(items, ratings, groups, 3, tie=1)
     assert list(found) == ["en", "ar"]
-    assert found["en"][0].value == 1.0
-    assert found["en"][1] == Estimate(1.0, Interval(1.0, 1.0), 2)
-    assert found["ar"][1].value == 0.0
+    assert found["en"].alpha.value == 1.0
+    assert found["en"].pairs == Estimate(1.0, Interval(1.0, 1.0), 2)
+    assert found["en"].ceiling == Estimate(1.0, Interval(1.0, 1.0), 2)
+    assert found["ar"].pairs.value == 0.0
+    assert "coins" in found["ar"].ceiling.why
+    assert found["ar"].ceiling.n == 1
     alone = krippendorff_alpha(count_codes(np.array([1, 1, 3, 3]), np.array([0, 1, 2, 0]), 3))
-    assert found["ar"][0] == alone
+    assert found["ar"].alpha == alone
     assert agreement_by_group([], [], [], 3) == {}
     with pytest.raises(ValueError, match="from 0 to 2"):
         agreement_by_group([1], [3], ["en"], 3)
     with pytest.raises(ValueError, match="its group"):
         agreement_by_group([1], [0], [], 3)
+
+
+def test_items_that_belong_together_widen_the_interval():
+    """A hundred clusters of ten items alike carry no more than a hundred items."""
+    counts = np.repeat(np.random.default_rng(0).multinomial(3, [0.6, 0.1, 0.3], size=100), 10, axis=0)
+    clusters = np.arange(1000) // 10
+    for measure in (krippendorff_alpha, pairwise_agreement):
+        apart, together, fewer = measure(counts), measure(counts, clusters=clusters), measure(counts[::10])
+        assert together.value == apart.value
+        width = together.interval.high - together.interval.low
+        assert width > 2 * (apart.interval.high - apart.interval.low)
+        assert width == pytest.approx(fewer.interval.high - fewer.interval.low, rel=0.15)
+    with pytest.raises(ValueError, match="as many clusters"):
+        krippendorff_alpha(counts, clusters=clusters[:3])
 
 
 @pytest.mark.parametrize(("agreement", "bound"), [(0.63, 0.755), (0.726, 0.836), (0.77, 0.867), (0.5, 0.5)])
