@@ -28,7 +28,7 @@ from scipy.special import expit, ndtr
 from preferences.intervals import Floats
 from preferences.ordinal_likelihood import Likelihood, Packing, Votes
 
-DOUBT = 1.28  # standard errors: a one-sided bound at 90 %
+DOUBT = 1.645  # standard errors: a one-sided bound at 95 %
 _STEPS = 25
 _FURTHEST = 2.0  # logits a pair's utility may move in one Newton step
 
@@ -59,7 +59,7 @@ class Fit:
 
     @property
     def unreliable(self) -> npt.NDArray[np.bool_]:
-        """Tell which raters' votes hardly follow the answers: a + 1.28·SE below half the median ability.
+        """Tell which raters' votes hardly follow the answers: a + 1.645·SE below half the median ability.
 
         The median is over raters with votes; a rater without votes is never among them.
         """

@@ -12,8 +12,9 @@ def summarise(
     *,
     at_least: float | None = None,
     at_most: float | None = None,
+    mean_at_least: float | None = None,
 ) -> list[Figure]:
-    """Return the worst and the mean over seeds; the goal, if there is one, is the worst seed's to reach."""
+    """Return the worst and the mean over seeds; `at_least` and `at_most` are goals of the worst seed."""
     mean = sum(values) / len(values)
     worst = max(values) if at_most is not None else min(values)
     goal, holds = "", None
@@ -21,4 +22,8 @@ def summarise(
         goal, holds = f">= {at_least:g}", worst >= at_least
     elif at_most is not None:
         goal, holds = f"<= {at_most:g}", worst <= at_most
-    return [Figure(f"{name}, worst", worst, unit, goal, holds), Figure(f"{name}, mean", mean, unit)]
+    aim, reached = ("", None) if mean_at_least is None else (f">= {mean_at_least:g}", mean >= mean_at_least)
+    return [
+        Figure(f"{name}, worst", worst, unit, goal, holds),
+        Figure(f"{name}, mean", mean, unit, aim, reached),
+    ]
