@@ -156,9 +156,21 @@ class TransformersRewardModel:
         self.model = model.eval()
         self.tokenizer = tokenizer
 
-    @torch.inference_mode()
     def score(self, conversations: Sequence[Conversation]) -> list[float]:
         """Give one reward each; order, padding and neighbours make no difference beyond rounding."""
+        return self.read(conversations)[0]
+
+    @torch.inference_mode()
+    def read(self, conversations: Sequence[Conversation]) -> tuple[list[float], np.ndarray[Any, Any]]:
+        """Give one reward each, and the features that the head made it from: float32, conversations × width.
+
+        The width is 0 where the head is more than one linear layer.
+        """
+        head: Any = getattr(self.model, "score", getattr(self.model, "classifier", None))
+        linear = isinstance(head, torch.nn.Linear)
+        features = np.zeros((len(conversations), head.in_features if linear else 0), np.float32)
+        given: list[torch.Tensor] = []
+        hook = head.register_forward_pre_hook(lambda _head, read: given.append(read[0])) if linear else None
         room = _context(self.model.config)
         texts = [_encode(self.tokenizer, talk)[-room:] for talk in conversations]
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
@@ -174,8 +186,17 @@ class TransformersRewardModel:
             logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
             for index, value in zip(chosen, logits[:, 0].float().tolist(), strict=True):
                 scores[index] = value
+            if linear:
+                read = given.pop()
+                # a causal trunk's head reads every token, and the last one's reading is the reward
+                last = (
+                    read if read.dim() == 2 else read[torch.arange(len(chosen)), mask.sum(1).to(device) - 1]
+                )
+                features[chosen] = last.float().cpu().numpy()
             start = end
-        return scores
+        if hook is not None:
+            hook.remove()
+        return scores, features
 
 
 def load_policy(location: str) -> TransformersPolicy:

@@ -290,3 +290,14 @@ def test_a_stream_that_breaks_off_or_is_none_is_refused(server: ChatServer) -> N
     for url in ("http://127.0.0.1:1", "not a url", "ftp://x"):
         with pytest.raises(BackendError, match=r"cannot be (reached|asked)"):
             list(OpenAICompatiblePolicy(url, "tiny").stream(TALKS[0], SamplingParams()))
+
+
+def test_features_are_what_the_head_makes_the_reward_of(reward_model: TransformersRewardModel) -> None:
+    talks = [
+        [*talk, {"role": "assistant", "content": "Of course. " * (n % 5 + 1)}] for n, talk in enumerate(TALKS)
+    ]
+    scores, features = reward_model.read(talks)
+    weight = reward_model.model.score.weight.detach().numpy()[0]
+    assert features.shape == (len(talks), len(weight))
+    assert features @ weight == pytest.approx(scores, abs=1e-4)
+    assert scores == pytest.approx(reward_model.score(talks[::-1])[::-1], abs=1e-5)
