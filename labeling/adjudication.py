@@ -182,7 +182,7 @@ class Figures:
 def measure(campaign: Campaign) -> Figures:
     """Measure what decided disputes say, with Wilson's intervals; they are no random sample of the tasks."""
     rows = decided(campaign).exclude(verdict=None).values_list("evidence", "verdict", "cause")
-    said = [(evidence, side(verdict)) for evidence, verdict, _cause in rows]
+    said = [(evidence, side(verdict or 0)) for evidence, verdict, _cause in rows]
     people = [side(evidence["mean"]) == right for evidence, right in said if "mean" in evidence]
     scored = [(evidence["margin"], right) for evidence, right in said if evidence.get("margin") is not None]
     model = [side(-margin) == right for margin, right in scored if right]

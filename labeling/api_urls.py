@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from labeling.api import assigning, campaigns, chat, feedback, history, imports, onboarding, rating, records
+from labeling.api import (
+    assigning,
+    campaigns,
+    chat,
+    disputes,
+    feedback,
+    history,
+    imports,
+    onboarding,
+    rating,
+    records,
+)
 
 urlpatterns = [
     path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
@@ -56,6 +67,18 @@ urlpatterns = [
     path("campaigns/<slug:slug>/judgments/", records.Judgments.as_view(), name="api_judgments"),
     path("campaigns/<slug:slug>/edits/", records.Edits.as_view(), name="api_edits"),
     path("campaigns/<slug:slug>/feedback/", feedback.GivenFeedback.as_view(), name="api_feedback"),
+    path("campaigns/<slug:slug>/disputes/", disputes.Disputes.as_view(), name="api_disputes"),
+    path("campaigns/<slug:slug>/disputes/<int:pk>/", disputes.OneDispute.as_view(), name="api_dispute"),
+    path("campaigns/<slug:slug>/disputes/<int:pk>/decide/", disputes.Decide.as_view(), name="api_decide"),
+    path(
+        "campaigns/<slug:slug>/disputes/<int:pk>/release/",
+        disputes.Leave.as_view(),
+        name="api_release_dispute",
+    ),
+    path("campaigns/<slug:slug>/disputes/<int:pk>/sort/", disputes.Sort.as_view(), name="api_sort_dispute"),
+    path("campaigns/<slug:slug>/gaps/", disputes.Gaps.as_view(), name="api_gaps"),
+    path("campaigns/<slug:slug>/gaps/<int:pk>/", disputes.SettleGap.as_view(), name="api_settle_gap"),
+    path("campaigns/<slug:slug>/raters/<str:username>/reopen/", disputes.Reopen.as_view(), name="api_reopen"),
     path("history/", history.History.as_view(), name="api_history"),
     path("history/undo/", history.TakeBack.as_view(), name="api_history_undo"),
     path("feedback/", history.Words.as_view(), name="api_own_feedback"),

@@ -129,7 +129,8 @@ def refresh(campaign: Campaign) -> int:
             cursor.execute(REFRESH, values)
             fresh: int = cursor.fetchone()[0]
             cursor.execute(DROP_DECIDED, values)
-            return fresh - cursor.rowcount
+            decided: int = cursor.rowcount
+    return fresh - decided
 
 
 def count_open(campaign: Campaign) -> dict[str, int]:

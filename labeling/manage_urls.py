@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import examples, imports, manage, review
+from labeling.views import adjudicating, examples, gaps, imports, manage, reopening, review
 
 urlpatterns = [
     path("", manage.campaigns, name="campaigns"),
@@ -22,6 +22,15 @@ urlpatterns = [
     path("<slug:slug>/examples/<int:pk>/retire/", examples.retire, name="retire_example"),
     path("<slug:slug>/figures/", manage.figures, name="figures"),
     path("<slug:slug>/review/", review.review, name="review"),
+    path("<slug:slug>/disputes/", adjudicating.queue, name="adjudications"),
+    path("<slug:slug>/disputes/<int:pk>/", adjudicating.one, name="adjudication"),
+    path("<slug:slug>/disputes/<int:pk>/decide/", adjudicating.decide, name="decide"),
+    path("<slug:slug>/disputes/<int:pk>/release/", adjudicating.release, name="release_dispute"),
+    path("<slug:slug>/disputes/<int:pk>/sort/", adjudicating.sort, name="sort_dispute"),
+    path("<slug:slug>/gaps/", gaps.list_, name="gaps"),
+    path("<slug:slug>/gaps/<int:pk>/example/", gaps.make_example, name="gap_example"),
+    path("<slug:slug>/gaps/<int:pk>/dismiss/", gaps.dismiss, name="dismiss_gap"),
+    path("<slug:slug>/raters/<int:pk>/reopen/", reopening.reopen, name="reopen_rater"),
     path("<slug:slug>/import/", imports.import_, name="import"),
     path("<slug:slug>/imports/<int:pk>/", imports.one, name="one_import"),
     path("<slug:slug>/imports/<int:pk>/progress/", imports.progress, name="import_progress"),

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts import people, tokens
 from accounts.models import ApiToken, Role
 from labeling import assignment, judgments
-from labeling.models import Import
+from labeling.models import Adjudication, GuidelineGap, Import
 from tests.cast import make_campaign, make_example, make_open_round, make_policy, make_user
 from training import snapshots
 from training.models import Run
@@ -128,6 +128,23 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_example": {"PUT": API_MANAGE, "DELETE": (401, 403, 403, 403, 204)},
     "figures": {"GET": LOOK},
     "review": {"GET": MANAGE, "POST": CHANGE},
+    "adjudications": {"GET": MANAGE, "POST": CHANGE},
+    "adjudication": {"GET": MANAGE},
+    "decide": {"POST": CHANGE},
+    "release_dispute": {"POST": CHANGE},
+    "sort_dispute": {"POST": CHANGE},
+    "gaps": {"GET": MANAGE},
+    "gap_example": {"POST": CHANGE},
+    "dismiss_gap": {"POST": CHANGE},
+    "reopen_rater": {"GET": MANAGE, "POST": CHANGE},
+    "api_disputes": {"GET": API_MANAGE, "POST": API_MANAGE},
+    "api_dispute": {"GET": (401, 403, 403, 403, 400)},  # it isn't decided yet
+    "api_decide": {"POST": API_MANAGE},
+    "api_release_dispute": {"POST": (401, 403, 403, 403, 204)},
+    "api_sort_dispute": {"POST": (401, 403, 403, 403, 400)},  # it isn't decided yet
+    "api_gaps": {"GET": API_MANAGE},
+    "api_settle_gap": {"POST": API_MANAGE},
+    "api_reopen": {"GET": API_MANAGE, "POST": API_MANAGE},
     "import": {"GET": MANAGE, "POST": CHANGE},
     "one_import": {"GET": MANAGE},
     "import_progress": {"GET": MANAGE},
@@ -217,6 +234,18 @@ def world():
     in_campaign = {"slug": campaign.slug}
     of_import = {**in_campaign, "pk": Import.objects.create(campaign=campaign, format="prompts").pk}
     in_round = {**in_campaign, "number": round_.number}
+    dispute = Adjudication.objects.create(
+        campaign=campaign,
+        task=said.task,
+        reason="disagreement",
+        reviewer=manager,
+        held_until=slot.lease_until,
+    )
+    in_dispute = {**in_campaign, "pk": dispute.pk}
+    gap = GuidelineGap.objects.create(
+        campaign=campaign, text="What of length?", adjudication=dispute, verdict=1
+    )
+    in_gap = {**in_campaign, "pk": gap.pk}
     pks = {"snapshot": snapshot.pk, "run": run.pk, "model": policy.pk}
     args = {
         "welcome": {"uidb64": uid, "token": "false-token"},
@@ -227,6 +256,19 @@ def world():
         "api_person_skills": {"pk": outsider.pk},
         "remove_rater": {**in_campaign, "pk": member.pk},
         "qualify_rater": {**in_campaign, "pk": member.pk},
+        "adjudication": in_dispute,
+        "decide": in_dispute,
+        "release_dispute": in_dispute,
+        "sort_dispute": in_dispute,
+        "gap_example": in_gap,
+        "dismiss_gap": in_gap,
+        "reopen_rater": {**in_campaign, "pk": member.pk},
+        "api_dispute": in_dispute,
+        "api_decide": in_dispute,
+        "api_release_dispute": in_dispute,
+        "api_sort_dispute": in_dispute,
+        "api_settle_gap": in_gap,
+        "api_reopen": {**in_campaign, "username": member.username},
         "one_import": of_import,
         "import_progress": of_import,
         "keep_import": of_import,
@@ -286,6 +328,15 @@ def world():
         "api_history_undo": {"kind": "judgment", "id": said.pk},
         "review": {"kind": "judgment", "id": said.pk, "text": "Look twice."},
         "api_feedback": {"kind": "judgment", "id": said.pk, "text": "Look twice."},
+        "decide": {"verdict": 1},
+        "sort_dispute": {"cause": "rater_error"},
+        "gap_example": {"explanation": "{A} is right."},
+        "dismiss_gap": {"why": "It says so."},
+        "reopen_rater": {"reason": "Clicked through."},
+        "api_decide": {"verdict": 1},
+        "api_sort_dispute": {"cause": "rater_error"},
+        "api_settle_gap": {"dismiss": "It says so."},
+        "api_reopen": {"reason": "Clicked through."},
         "api_heartbeat": lease,
         "api_release": lease,
         "api_skip": lease,

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -12,10 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import Role, User
 from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
-from labeling import qualification, quality, rounds
+from labeling import gaps, qualification, quality, rounds
 from labeling.campaigns import CampaignError
 from labeling.forms import AddRatersForm, CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
-from labeling.models import Campaign, Edit, Judgment, Membership, Prompt, Round
+from labeling.models import Campaign, Edit, GuidelineGap, Judgment, Membership, Prompt, Round
 from labeling.rendering import render as render_markdown
 from labeling.rounds import StateError
 from labeling.tasks import generate_round
@@ -145,19 +146,33 @@ def guideline(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the versions of the instructions, and publish the next."""
     campaign = named(request, slug)
     versions = list(campaign.guidelines.select_related("created_by").order_by("-number"))
-    form = GuidelineForm(request.POST or None, initial={"text": versions[0].text if versions else ""})
+    gap = gap_named(campaign, request.POST.get("gap") or request.GET.get("gap", ""))
+    text = (versions[0].text if versions else "") + (gaps.as_text(gap) if gap else "")
+    form = GuidelineForm(request.POST or None, initial={"text": text})
     if request.method == "POST" and form.is_valid():
-        published = campaigns_.add_guideline(campaign, form.cleaned_data["text"], signed_in_user(request))
+        by = signed_in_user(request)
+        with transaction.atomic():
+            published = campaigns_.add_guideline(campaign, form.cleaned_data["text"], by)
+            if gap is not None:
+                gaps.write_in(gap, by, published)
         messages.success(request, _("Version %(number)s is in use.") % {"number": published.number})
         return redirect("guideline", slug)
     context = {
         "campaign": campaign,
         "versions": [(version, render_markdown(version.text)) for version in versions],
         "form": form,
+        "gap": gap,
         "section": "campaigns",
         "tab": "guideline",
     }
     return render(request, "manage/guideline.html", context)
+
+
+def gap_named(campaign: Campaign, pk: str) -> GuidelineGap | None:
+    """Return the open gap that a new version is to settle, if one is named."""
+    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+        return None
+    return gaps.listed(campaign).filter(pk=int(pk), status=GuidelineGap.Status.OPEN).first()
 
 
 @require("view_campaigns", post="manage")
