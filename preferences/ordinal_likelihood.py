@@ -33,7 +33,7 @@ _LOG_SPREAD = Normal(0.0, 0.3)
 _GAP = Normal(0.0, 2.0)  # of log distances between thresholds: keeps a grade that nobody gave finite
 _LOG_RESIDUAL = Normal(0.0, 1.0)
 _RIDGE = 0.3
-_BLOCK = 16_384  # votes
+_BLOCK = 8_192  # votes
 _NODES = 7  # more change no ability by a tenth of its standard error
 _EDGE = 60.0  # beyond the outermost thresholds, instead of infinity: e^-60 is nothing beside 1
 
@@ -155,14 +155,18 @@ class Block(NamedTuple):
     pair: Ints  # of each vote, numbered within the block
 
 
-class Slopes(NamedTuple):
-    """Hold a vote's log-likelihood at one node with its derivatives by η and by its two edges."""
+class Weighed(NamedTuple):
+    """Hold what a block's votes say at each node of their pair's own utility; matrices are nodes × votes.
 
-    value: Floats
-    eta: Floats
+    `share` is the node's posterior weight, `upper` and `lower` are σ(s·t_g − η) and σ(η − s·t_{g−1}).
+    """
+
+    value: float  # the block's log-likelihood
+    between: Floats  # w·Δφ, left less right
+    share: Floats
     upper: Floats
     lower: Floats
-    curve: Floats  # −d²/dη²
+    rest: Floats  # 1/(e^(upper edge − lower edge) − 1), what both edges' derivatives have in common
 
 
 class Likelihood:
@@ -210,21 +214,20 @@ class Likelihood:
         """
         packing, p = self._packing, self._packing.unpack(x)
         utilities = self._features @ p.weights
+        own_size = np.exp(p.log_residual)
         cells = np.zeros((9, packing.n_raters))
         for block in self._blocks:
-            shares, _, nodes = self._weigh(block, p, utilities)
-            mean = [np.zeros(len(block.grades)) for _ in range(3)]
-            total = [np.zeros(len(block.grades)) for _ in range(9)]
-            for j, (u, slopes) in enumerate(nodes):
-                share = shares[j][block.pair]
-                covariates = (u, np.ones_like(u), block.apart)
-                for k, c in enumerate(covariates):
-                    mean[k] += share * slopes.eta * c
-                    for m, e in enumerate(covariates):
-                        total[3 * k + m] += share * (slopes.curve - slopes.eta**2) * c * e
+            seen = self._weigh(block, p, utilities)
+            score = seen.upper - seen.lower
+            curve = seen.upper * (1 - seen.upper) + seen.lower * (1 - seen.lower)
+            covariates = np.empty((3, *score.shape))
+            covariates[0] = seen.between + own_size * np.outer(self._z, block.turned)
+            covariates[1], covariates[2] = 1.0, block.apart
+            mean = np.einsum("jn,jn,kjn->kn", seen.share, score, covariates)
             for k in range(9):
-                total[k] += mean[k // 3] * mean[k % 3]
-                cells[k] += np.bincount(block.raters, total[k], packing.n_raters)
+                spread = seen.share * (curve - score**2) * covariates[k // 3] * covariates[k % 3]
+                total = spread.sum(axis=0) + mean[k // 3] * mean[k % 3]
+                cells[k] += np.bincount(block.raters, total, packing.n_raters)
         own = np.diag([prior.sd**-2.0 for prior in (ABILITY, SIDE, LENGTH_TASTE)])
         return np.asarray(cells.T.reshape(-1, 3, 3) + own)
 
@@ -258,21 +261,16 @@ class Likelihood:
         edges: Floats,
     ) -> float:
         """Add a block's gradient to `part`, `answers` (by utility) and `edges`; return its log-likelihood."""
-        shares, value, nodes = self._weigh(block, p, utilities)
+        seen = self._weigh(block, p, utilities)
         r, n_raters = block.raters, self._packing.n_raters
-        by_eta = by_ability = by_residual = by_upper = by_lower = np.zeros(1)
-        for j, (u, slopes) in enumerate(nodes):
-            share = shares[j][block.pair]
-            eta = share * slopes.eta
-            by_eta = by_eta + eta
-            by_ability = by_ability + eta * u
-            by_upper = by_upper + share * slopes.upper
-            by_lower = by_lower + share * slopes.lower
-            by_residual = by_residual + eta * block.turned * self._z[j]
-        part["log_residual"] += np.exp(p.log_residual) * (by_residual @ p.ability[r])
-        spread = np.exp(p.log_spread)[r]
-        bounds = self._bounds(p)
+        upper = np.einsum("jn,jn->n", seen.share, seen.upper)
+        lower = np.einsum("jn,jn->n", seen.share, seen.lower)
+        by_eta, by_upper, by_lower = upper - lower, 1 - upper + seen.rest, lower - 1 - seen.rest
+        by_own = block.turned * np.einsum("j,jn,jn->n", self._z, seen.share, seen.upper - seen.lower)
+        own_size, spread, bounds = np.exp(p.log_residual), np.exp(p.log_spread)[r], self._bounds(p)
+        by_ability = seen.between * by_eta + own_size * by_own
         stretched = spread * (by_upper * bounds[block.grades + 1] + by_lower * bounds[block.grades])
+        part["log_residual"] += own_size * (by_own @ p.ability[r])
         part["ability"] += np.bincount(r, by_ability, n_raters)
         part["side"] += np.bincount(r, by_eta, n_raters)
         part["length_taste"] += np.bincount(r, by_eta * block.apart, n_raters)
@@ -284,45 +282,38 @@ class Likelihood:
             by_utility = by_eta * p.ability[r]
             np.add.at(answers, block.left, by_utility)
             np.subtract.at(answers, block.right, by_utility)
-        return value
+        return seen.value
 
-    def _weigh(
-        self, block: Block, p: Parameters, utilities: Floats
-    ) -> tuple[Floats, float, list[tuple[Floats, Slopes]]]:
-        """Return each node's posterior share (nodes × pairs), the log-likelihood, utilities and slopes."""
-        r = block.raters
+    def _weigh(self, block: Block, p: Parameters, utilities: Floats) -> Weighed:
+        r, bounds = block.raters, self._bounds(p)
         between = utilities[block.left] - utilities[block.right]
-        ability, spread = p.ability[r], np.exp(p.log_spread)[r]
-        rest = p.side[r] + (p.length + p.length_taste[r]) * block.apart
-        bounds = self._bounds(p)
-        upper = spread * bounds[block.grades + 1] - rest
-        lower = spread * bounds[block.grades] - rest
-        nodes = []
-        for z in self._z:
-            u = between + np.exp(p.log_residual) * z * block.turned
-            nodes.append((u, _slopes(upper - ability * u, lower - ability * u)))
-        joint = np.stack([np.add.reduceat(slopes.value, block.starts) for _, slopes in nodes])
+        spread = np.exp(p.log_spread)[r]
+        eta = p.ability[r] * between + p.side[r] + (p.length + p.length_taste[r]) * block.apart
+        upper = spread * bounds[block.grades + 1]
+        lower = spread * bounds[block.grades]
+        own = np.exp(np.outer(self._z, np.exp(p.log_residual) * p.ability[r] * block.turned))
+        below_upper = 1 / (1 + np.exp(eta - upper) * own)
+        above_lower = 1 / (1 + np.exp(lower - eta) / own)
+        # log(σ(x) − σ(y)) = log σ(x) + log σ(−y) + log(1 − e^(y−x)) cancels nothing
+        joint = np.add.reduceat(np.log(below_upper * above_lower), block.starts, axis=1)
         joint += self._log_share[:, None]
         top = joint.max(axis=0)
         shares = np.exp(joint - top)
         total = shares.sum(axis=0)
-        return shares / total, float((top + np.log(total)).sum()), nodes
+        value = float((top + np.log(total)).sum() + np.log(-np.expm1(lower - upper)).sum())
+        return Weighed(
+            value,
+            between,
+            (shares / total)[:, block.pair],
+            below_upper,
+            above_lower,
+            1 / np.expm1(upper - lower),
+        )
 
     @staticmethod
     def _bounds(p: Parameters) -> Floats:
         outermost = float(p.thresholds[-1]) + _EDGE
         return np.concatenate([[-outermost], p.thresholds, [outermost]])
-
-
-def _slopes(upper: Floats, lower: Floats) -> Slopes:
-    """Take log(σ(upper) − σ(lower)) and its derivatives, without cancelling."""
-    above, below = np.exp(-upper), np.exp(lower)
-    ratio = above * below
-    value = np.log((1 - ratio) / ((1 + above) * (1 + below)))
-    out_above, out_below = above / (1 + above), below / (1 + below)
-    rest = ratio / (1 - ratio)
-    curve = out_above * (1 - out_above) + out_below * (1 - out_below)
-    return Slopes(value, out_below - out_above, out_above + rest, -out_below - rest, curve)
 
 
 def _cut(lengths: Floats, votes: Votes) -> Iterator[Block]:
