@@ -15,4 +15,4 @@ ENV TOUCHSTONE_VAR=/var/lib/touchstone
 
 USER touchstone
 EXPOSE 8000
-CMD ["granian", "config.web:application", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"]
+CMD ["python", "-m", "config.web", "--host", "0.0.0.0", "--port", "8000"]

@@ -180,7 +180,12 @@ def _part(process: psutil.Process, supervisor: psutil.Process) -> str:
     if process.pid == supervisor.pid:
         return "supervisor"
     line = " ".join(process.cmdline())
-    words = {"redis-server": "redis", "postgres": "postgres", "granian": "web", "config.workers": "workers"}
+    words = {
+        "redis-server": "redis",
+        "config.web": "web",
+        "config.workers": "workers",
+        "postgres": "postgres",
+    }
     return next((part for word, part in words.items() if word in process.name() + line), "other")
 
 

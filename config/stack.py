@@ -129,11 +129,7 @@ def workers(*, beat: bool = True, environment: Mapping[str, str] | None = None) 
 
 def web(var: Path, host: str, port: int) -> Child:
     """Describe the web server."""
-    command = [
-        *(sys.executable, "-m", "granian", "config.web:application", "--interface", "wsgi", "--http", "1"),
-        *("--no-ws", "--host", host, "--port", str(port), "--workers", "2", "--blocking-threads", "4"),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "4"),
-    ]
+    command = [sys.executable, "-m", "config.web", "--host", host, "--port", str(port)]
     return _child(var, "web", command, {"TOUCHSTONE_POOL": "1", "MALLOC_ARENA_MAX": "2"})
 
 

@@ -74,9 +74,9 @@ def processes_of(var: Path) -> dict[str, psutil.Process]:
             if forked and processes.MARK in parent.environ() and parent.name() != name:
                 found[forked.group(1) or "beat"] = process
             elif not forked and processes.MARK not in parent.environ():
-                top = re.search(r"granian|config\.workers", line)
+                top = re.search(r"config\.(?:web|workers)", line)
                 if top is not None:  # not an orphan on its way out
-                    found["web" if top.group() == "granian" else "workers"] = process
+                    found[top.group().removeprefix("config.")] = process
     for process in psutil.process_iter(["name", "cmdline"]):
         line = " ".join(process.info["cmdline"] or [])
         if process.info["name"] == "postgres" and f"-D{var}/" in line:
