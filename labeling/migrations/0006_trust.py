@@ -138,6 +138,8 @@ class Migration(migrations.Migration):
                 ("computed_at", models.DateTimeField(blank=True, null=True)),
                 ("seen_to", models.BigIntegerField(default=0)),
                 ("fresh", models.PositiveIntegerField(default=0)),
+                ("fit_seen_to", models.BigIntegerField(default=0)),
+                ("fit_fresh", models.PositiveIntegerField(default=0)),
                 ("proposals", models.JSONField(blank=True, default=list)),
             ],
         ),

@@ -115,6 +115,9 @@ class QualityReport(models.Model):
     # The last judgment that was looked at, and how many of the campaign came since the last computation.
     seen_to = models.BigIntegerField(default=0)
     fresh = models.PositiveIntegerField(default=0)
+    # The same for the fit of raters, which comes less often.
+    fit_seen_to = models.BigIntegerField(default=0)
+    fit_fresh = models.PositiveIntegerField(default=0)
     # Comparisons that could become gold tasks: [{"task", "verdict", "votes", "margin" of the model's scores}]
     proposals = models.JSONField(default=list, blank=True)
 
