@@ -137,12 +137,14 @@ def fit(features: Floats, lengths: Floats, votes: Votes, *, start: Fit | None = 
     )
 
 
-def label_pairs(fit: Fit, features: Floats, lengths: Floats, votes: Votes) -> Labels:
+def label_pairs(fit: Fit, features: Floats, lengths: Floats, votes: Votes, *, length: float = 0.0) -> Labels:
     """Label every pair of answers from its votes, each counted for what its rater is worth.
 
     A pair's utility u has the prior N(w·Δφ, residual²), seen from its first answer; the votes multiply in
     their likelihood, with the raters as fitted; the mode is found by Newton's method and the curvature there
-    gives the standard error. Tastes for length and pulls to a side are taken out: u is about the answers.
+    gives the standard error. Pulls to a side and tastes for length are taken out. Whether longer answers are
+    better, votes can't tell from a taste that raters share: `length` is what a standard deviation of length
+    is to count, in logits; `fit.length` counts it as the average rater does.
     """
     features, lengths = _checked(features, lengths, votes)
     first, second = np.minimum(votes.left, votes.right), np.maximum(votes.left, votes.right)
@@ -168,6 +170,7 @@ def label_pairs(fit: Fit, features: Floats, lengths: Floats, votes: Votes) -> La
         if not len(u) or np.abs(step).max() < 1e-8:
             break
     se = 1 / np.sqrt(curve)
+    u += length * (lengths[first] - lengths[second])
     return Labels(first, second, u, se, ndtr(u / se), np.bincount(of, minlength=len(u)))
 
 

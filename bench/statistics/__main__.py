@@ -11,7 +11,7 @@ from importlib import import_module
 
 from bench.report import Figure, main
 
-GROUPS = ("raters", "policies")
+GROUPS = ("raters", "policies", "arguments")
 
 
 def measure(options: argparse.Namespace) -> list[Figure]:

@@ -16,9 +16,9 @@ from bench.statistics.summary import summarise
 from preferences.ordinal import Fit, Votes, fit, label_pairs
 from preferences.worlds import RECIPES, World, draw_world
 
-ABLE = {"easy": 0.90, "hard": 0.82}  # row 1, by the worst seed
-PRECISE, FOUND, FOUND_LATER = 0.95, 0.85, 0.97  # row 2, by the mean: a world has only fifteen spammers
-LABELLED = {"easy": 0.88}  # row 3, by the worst seed
+ABLE = {"easy": 0.90, "hard": 0.82}  # row 1
+PRECISE, FOUND, FOUND_LATER = 0.95, 0.85, 0.97  # row 2
+LABELLED = {"easy": 0.88}  # row 3
 SECONDS = {100_000: 5.0, 1_000_000: 30.0}  # row 11
 
 Values = dict[str, list[float]]
@@ -42,6 +42,7 @@ def _try(kind: str, seed: int, raters: int, measured: Values) -> None:
     world = draw_world(kind, seed, raters=raters)
     votes, able = world.votes, world.crowd.ability
     found = fit(world.features, world.lengths, votes)
+    weighed = fit(_linear_part(world), world.lengths, votes)
     bare = fit(world.features[:, :0], world.lengths, votes)
     counted = tally(votes, len(world.lengths))
     agreed = agreement(world, counted)
@@ -51,7 +52,8 @@ def _try(kind: str, seed: int, raters: int, measured: Values) -> None:
         measured[f"{kind}: {name}"].append(float(value))
 
     for name, guess in (
-        ("model", found.ability), ("model without features", bare.ability), ("majority agreement", agreed),
+        ("model", found.ability), ("model, features' weights known", weighed.ability),
+        ("model without features", bare.ability), ("majority agreement", agreed),
         ("gold", gold(world, seed)), ("Dawid-Skene", said_true),
     ):  # fmt: skip
         note(f"ability, {name}", spearmanr(able, guess)[0])
@@ -72,6 +74,12 @@ def _try(kind: str, seed: int, raters: int, measured: Values) -> None:
         note(f"labels, {name}", np.where(side == 0, 0.5, (side > 0) == better)[three].mean())
 
 
+def _linear_part(world: World) -> np.ndarray:
+    """Return the part of utility that is linear in the features: what no reward model of them can beat."""
+    design = np.column_stack([world.features, np.ones(len(world.features))])
+    return np.asarray(design @ np.linalg.lstsq(design, world.utility, rcond=None)[0])[:, None]
+
+
 def _try_later(kind: str, seed: int, measured: Values) -> None:
     world = draw_world(kind, seed, each=200)
     precision, recall = _judge(fit(world.features, world.lengths, world.votes).unreliable, world)
@@ -88,9 +96,8 @@ def _judge(flagged: np.ndarray, world: World) -> tuple[float, float]:
 
 def _rows(kind: str, measured: Values) -> list[Figure]:
     goals = {"ability, model": ABLE.get(kind), "labels, model": LABELLED.get(kind)}
-    means = {}
     if kind in ABLE:
-        means = {"precision, model": PRECISE, "recall, model": FOUND, "recall at 200, model": FOUND_LATER}
+        goals |= {"precision, model": PRECISE, "recall, model": FOUND, "recall at 200, model": FOUND_LATER}
     rows = {"ability": "1 ability Spearman", "labels": "3 three-vote labels"}
     result = []
     for name, values in measured.items():
@@ -98,10 +105,7 @@ def _rows(kind: str, measured: Values) -> list[Figure]:
             continue
         what, method = name.removeprefix(f"{kind}: ").split(", ", 1)
         row = rows.get(what, f"2 spammers' {what}")
-        goal = goals.get(f"{what}, {method}")
-        result += summarise(
-            f"{row}, {kind}: {method}", values, at_least=goal, mean_at_least=means.get(f"{what}, {method}")
-        )
+        result += summarise(f"{row}, {kind}: {method}", values, at_least=goals.get(f"{what}, {method}"))
     return result
 
 
@@ -116,13 +120,13 @@ def _refit(n_votes: int) -> list[Figure]:
         votes.left[most], votes.right[most], votes.raters[most], votes.grades[most], votes.points, raters
     )
     _, _, before = _time(world, earlier, None)
-    again, _, _ = _time(world, votes, before)
+    _, again, _ = _time(world, votes, before)
     limit = SECONDS.get(n_votes)
     name = f"11 refit of {n_votes:,} votes"
     return [
-        Figure(name, seconds, "s", f"<= {limit:g}" if limit else "", seconds <= limit if limit else None),
-        Figure(f"{name}: CPU", cpu, "CPU s"),
-        Figure(f"{name}: from an earlier fit", again, "s"),
+        Figure(name, cpu, "CPU s", f"<= {limit:g}" if limit else "", cpu <= limit if limit else None),
+        Figure(f"{name}: by the clock", seconds, "s"),
+        Figure(f"{name}: from a fit to 99 % of them", again, "CPU s"),
     ]
 
 

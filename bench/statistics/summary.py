@@ -12,18 +12,17 @@ def summarise(
     *,
     at_least: float | None = None,
     at_most: float | None = None,
-    mean_at_least: float | None = None,
 ) -> list[Figure]:
-    """Return the worst and the mean over seeds; `at_least` and `at_most` are goals of the worst seed."""
+    """Return the worst and the mean over seeds, each with the verdict on the goal."""
     mean = sum(values) / len(values)
     worst = max(values) if at_most is not None else min(values)
-    goal, holds = "", None
-    if at_least is not None:
-        goal, holds = f">= {at_least:g}", worst >= at_least
-    elif at_most is not None:
-        goal, holds = f"<= {at_most:g}", worst <= at_most
-    aim, reached = ("", None) if mean_at_least is None else (f">= {mean_at_least:g}", mean >= mean_at_least)
+
+    def judge(value: float) -> tuple[str, bool | None]:
+        if at_least is not None:
+            return f">= {at_least:g}", value >= at_least
+        return ("", None) if at_most is None else (f"<= {at_most:g}", value <= at_most)
+
     return [
-        Figure(f"{name}, worst", worst, unit, goal, holds),
-        Figure(f"{name}, mean", mean, unit, aim, reached),
+        Figure(f"{name}, {which}", value, unit, *judge(value))
+        for which, value in (("worst", worst), ("mean", mean))
     ]

@@ -40,4 +40,4 @@ def test_the_model_does_better_than_without_it_in_every_world(table, world):
 
 
 def test_a_refit_is_timed(table):
-    assert 0 < table["11 refit of 10,000 votes: CPU"].value < 5
+    assert 0 < table["11 refit of 10,000 votes"].value < 5

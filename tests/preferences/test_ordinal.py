@@ -114,6 +114,9 @@ def test_votes_move_a_pair_as_far_as_their_raters_are_worth():
     assert of_good.utility[0] - prior > 5 * abs(of_useless.utility[0] - prior)
     swapped = label_pairs(found, features, lengths, Votes(*np.array([[1], [0], [good], [0]]), 7, 60))
     assert (swapped.first, swapped.second) == (0, 1)
+    one = Votes(*np.array([[0], [1], [good], [6]]), 7, 60)
+    longer = label_pairs(found, features, lengths, one, length=0.5)
+    assert longer.utility - of_good.utility == pytest.approx(0.5 * (lengths[0] - lengths[1]))
 
 
 def test_no_votes_leave_the_prior():
