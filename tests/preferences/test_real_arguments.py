@@ -1,4 +1,4 @@
-"""Real people: a consensus weighted by reliability foretells the next judgment better than a majority does."""
+"""Real people: consensus weighted by reliability foretells the next judgment better than a majority does."""
 
 from __future__ import annotations
 
