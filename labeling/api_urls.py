@@ -76,6 +76,7 @@ urlpatterns = [
         name="api_release_dispute",
     ),
     path("campaigns/<slug:slug>/disputes/<int:pk>/sort/", disputes.Sort.as_view(), name="api_sort_dispute"),
+    path("campaigns/<slug:slug>/signals/", feedback.Signals.as_view(), name="api_signals"),
     path("campaigns/<slug:slug>/gaps/", disputes.Gaps.as_view(), name="api_gaps"),
     path("campaigns/<slug:slug>/gaps/<int:pk>/", disputes.SettleGap.as_view(), name="api_settle_gap"),
     path("campaigns/<slug:slug>/raters/<str:username>/reopen/", disputes.Reopen.as_view(), name="api_reopen"),

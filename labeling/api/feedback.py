@@ -1,5 +1,7 @@
 """Reviewers' words to raters over the API."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
@@ -7,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import signed_in_user
-from labeling import reviews
+from labeling import reviews, signals
 from labeling.api.campaigns import InCampaign
 from labeling.models import Feedback
 
@@ -49,3 +51,32 @@ class GivenFeedback(InCampaign, generics.ListAPIView[Feedback]):
         about = reviews.find(self.campaign, said["kind"], said["id"])
         feedback = reviews.give(signed_in_user(request), self.campaign, about, said["text"])
         return Response(FeedbackSerializer(feedback).data, status=status.HTTP_201_CREATED)
+
+
+class SignalSerializer(serializers.Serializer[Any]):
+    """One thing that stands out, and how often it is wrong."""
+
+    kind = serializers.CharField()
+    strength = serializers.FloatField()
+    evidence = serializers.CharField()
+    wrong = serializers.CharField()
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """A submission with its signals; `kind` is edit or judgment."""
+
+    kind = serializers.CharField()
+    id = serializers.IntegerField(source="row.pk")
+    rater = serializers.CharField(source="row.rater.pseudonym")
+    strength = serializers.FloatField()
+    signals = SignalSerializer(many=True)
+
+
+class Signals(InCampaign):
+    """List what stands out among the newest edits and comments, strongest first; no verdict on anybody."""
+
+    action_for = {"GET": "manage"}
+
+    @extend_schema(operation_id="signals", request=None, responses=FoundSerializer(many=True))
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(FoundSerializer(signals.strongest(self.campaign, 100), many=True).data)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.roles import require, signed_in_user
-from labeling import history, reviews, typing_signals, words
+from labeling import history, reviews, signals, typing_signals, words
 from labeling.models import Campaign, Edit, Flag, Judgment, Task
 from labeling.rendering import render_many
 from labeling.reviews import ReviewError
@@ -112,6 +112,7 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
         "kinds": KINDS.items(),
         "raters": reviews.raters(campaign),
         "refused": refused,
+        "signals": [] if before or any(asked.values()) else signals.strongest(campaign),
         "section": "campaigns",
         "tab": "review",
     }
