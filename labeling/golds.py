@@ -17,8 +17,10 @@ from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.models import User
-from labeling.models import Campaign, Gold, Membership, Round, Skip, Slot, Task
+from labeling.models import Campaign, Gold, Membership, QualityReport, Round, Skip, Slot, Task
 from labeling.submissions import SubmissionError, clean_text
+from models_app import registry
+from models_app.models import ModelVersion
 
 LIVE = [Slot.Status.OPEN, Slot.Status.CLAIMED]
 TAKEN = [Slot.Status.CLAIMED, Slot.Status.DONE]
@@ -50,6 +52,32 @@ SELECT rater, count(*) FILTER (WHERE "right"), count(*) FROM (
         AND (%(raters)s::bigint[] IS NULL OR said.rater_id = ANY(%(raters)s))
 ) told GROUP BY rater"""
 ANSWERS = f'SELECT gold, "right" FROM ({SAID}) told ORDER BY judgment'
+
+FEWEST = 3  # raters who agree
+PROPOSED = 20
+PROPOSALS = """
+WITH sure AS (
+    SELECT task.id, count(*) AS votes, avg(said.verdict * said.side) AS mean
+    FROM labeling_task task JOIN LATERAL (
+        SELECT verdict, CASE order_shown[1] WHEN 0 THEN 1 ELSE -1 END AS side
+        FROM labeling_judgment judgment
+        WHERE judgment.task_id = task.id AND verdict IS NOT NULL AND NOT withdrawn AND NOT extra
+            AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = judgment.id)
+    ) said ON true
+    WHERE task.campaign_id = %(campaign)s AND task.kind = 'compare' AND task.chat_id IS NULL
+        AND NOT task.gold AND task.repeats_id IS NULL AND task.counted >= %(fewest)s
+    GROUP BY task.id
+    HAVING count(*) >= %(fewest)s AND abs(sum(sign(said.verdict * said.side))) = count(*)
+), scored AS (
+    SELECT sure.*, (SELECT sum(score.value * CASE place.position WHEN 0 THEN -1 ELSE 1 END)
+        FROM labeling_taskresponse place JOIN labeling_score score ON score.response_id = place.response_id
+        WHERE place.task_id = sure.id AND score.model_id = %(model)s HAVING count(*) = 2) AS margin
+    FROM sure
+)
+SELECT id, (sign(mean) * greatest(1, round(abs(mean))))::int, votes, margin FROM scored
+WHERE %(model)s::bigint IS NULL OR margin IS NULL OR sign(margin) = sign(mean)
+ORDER BY abs(margin) DESC NULLS LAST, votes DESC, abs(mean) DESC, id LIMIT %(most)s
+"""
 
 
 class GoldError(SubmissionError):
@@ -185,6 +213,53 @@ def open_slots(task: Task) -> None:
         )
         for _more in range(more)
     )
+
+
+# -- proposals ----------------------------------------------------------------------------------------
+
+
+def propose(campaign: Campaign) -> list[dict[str, Any]]:
+    """Store which comparisons could become gold tasks, the surest first, and return them.
+
+    FEWEST or more raters all prefer the same answer; where the champion reward model has scored both, it
+    prefers that one too, and the wider its margin the surer. Each is {"task", "verdict" (their mean, rounded
+    away from a tie), "votes", "margin"}; `margin` is None without a model.
+    """
+    champion = registry.champion(campaign.model_family, ModelVersion.Kind.REWARD)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            PROPOSALS,
+            {
+                "campaign": campaign.pk,
+                "fewest": FEWEST,
+                "most": PROPOSED,
+                "model": champion.pk if champion else None,
+            },
+        )
+        found = [
+            {"task": task, "verdict": verdict, "votes": votes, "margin": margin}
+            for task, verdict, votes, margin in cursor.fetchall()
+        ]
+    QualityReport.objects.update_or_create(campaign=campaign, defaults={"proposals": found})
+    return found
+
+
+def proposals(campaign: Campaign) -> list[tuple[Task, dict[str, Any]]]:
+    """Return the comparisons that could become gold tasks, as last found, which aren't gold yet."""
+    report = QualityReport.objects.filter(campaign=campaign).only("proposals").first()
+    found = {row["task"]: row for row in (report.proposals if report else [])}
+    tasks = Task.objects.filter(pk__in=found, campaign=campaign, gold=False, known=None)
+    rows = tasks.select_related("prompt").prefetch_related("task_responses__response")
+    places = list(found)
+    return [(task, found[task.pk]) for task in sorted(rows, key=lambda task: places.index(task.pk))]
+
+
+def accept(campaign: Campaign, task: Task, by: User) -> Gold:
+    """Make a proposed comparison a gold task with the verdict that its raters gave. Raises GoldError."""
+    found = {known.pk: row for known, row in proposals(campaign)}.get(task.pk)
+    if found is None:
+        raise GoldError("task", _("This comparison isn't proposed any more."))
+    return make(task, by, found["verdict"], source=Gold.Source.PROPOSED)
 
 
 # -- what came of them --------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import re
 from uuid import uuid4
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -12,8 +13,10 @@ from accounts import tokens
 from accounts.models import AuditEvent
 from labeling import agreement, assignment, golds, judgments, origins, progress, rounds
 from labeling.golds import GoldError
-from labeling.models import Campaign, Gold, Round, Slot, Task
+from labeling.models import Campaign, Gold, Round, Score, Slot, Task
+from models_app.models import ModelVersion
 from tests.cast import make_campaign, make_open_round, make_user
+from tests.labeling.crowd import vote
 from training import loop, snapshots
 
 pytestmark = pytest.mark.django_db
@@ -263,3 +266,28 @@ def test_only_comparisons_become_gold_and_once(raters):
     make(comparison)
     with pytest.raises(GoldError, match="already"):
         make(comparison)
+
+
+def test_what_raters_and_the_model_agree_on_is_proposed_the_surest_first(raters, campaign):
+    tasks = list(make_open_round(campaign, comparisons=4, overlap=4).tasks.order_by("pk"))
+    for rater, verdicts in zip(raters[:3], [(2, -1, 1, 1), (3, -1, 1, 1), (1, -1, -1, 1)], strict=True):
+        for task, verdict in zip(tasks, verdicts, strict=True):
+            vote(rater, task, verdict, [0, 1])
+            Task.objects.filter(pk=task.pk).update(counted=F("counted") + 1)
+    found = golds.propose(campaign)
+    told = [(row["task"], row["verdict"], row["votes"]) for row in found]
+    assert told == [(tasks[0].pk, 2, 3), (tasks[1].pk, -1, 3), (tasks[3].pk, 1, 3)]
+    model = ModelVersion.objects.create(
+        family=campaign.model_family, kind="reward", name="judge", backend="transformers", location="x",
+        status="champion",
+    )  # fmt: skip
+    for task, margin in zip(tasks, (0.5, -3, 9, -1), strict=True):
+        first, second = task.task_responses.order_by("position")
+        Score.objects.create(response=first.response, model=model, value=1)
+        Score.objects.create(response=second.response, model=model, value=1 + margin)
+    assert [row["task"] for row in golds.propose(campaign)] == [tasks[1].pk, tasks[0].pk]
+    gold = golds.accept(campaign, tasks[1], campaign.created_by)
+    assert (gold.verdict, gold.source) == (-1, Gold.Source.PROPOSED)
+    assert [task.pk for task, _row in golds.proposals(campaign)] == [tasks[0].pk]
+    with pytest.raises(GoldError):
+        golds.accept(campaign, tasks[2], campaign.created_by)
