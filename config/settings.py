@@ -221,6 +221,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "models_app.tasks.*": {"queue": "sample"},
     "labeling.tasks.generate_round": {"queue": "sample"},
+    "labeling.tasks.fit_raters": {"queue": "sample"},
     "labeling.tasks.answer_turn": {"queue": "chat"},
     "training.tasks.execute_run": {"queue": "train"},
     "training.tasks.evaluate_run": {"queue": "train"},
@@ -233,9 +234,13 @@ CELERY_TIMEZONE = "UTC"
 # `manage.py rehearse` runs these when no worker answers; a path, because training may not import config.
 STACK_WORKERS = "config.stack.workers"
 CONDUCTOR_SECONDS = float(os.environ.get("CONDUCTOR_SECONDS", "3"))
+# New judgments of a campaign after which its raters are fitted anew, or 1 % of all where that is more.
+RELIABILITY_EVERY = int(os.environ.get("RELIABILITY_EVERY", "50"))
 CELERY_BEAT_SCHEDULE = {
     "conduct": {"task": "training.tasks.conduct", "schedule": CONDUCTOR_SECONDS},
     "tend-imports": {"task": "labeling.tasks.tend_imports", "schedule": 30.0},
+    "tend-figures": {"task": "labeling.tasks.tend_figures", "schedule": 30.0},
+    "tend-checks": {"task": "labeling.tasks.tend_checks", "schedule": 60.0},
     "expire-leases": {"task": "labeling.tasks.expire_leases", "schedule": 30.0},
 }
 

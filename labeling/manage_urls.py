@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import adjudicating, examples, gaps, imports, manage, reopening, review
+from labeling.views import adjudicating, examples, figures, gaps, imports, manage, reopening, review
 
 urlpatterns = [
     path("", manage.campaigns, name="campaigns"),
@@ -20,7 +20,8 @@ urlpatterns = [
     path("<slug:slug>/examples/import/", examples.import_, name="import_examples"),
     path("<slug:slug>/examples/<int:pk>/", examples.change, name="example"),
     path("<slug:slug>/examples/<int:pk>/retire/", examples.retire, name="retire_example"),
-    path("<slug:slug>/figures/", manage.figures, name="figures"),
+    path("<slug:slug>/figures/", figures.show, name="figures"),
+    path("<slug:slug>/figures/measure/", figures.measure, name="measure_figures"),
     path("<slug:slug>/review/", review.review, name="review"),
     path("<slug:slug>/disputes/", adjudicating.queue, name="adjudications"),
     path("<slug:slug>/disputes/<int:pk>/", adjudicating.one, name="adjudication"),

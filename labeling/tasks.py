@@ -1,10 +1,25 @@
 """Celery's way into labeling: each takes ids, calls one function, and is safe to run twice."""
 
 from celery import shared_task
+from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 
-from labeling import assignment, chat_answers, generation, likeness, uploads
-from labeling.models import Edit, Import
+from labeling import (
+    assignment,
+    chat_answers,
+    disputes,
+    generation,
+    golds,
+    likeness,
+    quality,
+    repeats,
+    trust,
+    uploads,
+)
+from labeling.models import Campaign, Edit, Import
+
+FIT_SECONDS = 1800  # after which a fit that never ended stands in nobody's way
 
 
 @shared_task
@@ -35,6 +50,45 @@ def measure_later(edit: Edit) -> None:
 def expire_leases() -> None:
     """Give back the slots whose lease ran out."""
     assignment.expire_leases()
+
+
+@shared_task
+def tend_figures() -> None:
+    """Send for the figures of campaigns in which enough was said since they were computed."""
+    for pk in quality.tend():
+        measure_figures.delay(pk)
+
+
+@shared_task
+def measure_figures(campaign_id: int) -> None:
+    """Compute a campaign's figures and store them (queue: default)."""
+    quality.refresh(Campaign.objects.get(pk=campaign_id))
+
+
+@shared_task
+def tend_checks() -> None:
+    """Keep gold tasks and repeats going, and send for a fit of raters where enough was said since."""
+    for campaign in Campaign.objects.filter(status=Campaign.Status.ACTIVE).order_by("pk"):
+        golds.tend(campaign)
+        repeats.tend(campaign)
+        if trust.due(campaign, settings.RELIABILITY_EVERY):
+            fit_raters.delay(campaign.pk)
+
+
+@shared_task
+def fit_raters(campaign_id: int) -> None:
+    """Score answers, fit the raters of a campaign and look for disputes and gold tasks (queue: sample)."""
+    from labeling import reliability, scores  # SciPy comes with them, which no short work needs
+
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if cache.add(f"fit raters:{campaign_id}", 1, FIT_SECONDS):
+        try:
+            scores.fill(campaign)
+            reliability.refresh(campaign)
+            golds.propose(campaign)
+            disputes.refresh(campaign)
+        finally:
+            cache.delete(f"fit raters:{campaign_id}")
 
 
 @shared_task

@@ -127,6 +127,7 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_import_examples": {"POST": API_CREATE},
     "api_example": {"PUT": API_MANAGE, "DELETE": (401, 403, 403, 403, 204)},
     "figures": {"GET": LOOK},
+    "measure_figures": {"POST": CHANGE},
     "review": {"GET": MANAGE, "POST": CHANGE},
     "adjudications": {"GET": MANAGE, "POST": CHANGE},
     "adjudication": {"GET": MANAGE},

@@ -18,6 +18,7 @@ from labeling import campaigns, quality
 from labeling.models import Campaign, Criterion, Guideline, Membership
 from models_app import sampling
 from models_app.models import ModelVersion, SamplingConfig
+from preferences.stopping import Outcome
 
 
 class InCampaign(GenericAPIView[Any]):
@@ -281,23 +282,63 @@ class EstimateSerializer(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
+class GroupFigureSerializer(serializers.Serializer[Any]):
+    """How far raters agree within a kind of task, a skill of raters, a language or a round."""
+
+    by = serializers.ChoiceField(choices=["kind", "skill", "language", "round"])
+    name = serializers.CharField()
+    alpha = EstimateSerializer()
+    pairs = EstimateSerializer()
+    ceiling = EstimateSerializer()
+
+
 class PolicyFigureSerializer(serializers.Serializer[Any]):
-    """What share of raters' votes a policy takes from the reference policy."""
+    """What share of raters' votes a policy takes from the reference policy: raw, and at equal style."""
 
     policy = serializers.CharField()
+    model = serializers.IntegerField()
     votes = serializers.IntegerField()
+    share = EstimateSerializer()
+    fair = EstimateSerializer()
+
+
+class StyleFigureSerializer(serializers.Serializer[Any]):
+    """How many logits one standard deviation of a difference in style is worth to raters."""
+
+    name = serializers.CharField()
+    effect = EstimateSerializer()
+
+
+class DuelFigureSerializer(serializers.Serializer[Any]):
+    """Where the direct comparison of two policies stands."""
+
+    first = serializers.CharField()
+    second = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=[str(outcome) for outcome in Outcome])
+    votes = serializers.IntegerField()
+    cap = serializers.IntegerField()
+    evidence = serializers.FloatField()
     share = EstimateSerializer()
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
-    """What the labels of a campaign say."""
+    """What the labels of a campaign say, as last computed."""
 
+    computed_at = serializers.DateTimeField(allow_null=True)
+    judgments = serializers.IntegerField()
+    fresh = serializers.IntegerField()
     agreement = EstimateSerializer()
     alpha = EstimateSerializer()
+    ceiling = EstimateSerializer()
     left = EstimateSerializer()
+    fleiss = serializers.FloatField(allow_null=True)
+    cohen = serializers.FloatField(allow_null=True)
+    groups = GroupFigureSerializer(many=True)
     reference = serializers.CharField()
     policies = PolicyFigureSerializer(many=True)
     policies_why = serializers.CharField()
+    styles = StyleFigureSerializer(many=True)
+    duels = DuelFigureSerializer(many=True)
 
 
 class Figures(InCampaign):
@@ -307,4 +348,5 @@ class Figures(InCampaign):
 
     @extend_schema(operation_id="campaign_figures", request=None, responses=FiguresSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        return Response(FiguresSerializer(quality.measure(self.campaign)).data)
+        report = quality.latest(self.campaign)
+        return Response(FiguresSerializer({**vars(report.figures), **vars(report)}).data)

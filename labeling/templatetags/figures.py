@@ -24,6 +24,12 @@ REASONS = (
     gettext_noop("it was not measured"),
     gettext_noop("there are no votes to test on yet"),
     gettext_noop("there are no test prompts"),
+    gettext_noop("it is computed within a minute of the first judgments"),
+    gettext_noop("raters agree less often than coins would, so no ceiling follows"),
+    gettext_noop("an interval needs at least two items"),
+    gettext_noop("an interval needs at least two clusters"),
+    gettext_noop("the answers never differ in it"),
+    gettext_noop("nobody has compared these two yet"),
 )
 
 
@@ -45,6 +51,12 @@ def interval(estimate: Estimate, unit: str = "%") -> str:
 def value(estimate: Estimate, unit: str = "%") -> str:
     """Write the value of an estimate, or a dash."""
     return "–" if estimate.value is None else spell(estimate.value, unit)
+
+
+@register.filter
+def evidence(value: float) -> str:
+    """Write an e-value; beyond a thousand nobody reads its digits."""
+    return "> 1000" if value > 1000 else f"{value:.1f}" if value >= 0.1 else "< 0.1"
 
 
 @register.filter
@@ -84,6 +96,12 @@ def half_width(trust: Reliability) -> float:
 
 
 @register.inclusion_tag("manage/_figure.html")
-def figure(name: str, estimate: Estimate, unit: str = "%", of: str = "") -> dict[str, Any]:
-    """Show a figure with its interval and n; `of` says what n counts."""
-    return {"name": name, "estimate": estimate, "unit": unit, "of": of}
+def figure(name: str, estimate: Estimate, unit: str = "%", of: str = "", href: str = "") -> dict[str, Any]:
+    """Show a figure with its interval and n; `of` says what n counts, `href` where there is more of it."""
+    return {"name": name, "estimate": estimate, "unit": unit, "of": of, "href": href}
+
+
+@register.inclusion_tag("manage/_figure_cells.html")
+def figure_cells(estimate: Estimate, unit: str = "%") -> dict[str, Any]:
+    """Show a figure in two cells of a table, the second its interval with n; or why there is none, in one."""
+    return {"estimate": estimate, "unit": unit}

@@ -1,4 +1,4 @@
-"""The manager's pages about campaigns: list, new, settings, guideline, raters, figures, rounds."""
+"""The manager's pages about campaigns: list, new, settings, guideline, raters, rounds."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import Role, User
 from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
-from labeling import gaps, qualification, quality, rounds
+from labeling import gaps, qualification, rounds
 from labeling.campaigns import CampaignError
 from labeling.forms import AddRatersForm, CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
 from labeling.models import Campaign, Edit, GuidelineGap, Judgment, Membership, Prompt, Round
@@ -220,20 +220,6 @@ def remove_rater(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """End somebody's right to rate in a campaign."""
     campaigns_.remove_rater(named(request, slug), get_object_or_404(User, pk=pk), signed_in_user(request))
     return redirect("campaign_raters", slug)
-
-
-@require_safe
-@require("view_campaigns")
-def figures(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show how far raters agree and what they think of the policies."""
-    campaign = named(request, slug)
-    context = {
-        "campaign": campaign,
-        "figures": quality.measure(campaign),
-        "section": "campaigns",
-        "tab": "figures",
-    }
-    return render(request, "manage/figures.html", context)
 
 
 @require_POST

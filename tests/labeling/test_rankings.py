@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from labeling import assignment, judgments, quality, rankings, rounds
+from labeling import assignment, figures, judgments, rankings, rounds
 from labeling.models import Criterion, Judgment, Task
 from labeling.submissions import SubmissionError
 from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
@@ -111,11 +111,11 @@ def test_a_ranking_counts_as_all_its_pairs_for_the_policies_and_not_for_agreemen
         slot = assignment.claim(rater, campaign)
         sides = [slot.order_shown.index(position) for position in range(3)]
         submit(rater, slot, [[sides[1]], [sides[0], sides[2]]])
-    figures = quality.measure(campaign)
-    votes = {figure.policy: (figure.votes, figure.share.value) for figure in figures.policies}
-    assert figures.reference == "writer-0"
+    found = figures.measure(campaign)
+    votes = {figure.policy: (figure.votes, figure.share.value) for figure in found.policies}
+    assert found.reference == "writer-0"
     assert votes["writer-1"][0] == votes["writer-2"][0] == 12
     assert votes["writer-1"][1] > 0.9
     assert votes["writer-2"][1] == pytest.approx(0.5, abs=0.01)
-    assert figures.agreement.value is None
-    assert figures.left.value is None
+    assert found.agreement.value is None
+    assert found.left.value is None

@@ -59,7 +59,7 @@ def test_an_empty_campaign_says_why_each_figure_is_missing(client, manager):
     campaign = cast.make_campaign(by=manager)
     page = client.get(reverse("campaign", args=[campaign.slug])).text
     assert "Waiting for a champion policy that can answer prompts." in page
-    assert "no item has two ratings yet" in page
+    assert "it is computed within a minute of the first judgments" in page
     assert "no reward model has been promoted yet" in page
     assert "NaN" not in page
     assert "None" not in page.replace("None yet", "")
