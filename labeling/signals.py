@@ -19,7 +19,7 @@ from typing import Any
 
 from django.db.models import Max, Q, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from labeling import typing_signals
 from labeling.models import Campaign, Edit, Judgment
@@ -36,6 +36,16 @@ FEWEST_CHARACTERS = 40  # of a comment that has a speed
 FAST = typing_signals.FAST
 
 
+NAMES = {
+    "paste": gettext_lazy("Pasting"),
+    "keys": gettext_lazy("Few key presses"),
+    "speed": gettext_lazy("Speed"),
+    "like": gettext_lazy("Likeness to a model's answer"),
+    "same": gettext_lazy("The same words as others"),
+    "repeated": gettext_lazy("The same words again"),
+}
+
+
 @dataclass(frozen=True)
 class Signal:
     """One thing that stands out: in words, how strong (0…1), and how often it is wrong."""
@@ -44,6 +54,10 @@ class Signal:
     strength: float
     evidence: str
     wrong: str
+
+    @property
+    def name(self) -> str:
+        return str(NAMES[self.kind])
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,7 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_decide": {"POST": API_MANAGE},
     "api_release_dispute": {"POST": (401, 403, 403, 403, 204)},
     "api_sort_dispute": {"POST": (401, 403, 403, 403, 400)},  # it isn't decided yet
+    "api_signals": {"GET": API_MANAGE},
     "api_gaps": {"GET": API_MANAGE},
     "api_settle_gap": {"POST": API_MANAGE},
     "api_reopen": {"GET": API_MANAGE, "POST": API_MANAGE},

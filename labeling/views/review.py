@@ -103,6 +103,7 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("review", slug)
     rows, after = reviews.submissions(campaign, **asked, before=before)
+    standing_out = [] if before or any(asked.values()) else signals.strongest(campaign)
     context = {
         "campaign": campaign,
         "entries": describe(campaign, rows),
@@ -112,7 +113,8 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
         "kinds": KINDS.items(),
         "raters": reviews.raters(campaign),
         "refused": refused,
-        "signals": [] if before or any(asked.values()) else signals.strongest(campaign),
+        "signals": standing_out,
+        "errors": {signal.name: signal.wrong for found in standing_out for signal in found.signals},
         "section": "campaigns",
         "tab": "review",
     }
