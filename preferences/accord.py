@@ -47,20 +47,22 @@ class Accord:
     score: Floats
     clarity: Floats
 
-    def ratio(self, chosen: npt.NDArray[np.bool_]) -> tuple[float, float, int]:
-        """Return Σ score / Σ clarity of the chosen votes, its standard error, and how many say something.
+    def ratios(
+        self, groups: npt.NDArray[np.integer], n_groups: int
+    ) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+        """Return by group (of each vote) Σ score / Σ clarity, its standard error, and how many votes say so.
 
         1 always goes with the others' majority, 0 is chance, −1 always against. The error is that of a ratio
         estimator, √Σ(score − ratio·clarity)²/Σ clarity (Cochran 1977, Sampling Techniques, sec. 2.11); both
-        are NaN for none.
+        are NaN for a group without such votes.
         """
-        clear = chosen & (self.clarity > 0)  # NaN is not
-        score, clarity = self.score[clear], self.clarity[clear]
-        if not len(score):
-            return float("nan"), float("nan"), 0
-        total = float(clarity.sum())
-        ratio = float(score.sum()) / total
-        return ratio, float(np.sqrt(((score - ratio * clarity) ** 2).sum())) / total, len(score)
+        clear = self.clarity > 0  # NaN is not
+        score, clarity, codes = self.score[clear], self.clarity[clear], groups[clear]
+        total = np.bincount(codes, clarity, n_groups)
+        with np.errstate(invalid="ignore"):
+            ratio = np.bincount(codes, score, n_groups) / total
+            squares = np.bincount(codes, (score - ratio[codes] * clarity) ** 2, n_groups)
+            return ratio, np.sqrt(squares) / total, np.bincount(codes, minlength=n_groups)
 
 
 def measure_accord(votes: Votes) -> Accord:

@@ -20,9 +20,11 @@ def test_accord_leaves_out_the_raters_own_votes_and_knows_the_sides():
     assert list(chose_left(votes)) == [1, 1, 0, 0, 0.5]
     assert list(chose_longer(votes, [9, 20, 7, 7])[:4]) == [0, 0, 0, 1]
     assert np.isnan(chose_longer(votes, [9, 20, 7, 7])[4])
-    ratio, error, n = accord.ratio(votes.raters == 2)
-    assert (ratio, error, n) == (-1, 0, 1)
-    assert np.isnan(accord.ratio(np.zeros(5, bool))[0])
+    ratio, error, n = accord.ratios(votes.raters, 4)
+    assert list(ratio[1:3]) == [1, -1]
+    assert list(n) == [0, 1, 1, 0]
+    assert np.isnan(ratio[[0, 3]]).all()
+    assert list(error[1:3]) == [0, 0]
 
 
 def test_whoever_never_changed_is_rarely_called_changed():
