@@ -1,0 +1,109 @@
+"""What a campaign's reward model makes of answers that were compared: its score, and the trunk's features.
+
+They are computed once per answer and model, in the background, and read by whoever trusts raters and models.
+"""
+
+import time
+
+import numpy as np
+from django.db.models import Exists, OuterRef, QuerySet
+
+from labeling.models import Campaign, Judgment, Response, Score, TaskResponse
+from labeling.vote_table import Ints
+from models_app import registry
+from models_app.backends import BackendError, Conversation
+from models_app.models import ModelVersion
+from models_app.registry import ModelError
+from preferences.intervals import Floats
+
+SECONDS = 120.0  # of one visit; what is left waits for the next
+BATCH = 64
+COVERED = 0.8  # of the answers, from which on a model's features are used
+COMPONENTS = 64
+
+
+def missing(campaign: Campaign, model: ModelVersion) -> QuerySet[Response]:
+    """Return the answers of comparisons somebody judged that a model hasn't scored yet."""
+    judged = Judgment.objects.filter(task=OuterRef("task"), verdict__isnull=False)
+    compared = TaskResponse.objects.filter(Exists(judged), response=OuterRef("pk"))
+    scored = Score.objects.filter(response=OuterRef("pk"), model=model)
+    answers = Response.objects.filter(Exists(compared), ~Exists(scored), prompt__campaign=campaign)
+    return answers.select_related("prompt").order_by("pk")
+
+
+def fill(campaign: Campaign, seconds: float = SECONDS) -> int:
+    """Score answers with the champion reward model for some time; return how many.
+
+    Loads torch. A model that can't be loaded leaves everything as it was.
+    """
+    model = registry.champion(campaign.model_family, ModelVersion.Kind.REWARD)
+    if model is None or not missing(campaign, model).exists():
+        return 0
+    try:
+        loaded = registry.reward_model(model)
+    except (BackendError, ModelError):
+        return 0
+    until, done = time.monotonic() + seconds, 0
+    while time.monotonic() < until and (batch := list(missing(campaign, model)[:BATCH])):
+        values, features = loaded.read([conversation(answer) for answer in batch])
+        rows = zip(batch, values, features.astype(np.float16), strict=True)
+        Score.objects.bulk_create(
+            (Score(response=a, model=model, value=value, features=read.tobytes()) for a, value, read in rows),
+            ignore_conflicts=True,
+        )
+        done += len(batch)
+    return done
+
+
+def conversation(answer: Response) -> Conversation:
+    """Return what a reward model reads: the prompt, and the answer or all that followed."""
+    said = answer.turns or [{"role": "assistant", "content": answer.text}]
+    return [*answer.prompt.messages, *said]
+
+
+def features(campaign: Campaign, answers: Ints) -> tuple[Floats, Ints] | None:
+    """Return the features of answers (rows in their order) and which have them; None without a reward model.
+
+    They are of the newest model that has read COVERED of them: its score and the first principal components
+    of its trunk's features, to the scale of a unit variance in the mean. Rows that lack them are 0.
+    """
+    models = ModelVersion.objects.filter(family=campaign.model_family, kind=ModelVersion.Kind.REWARD)
+    for model in models.filter(Exists(Score.objects.filter(model=OuterRef("pk")))).order_by("-pk")[:3]:
+        at, values, raw = _stored(model, answers)
+        if len(at) and len(at) >= COVERED * len(answers):
+            columns = [_scaled(values[:, None]), _scaled(_components(raw))]
+            found = np.zeros((len(answers), sum(c.shape[1] for c in columns)))
+            found[at] = np.hstack(columns)
+            return found, at
+    return None
+
+
+def _stored(model: ModelVersion, answers: Ints) -> tuple[Ints, Floats, Floats]:
+    """Return the places of answers that a model has read, its scores, and the raw features."""
+    places: list[int] = []
+    values: list[float] = []
+    raw: list[np.ndarray[tuple[int], np.dtype[np.float16]]] = []
+    rows = Score.objects.filter(model=model).values_list("response", "value", "features")
+    for pk, value, stored in rows.iterator(2000):
+        place = int(np.searchsorted(answers, pk))
+        if place < len(answers) and answers[place] == pk:
+            places.append(place)
+            values.append(value)
+            raw.append(np.frombuffer(bytes(stored), np.float16))
+    widths = {len(row) for row in raw}
+    read = np.array(raw, np.float64) if len(widths) == 1 else np.zeros((len(raw), 0))
+    return np.array(places, np.int64), np.array(values), read
+
+
+def _components(raw: Floats) -> Floats:
+    """Return the first principal components of rows, which keep their scale."""
+    centred = raw - raw.mean(axis=0)
+    _lengths, axes = np.linalg.eigh(centred.T @ centred)
+    first: Floats = centred @ axes[:, ::-1][:, :COMPONENTS]
+    return first
+
+
+def _scaled(columns: Floats) -> Floats:
+    centred: Floats = columns - columns.mean(axis=0)
+    scale = float(np.sqrt(centred.var(axis=0).mean())) if centred.size else 0.0
+    return centred / scale if scale > 0 else centred
