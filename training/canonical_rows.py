@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
-from labeling.models import Campaign, Edit, Judgment, Prompt, Response, Task, TaskResponse
+from labeling.models import Adjudication, Campaign, Edit, Judgment, Prompt, Response, Task, TaskResponse
 from labeling.models.judgment import Submission
 from models_app.models import SamplingConfig
 from preferences.consensus import summarise_verdicts
@@ -17,18 +17,23 @@ from training import formats
 from training.formats import Row
 
 COUNTS = (
-    "tasks", "comparisons", "identical_pairs", "judgments", "ties", "edits", "not_counted",
+    "tasks", "comparisons", "adjudicated", "identical_pairs", "judgments", "ties", "edits", "not_counted",
     "pairs", "training_pairs", "demonstrations", "training_demonstrations", "prompts",
 )  # fmt: skip
 
 
-def build(campaign: Campaign, prompts: Iterable[Prompt], tasks: QuerySet[Task]) -> Iterator[Row]:
-    """Yield the rows of some prompts' tasks: in the prompts' order, then by round and content."""
+def build(
+    campaign: Campaign, prompts: Iterable[Prompt], tasks: QuerySet[Task], weights: Mapping[int, float]
+) -> Iterator[Row]:
+    """Yield the rows of some prompts' tasks: in the prompts' order, then by round and content.
+
+    `weights` say by rater what their votes count for; who isn't in it counts 1.
+    """
     by_prompt: dict[int, list[Task]] = {prompt.pk: [] for prompt in prompts}
     for task in _with_everything(tasks.filter(prompt__in=by_prompt)):
         by_prompt[task.prompt_id].append(task)
     for prompt in prompts:
-        rows = [_row(campaign, prompt, task) for task in by_prompt[prompt.pk]]
+        rows = [_row(campaign, prompt, task, weights) for task in by_prompt[prompt.pk]]
         yield from sorted(rows, key=lambda row: (row["round"], row["task"]["id"], canonical_json(row)))
 
 
@@ -48,6 +53,7 @@ def count(row: Row) -> Counter[str]:
     return Counter(
         tasks=1,
         comparisons=int(compare),
+        adjudicated=int(bool((row["consensus"] or {}).get("adjudicated"))),
         identical_pairs=int(compare and formats.is_identical(row)),
         judgments=len(judgments),
         ties=sum(judgment["verdict"] == 0 for judgment in judgments),
@@ -95,17 +101,23 @@ def _with_everything(tasks: QuerySet[Task]) -> QuerySet[Task]:
             for field in ("policy", "sampling", "round", "author", "prompt")
         ),
     )
+    # the last one counts: it may be decided anew
+    final = Adjudication.objects.filter(decided_at__isnull=False, verdict__isnull=False)
+    final = final.select_related("reviewer").order_by("decided_at")
     return tasks.select_related("round").prefetch_related(
-        Prefetch("task_responses", places), Prefetch("judgments", judgments), Prefetch("edits", edits)
+        Prefetch("task_responses", places),
+        Prefetch("judgments", judgments),
+        Prefetch("edits", edits),
+        Prefetch("adjudications", final),
     )
 
 
-def _row(campaign: Campaign, prompt: Prompt, task: Task) -> Row:
+def _row(campaign: Campaign, prompt: Prompt, task: Task, weights: Mapping[int, float]) -> Row:
     responses = [_response(place.response) for place in task.task_responses.all()]
-    judgments = sorted((_judgment(j) for j in task.judgments.all()), key=canonical_json)
+    judgments = sorted(
+        (_judgment(j, weights.get(j.rater_id)) for j in task.judgments.all()), key=canonical_json
+    )
     edits = sorted((_edit(e) for e in task.edits.all()), key=canonical_json)
-    verdicts = [formats.in_task_order(j) for j in formats.counted(judgments) if j["ranking"] is None]
-    consensus = summarise_verdicts(verdicts)
     key = [campaign.slug, task.round.number, task.kind, task.external_id, [r["id"] for r in responses]]
     return {
         "task": {
@@ -120,7 +132,7 @@ def _row(campaign: Campaign, prompt: Prompt, task: Task) -> Row:
         "prompt": [{"role": m["role"], "content": m["content"]} for m in prompt.messages],
         "responses": responses,
         "judgments": judgments,
-        "consensus": vars(consensus) if consensus else None,
+        "consensus": _consensus(task, [j for j in formats.counted(judgments) if j["ranking"] is None]),
         "edits": edits,
         "campaign": campaign.slug,
         "round": task.round.number,
@@ -128,6 +140,25 @@ def _row(campaign: Campaign, prompt: Prompt, task: Task) -> Row:
         "language": prompt.language,
         "tags": sorted(prompt.tags),
     }
+
+
+def _consensus(task: Task, judgments: list[Row]) -> Row | None:
+    """Return what a comparison's votes say together, or the reviewer who had the final word."""
+    verdicts = [formats.in_task_order(j) for j in judgments]
+    found = summarise_verdicts(verdicts, [formats.worth(j) for j in judgments])
+    final = task.adjudications.all()
+    if found is None and not final:
+        return None
+    said = vars(found) if found else {"agreement": None, "votes": 0, "majority": 0, "weight": 0.0}
+    consensus = {**said, "adjudicated": None}
+    for adjudication in final:
+        verdict, by = adjudication.verdict, adjudication.reviewer
+        assert verdict is not None
+        assert by is not None
+        label = (verdict > 0) - (verdict < 0)
+        consensus |= {"label": label, "probability": (1 - label) / 2, "margin": -float(verdict)}
+        consensus["adjudicated"] = by.pseudonym
+    return consensus
 
 
 def _response(response: Response) -> Row:
@@ -167,7 +198,7 @@ def _submission(said: Submission) -> Row:
     }
 
 
-def _judgment(judgment: Judgment) -> Row:
+def _judgment(judgment: Judgment, reliability: float | None) -> Row:
     return {
         **_submission(judgment),
         "verdict": judgment.verdict,
@@ -180,6 +211,7 @@ def _judgment(judgment: Judgment) -> Row:
         "reasons": judgment.reasons,
         "comment": judgment.comment,
         "display_rate": judgment.display_rate,
+        "reliability": reliability,
     }
 
 

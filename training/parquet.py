@@ -59,6 +59,8 @@ _JUDGMENT = pa.struct(
         ("reasons", pa.list_(pa.list_(pa.string()))),
         ("comment", pa.string()),
         ("display_rate", pa.int64()),
+        # what the vote counted for when the snapshot was cut, 0…1; null where all count alike
+        ("reliability", pa.float64()),
     ]
 )
 _EDIT = pa.struct(
@@ -77,6 +79,10 @@ _CONSENSUS = pa.struct(
         ("margin", pa.float64()),
         ("agreement", pa.float64()),
         ("votes", pa.int64()),
+        ("majority", pa.int64()),
+        ("weight", pa.float64()),
+        # the pseudonym of the reviewer who had the final word
+        ("adjudicated", pa.string()),
     ]
 )
 _TASK = pa.struct(

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User
+from labeling import trust
 from labeling.models import Campaign, Edit, Judgment, Prompt, Task
 from labeling.models.task import fresh
 from training import canonical_rows, formats
@@ -126,8 +127,9 @@ def _task_rows(campaign: Campaign, split: str, filters: dict[str, Any]) -> Itera
     if "rounds" in filters:
         tasks = tasks.filter(round__number__in=filters["rounds"])
     asked = Prompt.objects.filter(Exists(tasks.filter(prompt=OuterRef("pk"))), campaign=campaign, split=split)
+    weights = trust.weights(campaign)
     for batch in _batches(asked):
-        yield from canonical_rows.build(campaign, batch, tasks)
+        yield from canonical_rows.build(campaign, batch, tasks, weights)
 
 
 def _prompt_rows(campaign: Campaign) -> Iterator[Row]:
