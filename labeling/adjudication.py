@@ -15,11 +15,12 @@ from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.models import User
-from labeling import assignment
+from labeling import assignment, trust
 from labeling.judgments import check_verdict
-from labeling.models import Adjudication, Campaign, GuidelineGap, Judgment, Reliability, TaskResponse
+from labeling.models import Adjudication, Campaign, GuidelineGap, Judgment, TaskResponse
 from labeling.reviews import ReviewError
 from labeling.submissions import clean_text
+from labeling.trust import Trust
 from preferences.intervals import wilson
 from preferences.types import Estimate
 
@@ -34,8 +35,11 @@ class Vote:
 
     judgment: Judgment
     verdict: int
-    weight: float
-    trust: Reliability | None
+    trust: Trust
+
+    @property
+    def weight(self) -> float:
+        return self.trust.weight
 
 
 def claim(reviewer: User, campaign: Campaign) -> Adjudication | None:
@@ -139,21 +143,10 @@ def votes(adjudication: Adjudication) -> list[Vote]:
     rows = Judgment.objects.filter(
         task=adjudication.task_id, extra=False, withdrawn=False, superseded_by=None
     ).select_related("rater", "guideline")
-    trust = {
-        row.rater_id: row
-        for row in Reliability.objects.filter(
-            campaign=adjudication.campaign_id, rater__in=[row.rater_id for row in rows]
-        )
-    }
-    order = order_shown(adjudication)
-    weighs = adjudication.task.campaign.weigh_votes
+    known = trust.of_raters(adjudication.task.campaign, [row.rater for row in rows])
+    left = order_shown(adjudication)[0]
     found = [
-        Vote(
-            row,
-            (row.verdict or 0) * (1 if row.order_shown[0] == order[0] else -1),
-            trust[row.rater_id].weight if weighs and row.rater_id in trust else 1.0,
-            trust.get(row.rater_id),
-        )
+        Vote(row, (row.verdict or 0) * (1 if row.order_shown[0] == left else -1), known[row.rater_id])
         for row in rows
     ]
     return sorted(found, key=lambda vote: (-vote.weight, vote.judgment.pk))

@@ -25,6 +25,7 @@ from labeling.models import (
     Slot,
     TaskResponse,
 )
+from labeling.reopening import NOT_AGAIN
 from labeling.submissions import SubmissionError, check_takeable
 from labeling.verdict_scale import say
 
@@ -51,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that a rater said; `state` is counts, late, undone or passed."""
+    """One thing that a rater said; `state` is counts, late, undone, reopened or passed."""
 
     kind: str
     row: Any
@@ -134,7 +135,11 @@ def said(kind: str, rater: User, campaign: Campaign | None = None) -> QuerySet[A
     if kind != "skip":
         later: QuerySet[Any] = KINDS[kind]._default_manager.all()
         replaced = later.filter(supersedes=OuterRef("pk"))
-        rows = rows.filter(withdrawn=False, imported=False).annotate(replaced=Exists(replaced))
+        taken_out = replaced.filter(meta__has_key="reopened")
+        rows = rows.filter(withdrawn=False, imported=False)
+        rows = rows.annotate(replaced=Exists(replaced), taken_out=Exists(taken_out))
+    else:
+        rows = rows.exclude(reason=NOT_AGAIN)
     if kind == "edit":
         rows = rows.annotate(
             before=Left("original__text", BEGINNING), after=Left("edited__text", BEGINNING)
@@ -242,9 +247,11 @@ def say_ranking(judgment: Judgment) -> str:
 
 
 def state(row: Any) -> str:
-    """Tell whether a row counts, came late, was undone, or passed a task over."""
+    """Tell whether a row counts, came late, was undone or taken out by a reviewer, or passed a task over."""
     if isinstance(row, Skip):
         return "passed"
+    if row.taken_out:
+        return "reopened"
     if row.replaced:
         return "undone"
     return "late" if row.extra else "counts"

@@ -92,6 +92,12 @@ def fit_raters(campaign_id: int) -> None:
 
 
 @shared_task
+def look_for_disputes(campaign_id: int) -> None:
+    """Open what is in dispute in a campaign (queue: default)."""
+    disputes.refresh(Campaign.objects.get(pk=campaign_id))
+
+
+@shared_task
 def import_upload(import_id: int) -> None:
     """Import an upload, then send for the next of its campaign (queue: default)."""
     if uploads.run(import_id):

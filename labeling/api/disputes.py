@@ -61,6 +61,7 @@ class VoteSerializer(serializers.Serializer[Any]):
     verdict = serializers.IntegerField()
     both_bad = serializers.BooleanField(source="judgment.both_bad")
     weight = serializers.FloatField()
+    why = serializers.CharField(source="trust.why")
     comment = serializers.CharField(source="judgment.comment")
     flags = serializers.ListField(child=serializers.CharField(), source="judgment.flags")
 

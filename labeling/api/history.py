@@ -42,7 +42,7 @@ class EntrySerializer(serializers.Serializer[history.Entry]):
     words = serializers.CharField()
     comment = serializers.CharField(source="row.comment", default="")
     flags = serializers.ListField(source="row.flags", child=serializers.CharField(), default=list)
-    state = serializers.ChoiceField(choices=["counts", "late", "undone", "passed"])
+    state = serializers.ChoiceField(choices=["counts", "late", "undone", "reopened", "passed"])
     takeable = serializers.BooleanField(help_text="It can be taken back now.")
 
 

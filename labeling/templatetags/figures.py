@@ -1,12 +1,11 @@
 """Figures in templates: always with their interval and n, or with why there is none."""
 
-from statistics import NormalDist
 from typing import Any
 
 from django import template
 from django.utils.translation import gettext_noop
 
-from labeling.models import Reliability, Round
+from labeling.models import Round
 from preferences.types import Estimate
 
 register = template.Library()
@@ -87,12 +86,6 @@ def plain(number: Any) -> str:
 def last_content(messages: list[dict[str, str]]) -> str:
     """Return what a conversation ends with."""
     return messages[-1]["content"] if messages else ""
-
-
-@register.filter
-def half_width(trust: Reliability) -> float:
-    """Return half the width of the 95 % interval of a rater's ability."""
-    return NormalDist().inv_cdf(0.975) * (trust.ability_se or 0.0)
 
 
 @register.inclusion_tag("manage/_figure.html")

@@ -18,6 +18,7 @@ from labeling.models import Adjudication, Campaign, Flag
 from labeling.rendering import MAX_LENGTH, render_plain
 from labeling.reviews import ReviewError
 from labeling.submissions import SubmissionError
+from labeling.tasks import look_for_disputes
 from labeling.verdict_scale import points, say
 from labeling.views.manage import named
 from labeling.views.reading import read_verdict
@@ -38,8 +39,12 @@ class Spoken:
 
 @require("manage")
 def queue(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show how many disputes there are and what was decided; a POST takes the most urgent one."""
+    """Show how many disputes there are and what was decided; a POST takes the most urgent, or looks anew."""
     campaign = named(request, slug)
+    if request.method == "POST" and "look" in request.POST:
+        look_for_disputes.delay_on_commit(campaign.pk)  # type: ignore[attr-defined]
+        messages.info(request, _("Looking. Reload this page in a moment."))
+        return redirect("adjudications", slug)
     if request.method == "POST":
         found = adjudication.claim(signed_in_user(request), campaign)
         if found is not None:

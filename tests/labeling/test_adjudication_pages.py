@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Role
-from labeling import adjudication, disputes
+from labeling import adjudication, disputes, tasks
 from labeling.models import Adjudication, GuidelineGap
 from tests.cast import make_campaign, make_open_round, make_user
 from tests.labeling.test_adjudication import ask, crown, score
@@ -80,6 +80,18 @@ def test_a_dispute_is_decided_blind_then_shown_and_sorted(client, campaign, rate
     said = {"cause": "guideline_gap", "gap": "What if one is shorter?", "next": "1"}
     assert client.post(sort, said)["Location"] == queue  # there is no other one
     assert "What if one is shorter?" in client.get(reverse("gaps", args=[campaign.slug])).text
+
+
+def test_looking_for_more_sends_a_worker(
+    client, campaign, raters, monkeypatch, django_capture_on_commit_callbacks
+):
+    ask(campaign, raters, 0, 1)
+    # the worker's own way, without a worker
+    monkeypatch.setattr(tasks.look_for_disputes, "delay", tasks.look_for_disputes)
+    queue = reverse("adjudications", args=[campaign.slug])
+    with django_capture_on_commit_callbacks(execute=True):
+        assert "Looking." in client.post(queue, {"look": "1"}, follow=True).text
+    assert "1 comparison in dispute" in client.get(queue).text
 
 
 def test_one_that_is_not_yours_is_not_shown(client, campaign, raters):

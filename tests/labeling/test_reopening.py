@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import AuditEvent, Role
-from labeling import assignment, edits, judgments, reopening, rounds
+from labeling import assignment, edits, history, judgments, reopening, rounds
 from labeling.models import Edit, Feedback, Judgment, Round, Slot, Task
 from labeling.reviews import ReviewError
 from labeling.submissions import SubmissionError
@@ -133,6 +133,14 @@ def test_what_is_reopened_can_not_be_taken_back(campaign, manager, raters):
     reopening.reopen(campaign, raters[0], manager, "Why.")
     with pytest.raises(SubmissionError):
         judgments.undo(raters[0], said)
+
+
+def test_the_raters_history_says_so_and_shows_no_skip(campaign, manager, raters):
+    make_open_round(campaign, comparisons=2, edits=1, overlap=1)
+    work(raters[0], campaign, 3)
+    reopening.reopen(campaign, raters[0], manager, "Why.")
+    entries, _ = history.of_rater(raters[0])
+    assert [(entry.state, entry.takeable) for entry in entries] == [("reopened", False)] * 3
 
 
 @pytest.mark.django_db(transaction=True)
