@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from preferences.types import STRONGEST
+from preferences.worlds import Crowd
+
+BLIND = 0.01  # the ability of who doesn't look: 0 would make every pull infinite
+LENGTHS = 0.5
 
 _WORD = re.compile(r"[a-z0-9]+(?:[:.'’][a-z0-9]+)*")
 
@@ -222,6 +227,27 @@ class SimulatedRater:
         grade = sum(abs(x) >= threshold for threshold in (0.05, 1.0, 2.5))
         verdict = grade if x > 0 else -grade
         return -verdict if rng.random() < self.noise else verdict
+
+
+def embody(crowd: Crowd, names: Sequence[str], *, sharpness: float, noise: float) -> list[SimulatedRater]:
+    """Give raters of a crowd names and texts to judge: the same votes' odds, and slips besides.
+
+    `sharpness` is what an ability of 1 comes to for utilities of texts. Standardised lengths become log
+    lengths, which vary by about LENGTHS among a campaign's answers.
+    """
+    raters = []
+    for code, name in enumerate(names):
+        ability = sharpness * max(float(crowd.ability[code]), BLIND)
+        raters.append(
+            SimulatedRater(
+                name,
+                ability=ability,
+                side_bias=float(crowd.side[code]) / ability,
+                length_taste=float(crowd.length_taste[code]) / ability / LENGTHS,
+                noise=noise,
+            )
+        )
+    return raters
 
 
 @dataclass(frozen=True)

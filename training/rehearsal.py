@@ -25,12 +25,14 @@ from labeling.judgments import JudgmentError
 from labeling.models import Campaign, Round, Slot, Task
 from labeling.models.task import fresh
 from labeling.rounds import StateError
-from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, Taste
+from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, Taste, embody
+from preferences.worlds import draw_crowd
 from training import contest, loop
 from training.models import Run
 from training.reconnecting import insist
 
 RATERS = 10
+SHARPNESS = 4.0  # of a usual rater for a taste's utilities
 SPARE = 1.06  # tasks per judgment: a pair of equal answers is dropped
 POLL = 0.5  # seconds
 RECOUNT = 10  # judgments between two looks at the round
@@ -48,7 +50,10 @@ class RehearsalError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is rehearsed; `noise` is the share of judgments that are reversed."""
+    """What is rehearsed; `noise` is the share of judgments that are reversed.
+
+    With `faulty` the first four raters are weak, click at random, click one side, and take the longer.
+    """
 
     campaign: Campaign
     taste: Taste = TASTES["kind-brief"]
@@ -56,6 +61,7 @@ class Plan:
     judgments: int = 400
     noise: float = 0.15
     coin_flips: bool = False
+    faulty: bool = False
     seed: int = 0
 
 
@@ -149,11 +155,16 @@ def _raters(plan: Plan, manager: User) -> Cast:
             username=f"simulated-{number}", defaults={"role": Role.RATER, "simulated": True}
         )
         campaigns.add_rater(plan.campaign, user, manager)
-        ability = float(np.exp(rng.normal(math.log(4), 0.3)))
+        ability = float(np.exp(rng.normal(math.log(SHARPNESS), 0.3)))
         if plan.coin_flips:
             found.append((user, CoinFlipRater(user.username)))
         else:
             found.append((user, SimulatedRater(user.username, ability=ability, noise=plan.noise)))
+    if plan.faulty:
+        crowd = draw_crowd(4, rng, weak=0.25, random=0.25, one_sided=0.25, length_only=0.25)
+        names = [user.username for user, _ in found[: len(crowd)]]
+        faulty = embody(crowd, names, sharpness=SHARPNESS, noise=plan.noise)
+        found[: len(crowd)] = [(user, rater) for (user, _), rater in zip(found, faulty, strict=False)]
     return found
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from models_app.demo import corpus
-from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, read_features
+from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, embody, read_features
+from preferences.worlds import draw_crowd
 
 PROMPT = "How long should I cook the rice for the curry?"
 KIND_BRIEF = "Of course! Cook the rice for 15 minutes. Enjoy!"
@@ -147,3 +148,21 @@ def test_tastes_tell_the_demo_corpus_apart(taste, more, less):
     assert all(mean(liked, name) > 1.2 * mean(average, name) for name in more)
     assert all(mean(liked, name) < 0.8 * mean(average, name) for name in less)
     assert np.mean(np.array(gaps) < 0.05) < 0.1  # ties are rare
+
+
+def test_raters_of_a_crowd_judge_texts_with_their_faults():
+    rng = np.random.default_rng(3)
+    crowd = draw_crowd(5, rng, weak=0.2, random=0.2, one_sided=0.2, length_only=0.2)
+    raters = dict(zip(crowd.role, embody(crowd, "abcde", sharpness=4, noise=0.0), strict=True))
+
+    def share(role, left, right, **words):
+        """Share of votes for the left."""
+        votes = [raters[role].vote(left, right, rng, **words) for _ in range(400)]
+        return np.mean(np.sign(votes) == -1)
+
+    assert share("honest", 1.0, 0.0) > 0.9
+    assert 0.6 < share("weak", 1.0, 0.0) < share("honest", 1.0, 0.0)
+    assert abs(share("random", 1.0, 0.0) - share("random", 0.0, 1.0)) < 0.12
+    pull = share("one-sided", 0.0, 0.0)
+    assert pull > 0.85 if crowd.side[2] > 0 else pull < 0.15
+    assert share("length-only", 0.0, 1.0, left_words=80, right_words=20) > 0.9

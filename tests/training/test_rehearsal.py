@@ -103,6 +103,16 @@ def test_a_pause_ends_the_rehearsal_with_its_reason(campaign):
 
 
 @pytest.mark.django_db
+def test_faulty_raters_are_among_the_others(campaign):
+    with staged(Plan(campaign, faulty=True)) as raters:
+        weak, random, one_sided, length_only, *others = (rater for _, rater in raters)
+    assert len(others) == 6
+    assert random.ability < weak.ability == pytest.approx(0.45 * 4)
+    assert abs(one_sided.side_bias) * one_sided.ability == pytest.approx(2.5)
+    assert length_only.length_taste * length_only.ability > 2
+
+
+@pytest.mark.django_db
 def test_the_base_is_the_first_of_its_line(campaign):
     base = loop.registry.champion("little", "policy")
     child = cast.make_policy("little", "child")

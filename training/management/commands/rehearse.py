@@ -38,6 +38,9 @@ class Command(BaseCommand):
         parser.add_argument("--noise", type=float, default=0.15, help="share of judgments reversed")
         parser.add_argument("--taste", choices=sorted(TASTES), default="kind-brief")
         parser.add_argument("--coin-flips", action="store_true", help="judge at random instead: the control")
+        parser.add_argument(
+            "--faulty", action="store_true", help="four of the ten: weak, at random, one side, the longer"
+        )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
 
@@ -77,6 +80,7 @@ class Command(BaseCommand):
             judgments=options["judgments"],
             noise=options["noise"],
             coin_flips=options["coin_flips"],
+            faulty=options["faulty"],
             seed=options["seed"],
         )
 
