@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 
-from labeling.figures import Figures, load, measure
+from labeling.figures import Figures, load
 from labeling.models import Campaign, Judgment, QualityReport
-from labeling.verdicts import counted
 from preferences.types import Estimate
 
 SOONEST = 20  # new judgments before figures are computed again …
@@ -32,6 +31,13 @@ class Report:
     computed_at: datetime | None
 
 
+def counted(campaign: Campaign) -> QuerySet[Judgment]:
+    """Return the judgments that count: neither extra nor withdrawn nor superseded."""
+    return Judgment.objects.filter(
+        task__campaign=campaign, extra=False, withdrawn=False, superseded_by=None
+    ).order_by("pk")
+
+
 def latest(campaign: Campaign) -> Report:
     """Return a campaign's figures as last computed: one row, however many judgments there are."""
     row = QualityReport.objects.filter(campaign=campaign).first()
@@ -44,6 +50,8 @@ def latest(campaign: Campaign) -> Report:
 
 def refresh(campaign: Campaign) -> bool:
     """Compute a campaign's figures and store them; False when that is under way elsewhere."""
+    from labeling.measuring import measure  # SciPy comes with it, which nothing else here needs
+
     key = f"measuring:{campaign.pk}"
     if not cache.add(key, 1, LOCK_SECONDS):
         return False

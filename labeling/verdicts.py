@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from accounts.models import User
-from labeling.models import Campaign, Judgment, Task, TaskResponse
+from labeling.models import Campaign, Task, TaskResponse
 from labeling.models.task import fresh
+from labeling.quality import counted
 from labeling.words import split
 from models_app.models import ModelVersion
 from preferences.ballots import Ballots
@@ -24,13 +25,6 @@ Floats = npt.NDArray[np.float64]
 
 CHUNK = 20_000
 PLACES = 16  # more than positions in any task: task × PLACES + position names an answer's place
-
-
-def counted(campaign: Campaign) -> QuerySet[Judgment]:
-    """Return the judgments that count: neither extra nor withdrawn nor superseded."""
-    return Judgment.objects.filter(
-        task__campaign=campaign, extra=False, withdrawn=False, superseded_by=None
-    ).order_by("pk")
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil, comb, log, sqrt
+from math import ceil, comb, lgamma, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
-from scipy.special import betaln
 
 from preferences.intervals import Floats
 from preferences.types import Estimate, Interval
 
-PRIOR = (
-    50.0  # both parameters of the Beta that spreads the alternative around ½: a true share near 45 to 55 %
-)
-SMALLEST_GAP = (
-    0.05  # what futility rules out on either side of ½, and a fixed number of votes is meant to see
-)
+# both parameters of the Beta that spreads the alternative around ½: a true share near 45 to 55 %
+PRIOR = 50.0
+# what futility rules out on either side of ½, and a fixed number of votes is meant to see
+SMALLEST_GAP = 0.05
+_lgamma = np.vectorize(lgamma, otypes=[np.float64])  # the web process does without SciPy
 
 
 def certainty(first: int, second: int, neither: int = 0) -> float:
@@ -105,8 +102,13 @@ def log_evidence(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
     keeps this: 2√(θ(1−θ)) ≤ 1.
     """
     won, lost = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    start = betaln(PRIOR, PRIOR)
-    return np.asarray(betaln(PRIOR + won, PRIOR + lost) - start + (won + lost) * log(2))
+    return _log_mixture(won, lost) + (won + lost) * log(2)
+
+
+def _log_mixture(won: Floats, lost: Floats) -> Floats:
+    """Return ln B(50+W, 50+L)/B(50, 50), the likelihood under the spread-out alternative."""
+    beta = _lgamma(PRIOR + won) + _lgamma(PRIOR + lost) - _lgamma(2 * PRIOR + won + lost)
+    return np.asarray(beta - 2 * lgamma(PRIOR) + lgamma(2 * PRIOR), np.float64)
 
 
 def log_futility(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
@@ -131,6 +133,7 @@ def follow(outcomes: npt.ArrayLike, raters: npt.ArrayLike, plan: Plan | None = N
     said = said[_number_within(who) < plan.votes_per_rater]
     if plan.ties == Ties.DROPPED:
         said = said[said != 0]
+    said = said[: plan.cap]
     won, lost = np.cumsum((said > 0) + (said == 0) / 2), np.cumsum((said < 0) + (said == 0) / 2)
     evidence = log_evidence(won, lost)
     decided = evidence >= log(plan.evidence)
@@ -158,22 +161,23 @@ def bound_share(first: float, second: float, evidence: float = 20.0) -> Estimate
     if n == 0:
         return Estimate(None, None, 0, "nobody has compared these two yet")
     value = first / n
-    mixture = float(betaln(PRIOR + first, PRIOR + second) - betaln(PRIOR, PRIOR))
+    mixture = float(_log_mixture(np.asarray(first), np.asarray(second)))
 
     def excess(p: float) -> float:
         return mixture - first * log(p) - second * log(1 - p) - log(evidence)
 
-    ends = Interval(_root(excess, 1e-12, value, 0.0), _root(excess, value, 1 - 1e-12, 1.0))
-    return Estimate(value, ends, round(n))
+    return Estimate(value, Interval(_bisect(excess, value, 0.0), _bisect(excess, value, 1.0)), round(n))
 
 
-def _root(excess: Callable[[float], float], low: float, high: float, edge: float) -> float:
-    """Find where the evidence reaches its bound on one side of the estimate, or return the edge."""
-    inner, outer = (low, high) if edge else (high, low)
-    inner = min(max(inner, 1e-12), 1 - 1e-12)
-    if excess(outer) <= 0 or inner == outer:
-        return edge
-    return float(brentq(excess, *sorted((inner, outer)), xtol=1e-10))
+def _bisect(excess: Callable[[float], float], inner: float, edge: float) -> float:
+    """Find where the evidence reaches its bound between the estimate and an edge of 0…1."""
+    outer = edge
+    for _ in range(60):
+        middle = (inner + outer) / 2
+        if middle in (0.0, 1.0):
+            return edge
+        inner, outer = (inner, middle) if excess(middle) > 0 else (middle, outer)
+    return inner
 
 
 def _number_within(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Skill
-from labeling import figures, quality, verdicts
+from labeling import measuring, quality
 from labeling.imports import import_records
 from labeling.models import QualityReport, Task
 from labeling.tasks import measure_figures, tend_figures
@@ -25,7 +25,7 @@ def campaign():
 
 
 def test_without_judgments_every_figure_says_why(campaign):
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     for estimate in [found.agreement, found.alpha, found.left]:
         assert estimate.value is None
         assert estimate.why
@@ -39,7 +39,7 @@ def test_agreement_is_about_answers_whichever_side_they_stood_on(campaign):
         task = add_task(round_, overlap=2)
         judge(task, raters[0], 2, order_shown=[0, 1])
         judge(task, raters[1], -2, order_shown=[1, 0])
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     assert (found.agreement.value, found.agreement.n) == (1.0, 4)
     assert found.left.value == 0.5
     assert found.alpha.why == "every rating is the same, so chance agreement is total"
@@ -49,7 +49,7 @@ def test_the_better_policy_takes_votes_from_the_base(campaign):
     round_ = make_round(campaign)
     for number in range(30):
         judge(add_task(round_), make_user(), -1 if number % 5 == 0 else 1)
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     assert found.reference == "writer-0"
     (better,) = found.policies
     assert better.policy == "writer-1"
@@ -62,12 +62,12 @@ def test_what_does_not_count_changes_no_figure(campaign):
     round_ = make_round(campaign)
     task, rater = add_task(round_), make_user()
     first = judge(task, rater, 3)
-    before = figures.measure(campaign)
+    before = measuring.measure(campaign)
     judge(task, make_user(), -3, extra=True)
-    assert figures.measure(campaign) == before
+    assert measuring.measure(campaign) == before
     judge(task, rater, 3, supersedes=first, withdrawn=True)
-    assert verdicts.counted(campaign).count() == 0
-    assert figures.measure(campaign).left.value is None
+    assert quality.counted(campaign).count() == 0
+    assert measuring.measure(campaign).left.value is None
 
 
 def test_agreement_is_told_apart_by_kind_skill_language_and_round(campaign):
@@ -85,7 +85,7 @@ def test_agreement_is_told_apart_by_kind_skill_language_and_round(campaign):
                 judge(task, rater, 2)
             for rater, verdict in zip(others, [1, -1 if number else 1], strict=True):
                 judge(task, rater, verdict)
-    found = {(group.by, group.name): group for group in figures.measure(campaign).groups}
+    found = {(group.by, group.name): group for group in measuring.measure(campaign).groups}
     assert set(found) == {
         ("kind", "compare"), ("skill", "arabic"), ("language", "ar"), ("language", "en"),
         ("round", "1"), ("round", "2"),
@@ -103,7 +103,7 @@ def test_rankings_agree_by_pairs_in_a_group_of_their_own(campaign):
         task = add_task(round_, ("one", "two", "three"), overlap=2)
         for order in ([[0], [1], [2]], [[0], [2], [1]]):
             judge(task, make_user(), None, ranking=order, order_shown=[0, 1, 2])
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     (group,) = [group for group in found.groups if group.by == "kind"]
     assert (group.name, group.pairs.n) == ("rank", 9)
     assert group.pairs.value == pytest.approx(2 / 3)
@@ -117,7 +117,7 @@ def test_gold_tasks_repeats_and_pairs_picked_to_teach_say_nothing_of_policies(ca
         other = add_task(round_)
         Task.objects.filter(pk=other.pk).update(**marks)
         judge(other, make_user(), 1)
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     assert "no answers of two different policies" in found.policies_why
     assert found.left.n == 1
 
@@ -127,7 +127,7 @@ def test_style_is_told_apart_and_a_duel_is_called_when_it_is_decided(campaign):
     for number in range(60):
         long, short = "many words " * 12, "few words"
         judge(add_task(round_, (short, long) if number % 2 else (long, short)), make_user(), 2)
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     (policy,) = found.policies
     assert {style.name for style in found.styles} == {"length", "lists", "headings", "code", "bold"}
     assert next(style for style in found.styles if style.name == "lists").effect.value is None
@@ -146,10 +146,10 @@ def test_two_raters_have_cohens_kappa_and_three_do_not(campaign):
         task = add_task(round_, overlap=3)
         for rater in raters:
             judge(task, rater, 1 if number % 2 else -1)
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     assert (found.cohen, found.fleiss) == (1.0, 1.0)
     judge(task, make_user(), 0)
-    assert figures.measure(campaign).cohen is None
+    assert measuring.measure(campaign).cohen is None
 
 
 def test_figures_are_stored_and_read_back_as_they_were(campaign):
@@ -163,7 +163,7 @@ def test_figures_are_stored_and_read_back_as_they_were(campaign):
     assert "within a minute" in before.figures.alpha.why
     assert quality.refresh(campaign)
     report = quality.latest(campaign)
-    assert report.figures == figures.measure(campaign)
+    assert report.figures == measuring.measure(campaign)
     assert (report.judgments, report.fresh) == (60, 0)
 
 
@@ -195,10 +195,15 @@ def test_figures_are_due_after_enough_judgments_or_when_they_are_old(campaign):
 
 def test_two_workers_do_not_compute_the_same_at_once(campaign, monkeypatch):
     judge(add_task(make_round(campaign)), make_user(), 1)
-    monkeypatch.setattr(
-        quality, "measure", lambda campaign: (quality.refresh(campaign), figures.measure(campaign))[1]
-    )
+    elsewhere = []
+
+    def measure(campaign, compute=measuring.measure):
+        elsewhere.append(quality.refresh(campaign))
+        return compute(campaign)
+
+    monkeypatch.setattr(measuring, "measure", measure)
     assert quality.refresh(campaign)
+    assert elsewhere == [False]
     assert quality.latest(campaign).judgments == 1
 
 
@@ -221,7 +226,7 @@ def test_real_judgments_agree_as_published():
     campaign = make_campaign(overlap=3)
     with (Path(os.environ["TOUCHSTONE_REAL_DATA"]) / "pandalm_testset.jsonl.gz").open("rb") as source:
         import_records(campaign, source, format="touchstone", by=None)
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     assert found.alpha.value == pytest.approx(0.86, abs=0.01)
     assert found.agreement.n == 999
     assert len(found.policies) == 4

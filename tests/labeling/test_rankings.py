@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from labeling import assignment, figures, judgments, rankings, rounds
+from labeling import assignment, judgments, measuring, rankings, rounds
 from labeling.models import Criterion, Judgment, Task
 from labeling.submissions import SubmissionError
 from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
@@ -111,7 +111,7 @@ def test_a_ranking_counts_as_all_its_pairs_for_the_policies_and_not_for_agreemen
         slot = assignment.claim(rater, campaign)
         sides = [slot.order_shown.index(position) for position in range(3)]
         submit(rater, slot, [[sides[1]], [sides[0], sides[2]]])
-    found = figures.measure(campaign)
+    found = measuring.measure(campaign)
     votes = {figure.policy: (figure.votes, figure.share.value) for figure in found.policies}
     assert found.reference == "writer-0"
     assert votes["writer-1"][0] == votes["writer-2"][0] == 12

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from accounts.roles import require, signed_in_user
-from labeling import campaigns, quality, verdicts
+from labeling import campaigns, quality
 from labeling.models import Campaign, Edit, Prompt, Round, Task
 from labeling.models.task import fresh
 from models_app.models import ModelVersion
@@ -80,7 +80,7 @@ def overview(campaign: Campaign) -> dict[str, Any]:
         "runs": runs,
         "models": models,
         "step": loop.decide(loop.read_facts(campaign)),
-        "judgments": verdicts.counted(campaign).count(),
+        "judgments": quality.counted(campaign).count(),
         "edits": Edit.objects.filter(**live).count(),
         "prompts": [(split.label, prompts[split]) for split in Prompt.Split if split in prompts],
         "n_prompts": sum(prompts.values()),
