@@ -27,6 +27,8 @@ REASONS = (
     gettext_noop("raters agree less often than coins would, so no ceiling follows"),
     gettext_noop("an interval needs at least two items"),
     gettext_noop("an interval needs at least two clusters"),
+    gettext_noop("an interval needs at least two raters"),
+    gettext_noop("there are no votes yet"),
     gettext_noop("the answers never differ in it"),
     gettext_noop("nobody has compared these two yet"),
 )
