@@ -97,7 +97,7 @@ def flag_raters(
 
 
 def _flag_unreliable(fit: Fit) -> Iterator[Flag]:
-    """Flag a + 1.28·SE < ½ median ability: votes that hardly follow the answers, whatever they follow."""
+    """Flag a + 1.645·SE < ½ median ability: votes that hardly follow the answers, whatever they follow."""
     median = float(np.median(fit.ability[fit.n > 0])) if fit.n.any() else 1.0
     for rater in np.flatnonzero(fit.unreliable & (fit.n >= FEWEST_FIT)):
         a, se = float(fit.ability[rater]), float(fit.ability_se[rater])
