@@ -133,7 +133,7 @@ def _flag_lengths(votes: Votes, words: npt.ArrayLike) -> Iterator[Flag]:
 
 
 def _flag_random(votes: Votes) -> Iterator[Flag]:
-    """Flag an accord that isn't above chance (97.5 %) and surely below half the median (90 %, as abilities).
+    """Flag an accord that isn't above chance (97.5 %) and surely below half the median (95 %, as abilities).
 
     The model-free sister of `unreliable`, for raters who vote where others do.
     """
