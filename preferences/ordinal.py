@@ -29,8 +29,8 @@ from preferences.intervals import Floats
 from preferences.ordinal_likelihood import Likelihood, Packing, Votes
 
 DOUBT = 1.645  # standard errors: a one-sided bound at 95 %
-_STEPS = 25
-_FURTHEST = 2.0  # logits a pair's utility may move in one Newton step
+_STEPS = 60
+_FURTHEST = 1.5  # of η, that one Newton step may go: further it could bounce over the mode
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,13 +160,14 @@ def label_pairs(fit: Fit, features: Floats, lengths: Floats, votes: Votes, *, le
     upper = fit.spread[r] * edges[votes.grades + 1] - eta
     lower = fit.spread[r] * edges[votes.grades] - eta
     precision = 1 / max(fit.residual, 1e-3) ** 2
+    furthest = _FURTHEST / max(1.0, float(np.abs(worth).max(initial=0.0)))
     u = prior.copy()
     for _ in range(_STEPS):
         high, low = expit(upper - worth * u[of]), expit(lower - worth * u[of])
         slope = np.bincount(of, worth * (high + low - 1), len(u)) - precision * (u - prior)
         curve = np.bincount(of, worth**2 * (high * (1 - high) + low * (1 - low)), len(u)) + precision
         step = slope / curve
-        u += np.clip(step, -_FURTHEST, _FURTHEST)
+        u += np.clip(step, -furthest, furthest)
         if not len(u) or np.abs(step).max() < 1e-8:
             break
     se = 1 / np.sqrt(curve)
