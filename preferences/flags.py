@@ -124,7 +124,7 @@ def _flag_lengths(votes: Votes, words: npt.ArrayLike) -> Iterator[Flag]:
     unequal = ~np.isnan(longer)
     n = np.bincount(votes.raters[unequal], minlength=votes.n_raters)
     took = np.bincount(votes.raters[unequal], longer[unequal], votes.n_raters)
-    others = (took.sum() - took) / np.maximum(n.sum() - n, 1)
+    others = np.where(n.sum() > n, (took.sum() - took) / np.maximum(n.sum() - n, 1), 0.5)
     for rater in np.flatnonzero(n):
         low, high = wilson(float(took[rater]), float(n[rater]), SURE)
         if low > max(ONE_LENGTH, (1 + others[rater]) / 2) or high < min(1 - ONE_LENGTH, others[rater] / 2):

@@ -70,3 +70,22 @@ def test_too_few_shared_pairs_say_nothing_and_repeats_count_once():
         *(np.tile(column, 2) for column in (votes.left, votes.right, votes.raters, votes.grades)), 7, 12
     )
     assert find_copying(fit, features, lengths, again)[0] == find_copying(fit, features, lengths, votes)[0]
+
+
+def test_people_of_one_taste_are_not_called_copying():
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        features, lengths = rng.normal(size=(200, 8)), rng.normal(size=200)
+        tastes = rng.normal(size=(3, 8)) * np.sqrt(0.3) + rng.normal(size=8) * np.sqrt(0.7)
+        utility = 2 * features @ tastes.T / np.sqrt(8)  # of three clusters of people
+        rater, task = np.repeat(np.arange(12), 100), np.tile(np.arange(100), 12)
+        swap = rng.random(1200) < 0.5
+        left, right = 2 * task + swap, 2 * task + 1 - swap
+        crowd = worlds.draw_crowd(12, rng, weak=0, random=0, one_sided=0, length_only=0)
+        gaps = utility[left, rater % 3] - utility[right, rater % 3]
+        votes = Votes(
+            left, right, rater, crowd.grade(rater, gaps, lengths[left] - lengths[right], rng), 7, 12
+        )
+        found = find_copying(ordinal.fit(features, lengths, votes), features, lengths, votes)
+        assert len(found) == 66
+        assert not any(one.found for one in found)

@@ -87,7 +87,19 @@ def test_speed_and_change_over_time(scene):
     assert found[7, "drift"]["before"] > found[7, "drift"]["after"]
 
 
+def test_a_rater_alone_is_held_against_no_one(scene):
+    _, left, right, rater, _, words = scene
+    mine = rater == 0
+    for shorter in (0, 6):
+        grades = np.where(words[left] > words[right], shorter, 6 - shorter)
+        found = flag_raters(Votes(left[mine], right[mine], rater[mine], grades[mine], 7, 1), words)
+        assert [flag.flag for flag in found] == ["one-length"]
+
+
 def test_no_votes_no_flags():
     empty = np.zeros(0, np.int64)
     assert flag_raters(Votes(empty, empty, empty, empty, 7, 0), []) == []
+    silent, features = Votes(empty, empty, empty, empty, 7, 3), np.zeros((4, 0))
+    fitted = Fitted(fit(features, np.zeros(4), silent), features, np.zeros(4))
+    assert flag_raters(silent, [1, 2, 3, 4], fitted, Reading(empty, empty)) == []
     assert all(0 < share <= 0.003 for share in FALSE_ALARMS.values())
