@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from django.db import transaction
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from labeling.models import Campaign, Edit, Feedback, Judgment, Task
-from labeling.progress import effective
+from labeling.models import Campaign, Edit, Feedback, Judgment, Slot, Task
 from labeling.submissions import SubmissionError, clean_text
 
 FEEDBACK_LIMIT = 5000
@@ -91,13 +90,13 @@ def submissions(
 
 
 def _judgments(campaign: Campaign) -> QuerySet[Judgment]:
-    rows = Judgment.objects.filter(effective(), task__campaign=campaign, imported=False)
+    rows = Judgment.objects.filter(standing(Judgment), task__campaign=campaign, imported=False)
     rows = rows.select_related("rater", "task__prompt", "task__campaign")
     return rows.prefetch_related("task__task_responses__response__policy", WORDS)
 
 
 def _edits(campaign: Campaign) -> QuerySet[Edit]:
-    rows = Edit.objects.filter(effective(), task__campaign=campaign, imported=False)
+    rows = Edit.objects.filter(standing(Edit), task__campaign=campaign, imported=False)
     return rows.select_related(
         "rater",
         "task__prompt",
@@ -108,11 +107,18 @@ def _edits(campaign: Campaign) -> QuerySet[Edit]:
     ).prefetch_related(WORDS)
 
 
+def standing(model: type[Judgment] | type[Edit]) -> Q:
+    """Select what stands, as progress.effective does, spelt so that the newest are found by index.
+
+    Of a join that keeps what found no partner the planner expects one row, and reads the whole table.
+    """
+    return Q(~Exists(model._default_manager.filter(supersedes=OuterRef("pk"))), withdrawn=False)
+
+
 def raters(campaign: Campaign) -> list[str]:
-    """Return the usernames of who has sent something in a campaign."""
-    judged = Judgment.objects.filter(task__campaign=campaign, imported=False).values("rater")
-    edited = Edit.objects.filter(task__campaign=campaign, imported=False).values("rater")
-    people = User.objects.filter(Q(pk__in=judged) | Q(pk__in=edited))
+    """Return the usernames of who has been given something in a campaign, by one look into an index each."""
+    given = Slot.objects.filter(rater=OuterRef("pk"), campaign=campaign)
+    people = User.objects.filter(Exists(given), imported=False)
     return list(people.order_by("username").values_list("username", flat=True))
 
 

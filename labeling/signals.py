@@ -11,6 +11,7 @@ that is known; the shares were measured on what people wrote for ukp_convarg1_tr
 For pasting and speed nobody has measured it for a given crowd; see preferences.effort.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,8 +24,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from labeling import typing_signals
 from labeling.models import Campaign, Edit, Judgment
-from labeling.progress import effective
-from labeling.words import split
+from labeling.reviews import standing
 from preferences.effort import weigh_typing
 
 LOOK = 2000  # edits, and comments, of the newest WINDOW rows
@@ -34,6 +34,7 @@ FEWEST_WORDS = 8  # of a comment that can be like another
 OFTEN = 3  # alike by one rater
 FEWEST_CHARACTERS = 40  # of a comment that has a speed
 FAST = typing_signals.FAST
+WORD = re.compile(r"\w+")
 
 
 NAMES = {
@@ -87,22 +88,29 @@ def strongest(campaign: Campaign, limit: int = SHOWN) -> list[Found]:
 
     Looked at are the last 2,000 edits and comments of the campaign, among the last 50,000 rows of each.
     """
-    found = [Found(edit, of_edit(edit)) for edit in newest(Edit, campaign, Q())]
-    comments = list(newest(Judgment, campaign, ~Q(comment="")))
+    edits = newest(Edit, campaign, Q()).select_related("original", "edited", "likeness")
+    found = [Found(edit, of_edit(edit)) for edit in edits]
+    comments = newest(Judgment, campaign, ~Q(comment="")).only("rater", "comment", "active_ms")
     alike = likes(comments)
     found += [Found(row, of_comment(row, *alike.get(row.pk, (0, 0)))) for row in comments]
     found = [each for each in found if each.signals]
-    return sorted(found, key=lambda each: (-each.strength, -each.row.pk))[:limit]
+    found = sorted(found, key=lambda each: (-each.strength, -each.row.pk))[:limit]
+    # all that a page shows of them, for these few alone
+    shown = {
+        (model, row.pk): row
+        for model in (Edit, Judgment)
+        for row in model.objects.filter(
+            pk__in=[each.row.pk for each in found if isinstance(each.row, model)]
+        ).select_related("rater", "task__prompt")
+    }
+    return [Found(shown[type(each.row), each.row.pk], each.signals) for each in found]
 
 
 def newest(model: Any, campaign: Campaign, which: Q) -> QuerySet[Any]:
     """Return a campaign's newest edits or judgments that stand."""
     last = model.objects.aggregate(last=Max("pk"))["last"] or 0
-    rows = model.objects.filter(effective(), which, task__campaign=campaign, imported=False)
-    rows = rows.filter(pk__gt=last - WINDOW).select_related("rater", "task__prompt")
-    if model is Edit:
-        rows = rows.select_related("rater", "task__prompt", "original", "edited", "likeness")
-    found: QuerySet[Any] = rows.order_by("-pk")[:LOOK]
+    rows = model.objects.filter(standing(model), which, task__campaign=campaign, imported=False)
+    found: QuerySet[Any] = rows.filter(pk__gt=last - WINDOW).order_by("-pk")[:LOOK]
     return found
 
 
@@ -178,7 +186,7 @@ def likes(rows: Iterable[Judgment]) -> dict[int, tuple[int, int]]:
 
 def plain(text: str) -> str:
     """Return a text's words without case and signs."""
-    return " ".join(word for word in split(text.casefold()) if any(c.isalnum() for c in word))
+    return " ".join(WORD.findall(text.casefold()))
 
 
 def percent(share: float) -> int:

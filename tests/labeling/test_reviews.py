@@ -168,7 +168,7 @@ def test_the_page_asks_as_much_of_the_database_for_many_rows_as_for_few(
     for row in walk(campaign):
         reviews.give(campaign.created_by, campaign, row, "Look twice.")
     signed_in.get(address)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         answer = signed_in.get(address)
     assert answer.content.decode().count("Look twice.") == 20
 
