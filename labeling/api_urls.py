@@ -13,6 +13,7 @@ from labeling.api import (
     onboarding,
     rating,
     records,
+    trust,
 )
 
 urlpatterns = [
@@ -49,6 +50,10 @@ urlpatterns = [
     path(
         "campaigns/<slug:slug>/imports/<int:pk>/keep/", imports.KeepImport.as_view(), name="api_keep_import"
     ),
+    path("campaigns/<slug:slug>/trust/", trust.Trusted.as_view(), name="api_trust"),
+    path("campaigns/<slug:slug>/gold/", trust.Golds.as_view(), name="api_golds"),
+    path("campaigns/<slug:slug>/gold/proposals/", trust.Proposals.as_view(), name="api_gold_proposals"),
+    path("campaigns/<slug:slug>/gold/<int:pk>/retire/", trust.RetireGold.as_view(), name="api_retire_gold"),
     path("campaigns/<slug:slug>/prompts/", records.Prompts.as_view(), name="api_prompts"),
     path("campaigns/<slug:slug>/rounds/", records.Rounds.as_view(), name="api_rounds"),
     path(

@@ -70,7 +70,8 @@ class SettingsForm(CampaignModelForm):
             "name", "description", "scale", "allow_ties", "overlap", "overlap_cap", "certainty",
             "lease_minutes", "tasks_per_round", "rater_limit", "daily_limit",
             "edit_share", "rank_share", "rank_size", "chat_share", "chat_turns", "reasons", "display_rate",
-            "undo_minutes", "skills", "pass_mark", "test_attempts", "show_figures", "retrain_after",
+            "undo_minutes", "skills", "pass_mark", "test_attempts", "show_figures", "gold_share",
+            "repeat_share", "weigh_votes", "retrain_after",
             "max_rounds", "stages", "hyper",
         ]  # fmt: skip
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
@@ -95,6 +96,9 @@ class SettingsForm(CampaignModelForm):
             "pass_mark": _("Pass mark of the test"),
             "test_attempts": _("Attempts at the test"),
             "show_figures": _("Raters see how often they agree with others here"),
+            "gold_share": _("Share of gold tasks"),
+            "repeat_share": _("Share of repeats"),
+            "weigh_votes": _("Votes count by how reliable their rater is; otherwise all alike"),
             "retrain_after": _("Retrain after"),
             "max_rounds": _("Rounds"),
         }
@@ -117,12 +121,16 @@ class SettingsForm(CampaignModelForm):
             "undo_minutes": _("How long raters can take back what they sent, while its round is open."),
             "pass_mark": _("From 0 to 1: the share that must be right; empty for no test."),
             "test_attempts": _("How often the test may be tried."),
+            "gold_share": _("Of what a rater gets, 0 to 1: comparisons whose right verdict is known."),
+            "repeat_share": _("Of a rater's comparisons, 0 to 0.5: their own, asked again later."),
             "retrain_after": _("New labels in a round after which it closes and the models are retrained."),
             "max_rounds": _("The loop stops after this many; empty for no end."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in ("gold_share", "repeat_share"):
+            self.fields[name].required = False
         if self.instance.sampling is not None:
             for name in ["temperature", "top_p", "max_new_tokens"]:
                 self.fields[name].initial = getattr(self.instance.sampling, name)
@@ -148,6 +156,12 @@ class SettingsForm(CampaignModelForm):
         except CampaignError as error:
             self.add_error(error.field, str(error))
         return data
+
+    def clean_gold_share(self) -> float:
+        return self.cleaned_data["gold_share"] or 0.0
+
+    def clean_repeat_share(self) -> float:
+        return self.cleaned_data["repeat_share"] or 0.0
 
     def clean_hyper(self) -> dict[str, Any]:
         hyper = self.cleaned_data["hyper"] or {}

@@ -7,6 +7,7 @@ like the rest; `tend` does that, keeps slots of it open, and retires it when it 
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
@@ -28,6 +29,7 @@ RESERVE = 20  # slots of each gold task that are open at once
 # A gold task has got about when the last so many are all right, after at most half of as many before them.
 # A task that 75 % get right is taken for one at 2 of 1,000 further answers, one that 90 % do at 1 of 7,000.
 LATEST = 12
+UNASKED = gettext_noop("nobody has answered it yet")
 LEAKED = gettext_noop("Its answer seems to have got about: everybody is right at once.")
 
 # What a judgment of a gold task says between the task's positions, and whether that is right.
@@ -35,7 +37,8 @@ RIGHT = """
     CASE WHEN gold.tolerance IS NULL THEN sign(said.verdict * said.side) = sign(gold.verdict)
         ELSE abs(said.verdict * said.side - gold.verdict) <= gold.tolerance END"""
 SAID = f"""
-SELECT gold.id AS gold, said.rater_id AS rater, said.id AS judgment, {RIGHT} AS "right"
+SELECT gold.id AS gold, said.rater_id AS rater, said.id AS judgment, {RIGHT} AS "right",
+    said.verdict * said.side AS verdict
 FROM labeling_gold gold JOIN labeling_task task ON task.id = gold.task_id
     JOIN LATERAL (
         SELECT id, rater_id, verdict, CASE order_shown[1] WHEN 0 THEN 1 ELSE -1 END AS side
@@ -51,6 +54,9 @@ SELECT rater, count(*) FILTER (WHERE "right"), count(*) FROM (
     {SAID} AND gold.retired_why <> %(leaked)s
         AND (%(raters)s::bigint[] IS NULL OR said.rater_id = ANY(%(raters)s))
 ) told GROUP BY rater"""
+TOLD = f"""
+SELECT gold, verdict, "right" FROM ({SAID} AND said.rater_id = %(rater)s) told
+ORDER BY judgment DESC LIMIT %(most)s"""
 ANSWERS = f'SELECT gold, "right" FROM ({SAID}) told ORDER BY judgment'
 
 FEWEST = 3  # raters who agree
@@ -275,6 +281,24 @@ def scores(campaign: Campaign, raters: Sequence[int] | None = None) -> dict[int,
     with connection.cursor() as cursor:
         cursor.execute(SCORES, values)
         return {rater: (right, asked) for rater, right, asked in cursor.fetchall()}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a rater said on a gold task, between its positions, and whether that was right."""
+
+    gold: Gold
+    verdict: int
+    right: bool
+
+
+def told_by(campaign: Campaign, rater: User, most: int = 20) -> list[Told]:
+    """Return a rater's newest answers to gold tasks."""
+    with connection.cursor() as cursor:
+        cursor.execute(TOLD, {"campaign": campaign.pk, "rater": rater.pk, "most": most})
+        rows = cursor.fetchall()
+    known = Gold.objects.select_related("task__prompt", "task__campaign").in_bulk([row[0] for row in rows])
+    return [Told(known[gold], verdict, right) for gold, verdict, right in rows]
 
 
 def answers(campaign: Campaign) -> dict[int, list[bool]]:

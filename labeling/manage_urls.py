@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from labeling.views import adjudicating, examples, figures, gaps, imports, manage, reopening, review
+from labeling.views import (
+    adjudicating,
+    examples,
+    figures,
+    gaps,
+    golds,
+    imports,
+    manage,
+    raters,
+    reopening,
+    review,
+)
 
 urlpatterns = [
     path("", manage.campaigns, name="campaigns"),
@@ -13,13 +24,17 @@ urlpatterns = [
     path("<slug:slug>/status/", manage.set_status, name="set_status"),
     path("<slug:slug>/loop/", manage.set_loop, name="set_loop"),
     path("<slug:slug>/guideline/", manage.guideline, name="guideline"),
-    path("<slug:slug>/raters/", manage.raters, name="campaign_raters"),
+    path("<slug:slug>/raters/", raters.list_, name="campaign_raters"),
+    path("<slug:slug>/raters/<int:pk>/", raters.one, name="rater"),
     path("<slug:slug>/raters/<int:pk>/remove/", manage.remove_rater, name="remove_rater"),
     path("<slug:slug>/raters/<int:pk>/qualify/", examples.qualify, name="qualify_rater"),
     path("<slug:slug>/examples/", examples.list_, name="examples"),
     path("<slug:slug>/examples/import/", examples.import_, name="import_examples"),
     path("<slug:slug>/examples/<int:pk>/", examples.change, name="example"),
     path("<slug:slug>/examples/<int:pk>/retire/", examples.retire, name="retire_example"),
+    path("<slug:slug>/gold/", golds.list_, name="golds"),
+    path("<slug:slug>/gold/accept/", golds.accept, name="accept_gold"),
+    path("<slug:slug>/gold/<int:pk>/retire/", golds.retire, name="retire_gold"),
     path("<slug:slug>/figures/", figures.show, name="figures"),
     path("<slug:slug>/figures/measure/", figures.measure, name="measure_figures"),
     path("<slug:slug>/review/", review.review, name="review"),

@@ -6,10 +6,12 @@ rater; the sides are drawn anew when they claim it. It is never a fresh vote.
 
 import math
 import random
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
 
+from accounts.models import User
 from labeling.models import Campaign, Round, Slot, Task, TaskResponse
 
 LATER = 20  # comparisons that lie between the two times, at least
@@ -56,16 +58,33 @@ WHERE member.campaign_id = %(campaign)s AND recent.n = %(gap)s AND recent.again 
 COUNTS = "{0}.verdict IS NOT NULL AND NOT {0}.withdrawn AND NOT {0}.extra AND NOT EXISTS (" + (
     "SELECT FROM labeling_judgment later WHERE later.supersedes_id = {0}.id)"
 )
-_SIDE = "sign({0}.verdict) * CASE {0}.order_shown[1] WHEN 0 THEN 1 ELSE -1 END"
-CONSISTENCY = f"""
-SELECT again.rater_id, count(*) FILTER (WHERE {_SIDE.format("first")} = {_SIDE.format("again")}), count(*)
+_PLACED = "{0}.verdict * CASE {0}.order_shown[1] WHEN 0 THEN 1 ELSE -1 END"
+_BOTH = f"""
 FROM labeling_task repeat
     JOIN labeling_judgment again ON again.task_id = repeat.id
     JOIN labeling_judgment first ON first.task_id = repeat.repeats_id AND first.rater_id = again.rater_id
 WHERE repeat.campaign_id = %(campaign)s AND repeat.repeats_id IS NOT NULL
-    AND {COUNTS.format("first")} AND {COUNTS.format("again")}
-GROUP BY again.rater_id
-"""  # noqa: S608  put together from texts of ours
+    AND {COUNTS.format("first")} AND {COUNTS.format("again")}"""
+CONSISTENCY = f"""
+SELECT again.rater_id,
+    count(*) FILTER (WHERE sign({_PLACED.format("first")}) = sign({_PLACED.format("again")})), count(*)
+{_BOTH} GROUP BY again.rater_id"""
+TWICE = f"""
+SELECT repeat.repeats_id, {_PLACED.format("first")}, {_PLACED.format("again")}
+{_BOTH} AND again.rater_id = %(rater)s ORDER BY again.id DESC LIMIT %(most)s"""
+
+
+@dataclass(frozen=True)
+class Twice:
+    """What a rater said of a comparison both times, between its positions."""
+
+    task: Task
+    first: int
+    again: int
+
+    @property
+    def same(self) -> bool:
+        return (self.first > 0) - (self.first < 0) == (self.again > 0) - (self.again < 0)
 
 
 def tend(campaign: Campaign) -> int:
@@ -119,6 +138,15 @@ def repeat(task: Task, rater: int, round_: Round) -> Task:
         campaign_id=task.campaign_id, task=again, order_key=random.random(), reserved_for_id=rater
     )
     return again
+
+
+def told_by(campaign: Campaign, rater: User, most: int = 20) -> list[Twice]:
+    """Return what a rater said of the comparisons that they met twice, the newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(TWICE, {"campaign": campaign.pk, "rater": rater.pk, "most": most})
+        rows = cursor.fetchall()
+    tasks = Task.objects.select_related("prompt").in_bulk([row[0] for row in rows])
+    return [Twice(tasks[task], first, again) for task, first, again in rows]
 
 
 def consistency(campaign: Campaign) -> dict[int, tuple[int, int]]:

@@ -1,6 +1,6 @@
 """What is known of each rater of a campaign, in figures and in words, as the last fit stored it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Any
@@ -84,10 +84,16 @@ def due(campaign: Campaign, every: int) -> bool:
 def of_raters(campaign: Campaign, raters: Iterable[User]) -> dict[int, Trust]:
     """Return by rater how far to trust them: two queries, however many raters."""
     raters = list(raters)
-    rows = {row.rater_id: row for row in Reliability.objects.filter(campaign=campaign, rater__in=raters)}
-    others = {flag["evidence"].get("other") for row in rows.values() for flag in row.flags} - {None}
+    rows = list(Reliability.objects.filter(campaign=campaign, rater__in=raters))
+    known = {row.rater_id: found for row, found in zip(rows, of_rows(campaign, rows), strict=True)}
+    return {rater.pk: known.get(rater.pk) or describe(campaign, None, {}) for rater in raters}
+
+
+def of_rows(campaign: Campaign, rows: Sequence[Reliability]) -> list[Trust]:
+    """Put stored rows into figures and words: one query at most."""
+    others = {flag["evidence"].get("other") for row in rows for flag in row.flags} - {None}
     names = dict(User.objects.filter(pk__in=others).values_list("pk", "username")) if others else {}
-    return {rater.pk: describe(campaign, rows.get(rater.pk), names) for rater in raters}
+    return [describe(campaign, row, names) for row in rows]
 
 
 def describe(campaign: Campaign, row: Reliability | None, names: Mapping[int, str]) -> Trust:

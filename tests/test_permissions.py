@@ -12,8 +12,16 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts import people, tokens
 from accounts.models import ApiToken, Role
 from labeling import assignment, judgments
-from labeling.models import Adjudication, GuidelineGap, Import
-from tests.cast import make_campaign, make_example, make_open_round, make_policy, make_user
+from labeling.models import Adjudication, Gold, GuidelineGap, Import
+from tests.cast import (
+    add_task,
+    make_campaign,
+    make_example,
+    make_open_round,
+    make_policy,
+    make_round,
+    make_user,
+)
 from training import snapshots
 from training.models import Run
 
@@ -116,6 +124,14 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "set_loop": {"POST": CHANGE},
     "guideline": {"GET": LOOK, "POST": CHANGE},
     "campaign_raters": {"GET": LOOK, "POST": CHANGE},
+    "rater": {"GET": LOOK},
+    "golds": {"GET": MANAGE, "POST": CHANGE},
+    "accept_gold": {"POST": CHANGE},
+    "retire_gold": {"POST": CHANGE},
+    "api_trust": {"GET": API_LOOK},
+    "api_golds": {"GET": API_MANAGE, "POST": API_CREATE},
+    "api_gold_proposals": {"GET": API_MANAGE},
+    "api_retire_gold": {"POST": (401, 403, 403, 403, 204)},
     "remove_rater": {"POST": CHANGE},
     "qualify_rater": {"POST": CHANGE},
     "examples": {"GET": MANAGE, "POST": CHANGE},
@@ -248,6 +264,9 @@ def world():
         campaign=campaign, text="What of length?", adjudication=dispute, verdict=1
     )
     in_gap = {**in_campaign, "pk": gap.pk}
+    known, could = (add_task(make_round(campaign)) for _ in range(2))
+    gold = Gold.objects.create(task=known, verdict=1)
+    of_gold = {**in_campaign, "pk": gold.pk}
     pks = {"snapshot": snapshot.pk, "run": run.pk, "model": policy.pk}
     args = {
         "welcome": {"uidb64": uid, "token": "false-token"},
@@ -264,6 +283,9 @@ def world():
         "sort_dispute": in_dispute,
         "gap_example": in_gap,
         "dismiss_gap": in_gap,
+        "rater": {**in_campaign, "pk": member.pk},
+        "retire_gold": of_gold,
+        "api_retire_gold": of_gold,
         "reopen_rater": {**in_campaign, "pk": member.pk},
         "api_dispute": in_dispute,
         "api_decide": in_dispute,
@@ -334,6 +356,11 @@ def world():
         "sort_dispute": {"cause": "rater_error"},
         "gap_example": {"explanation": "{A} is right."},
         "dismiss_gap": {"why": "It says so."},
+        "golds": {"task": could.pk, "verdict": 1},
+        "accept_gold": {"task": could.pk},
+        "api_golds": {"task": could.pk, "verdict": 1},
+        "retire_gold": {"why": "Unclear."},
+        "api_retire_gold": {"why": "Unclear."},
         "reopen_rater": {"reason": "Clicked through."},
         "api_decide": {"verdict": 1},
         "api_sort_dispute": {"cause": "rater_error"},

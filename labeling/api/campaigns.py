@@ -61,7 +61,8 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
         model = Campaign
         fields = [
             "slug", "name", "description", "status", "scale", "allow_ties", "overlap", "overlap_cap",
-            "certainty", "rater_limit", "daily_limit", "gold_share", "lease_minutes", "tasks_per_round",
+            "certainty", "rater_limit", "daily_limit", "gold_share", "repeat_share",
+            "weigh_votes", "lease_minutes", "tasks_per_round",
             "edit_share", "rank_share", "rank_size", "chat_share", "chat_turns",
             "reasons", "display_rate", "undo_minutes", "skills", "pass_mark", "test_attempts",
             "show_figures", "retrain_after", "max_rounds", "sampling", "stages", "hyper", "model_family",

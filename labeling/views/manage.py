@@ -3,19 +3,19 @@
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import Role, User
+from accounts.models import User
 from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
-from labeling import gaps, qualification, rounds
+from labeling import gaps, rounds
 from labeling.campaigns import CampaignError
-from labeling.forms import AddRatersForm, CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
+from labeling.forms import CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
 from labeling.models import Campaign, Edit, GuidelineGap, Judgment, Membership, Prompt, Round
 from labeling.rendering import render as render_markdown
 from labeling.rounds import StateError
@@ -173,45 +173,6 @@ def gap_named(campaign: Campaign, pk: str) -> GuidelineGap | None:
     if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
         return None
     return gaps.listed(campaign).filter(pk=int(pk), status=GuidelineGap.Status.OPEN).first()
-
-
-@require("view_campaigns", post="manage")
-def raters(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show who may rate and how much each has done, and add people."""
-    campaign = named(request, slug)
-    could = User.objects.filter(role__in=[Role.RATER, Role.MANAGER], imported=False, is_active=True)
-    could = could.exclude(simulated=True).exclude(memberships__campaign=campaign).order_by("username")
-    form = AddRatersForm(request.POST or None, choices=could)
-    if request.method == "POST" and form.is_valid():
-        for user in form.cleaned_data["users"]:
-            campaigns_.add_rater(campaign, user, signed_in_user(request))
-        return redirect("campaign_raters", slug)
-    page = Paginator(working_in(campaign), 100).get_page(request.GET.get("page"))
-    standings = qualification.standings(campaign, list(page))
-    context = {
-        "campaign": campaign,
-        "page": page,
-        "people": [(person, standings.get(person.pk)) for person in page],
-        "form": form,
-        "could": could,
-        "section": "campaigns",
-        "tab": "raters",
-    }
-    return render(request, "manage/raters.html", context)
-
-
-def working_in(campaign: Campaign) -> QuerySet[User]:
-    """Return the members of a campaign and everybody who said something in it, with how much they said."""
-    live = {"extra": False, "withdrawn": False, "superseded_by": None, "task__campaign": campaign}
-    return (
-        User.objects.annotate(
-            n_judgments=count_of(Judgment.objects.filter(**live), "rater"),
-            n_edits=count_of(Edit.objects.filter(**live), "rater"),
-            member=Count("memberships", filter=Q(memberships__campaign=campaign)),
-        )
-        .filter(Q(member=1) | Q(n_judgments__gt=0) | Q(n_edits__gt=0))
-        .order_by("-member", "-n_judgments", "username")
-    )
 
 
 @require_POST

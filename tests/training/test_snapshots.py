@@ -158,9 +158,9 @@ def test_counts_say_what_trains(campaign, round_):
     cast.make_prompt(campaign)
     counts = snapshots.cut(campaign).counts
     assert counts == {
-        "tasks": 6, "comparisons": 4, "adjudicated": 0, "identical_pairs": 1, "judgments": 4, "ties": 1, "edits": 2,
-        "not_counted": 0, "pairs": 3, "training_pairs": 2, "demonstrations": 2, "training_demonstrations": 2,
-        "prompts": 7, "raters": 1,
+        "tasks": 6, "comparisons": 4, "adjudicated": 0, "identical_pairs": 1, "judgments": 4, "ties": 1,
+        "edits": 2, "not_counted": 0, "pairs": 3, "training_pairs": 2, "demonstrations": 2,
+        "training_demonstrations": 2, "prompts": 7, "raters": 1,
     }  # fmt: skip
 
 

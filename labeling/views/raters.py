@@ -1,0 +1,151 @@
+"""The manager's pages about raters: who works in a campaign, how far each is trusted, and one of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+
+from accounts.models import Role, User
+from accounts.roles import require, signed_in_user
+from labeling import agreement, golds, qualification, repeats, trust
+from labeling import campaigns as campaigns_
+from labeling.forms import AddRatersForm
+from labeling.models import Campaign, Edit, Judgment, Reliability, Slot
+from labeling.verdict_scale import say
+from labeling.views.manage import named
+
+PAGE = 100
+WIDTH, HEIGHT, MARGIN = 640, 160, 8
+
+
+@dataclass(frozen=True)
+class Person:
+    """A row of the table: somebody, how much they said, and how far they are trusted."""
+
+    user: Any
+    judgments: int
+    edits: int
+    standing: qualification.Standing | None
+    trust: trust.Trust
+
+
+@require("view_campaigns", post="manage")
+def list_(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show who may rate, how much each has done and how far to trust it, and add people."""
+    campaign = named(request, slug)
+    could = User.objects.filter(role__in=[Role.RATER, Role.MANAGER], imported=False, is_active=True)
+    could = could.exclude(simulated=True).exclude(memberships__campaign=campaign).order_by("username")
+    form = AddRatersForm(request.POST or None, choices=could)
+    if request.method == "POST" and form.is_valid():
+        for user in form.cleaned_data["users"]:
+            campaigns_.add_rater(campaign, user, signed_in_user(request))
+        return redirect("campaign_raters", slug)
+    page = Paginator(working_in(campaign), PAGE).get_page(request.GET.get("page"))
+    people = describe(campaign, list(page))
+    context = {
+        "campaign": campaign,
+        "page": page,
+        "people": people,
+        "computed_at": max((p.trust.row.computed_at for p in people if p.trust.row), default=None),
+        "form": form,
+        "could": could,
+        "section": "campaigns",
+        "tab": "raters",
+    }
+    return render(request, "manage/raters.html", context)
+
+
+def working_in(campaign: Campaign) -> QuerySet[User]:
+    """Return the members of a campaign and everybody who said something in it, who said most first.
+
+    How much each said is as of the last fit (`stored`), so that nothing is counted for the page.
+    """
+    fitted = Reliability.objects.filter(campaign=campaign, rater=OuterRef("pk")).values("judgments")
+    worked = Slot.objects.filter(campaign=campaign, rater=OuterRef("pk"), status=Slot.Status.DONE)
+    return (
+        User.objects.annotate(
+            member=Count("memberships", filter=Q(memberships__campaign=campaign)),
+            stored=Coalesce(Subquery(fitted, output_field=IntegerField()), 0),
+        )
+        .filter(Q(member=1) | Exists(worked))
+        .order_by("-member", "-stored", "username")
+    )
+
+
+def describe(campaign: Campaign, people: list[User]) -> list[Person]:
+    """Return the rows of some people, in a fixed number of queries; who isn't fitted yet is counted."""
+    standings = qualification.standings(campaign, people)
+    trusted = trust.of_raters(campaign, people)
+    unfitted = [person for person in people if trusted[person.pk].row is None]
+    judged, edited = said(Judgment, campaign, unfitted), said(Edit, campaign, people)
+    return [
+        Person(
+            person,
+            row.judgments if (row := trusted[person.pk].row) else judged.get(person.pk, 0),
+            edited.get(person.pk, 0),
+            standings.get(person.pk),
+            trusted[person.pk],
+        )
+        for person in people
+    ]
+
+
+def said(model: type[Judgment] | type[Edit], campaign: Campaign, people: list[User]) -> dict[int, int]:
+    """Count what people said in a campaign that counts."""
+    live = {"extra": False, "withdrawn": False, "superseded_by": None, "task__campaign": campaign}
+    counts = model._default_manager.filter(rater__in=people, **live).values("rater").annotate(n=Count("pk"))
+    return dict(counts.values_list("rater", "n"))
+
+
+@require_safe
+@require("view_campaigns")
+def one(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Show one rater: what is known of them, the evidence, and what can be done."""
+    campaign = named(request, slug)
+    rater = get_object_or_404(User, Exists(Slot.objects.filter(campaign=campaign, rater=pk)), pk=pk)
+    found = trust.of_raters(campaign, [rater])[rater.pk]
+    context = {
+        "campaign": campaign,
+        "rater": rater,
+        "trust": found,
+        "agreement": agreement.of_rater(rater, [campaign])[campaign.pk],
+        "drift": draw(found.row.drift) if found.row else None,
+        "golds": [
+            (t, say(campaign, t.verdict), say(campaign, t.gold.verdict))
+            for t in golds.told_by(campaign, rater)
+        ],
+        "repeats": [
+            (t, say(campaign, t.first), say(campaign, t.again)) for t in repeats.told_by(campaign, rater)
+        ],
+        "section": "campaigns",
+        "tab": "raters",
+    }
+    return render(request, "manage/rater.html", context)
+
+
+def draw(windows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the points of a rater's curve with its band in the coordinates of a drawing; None below two."""
+    points = [w for w in windows if w["value"] is not None and w["low"] is not None]
+    if len(points) < 2:
+        return None
+    low, high = min(0.0, *(w["low"] for w in points)), max(0.0, *(w["high"] for w in points))
+    first, last = points[0]["n"], points[-1]["n"]
+
+    def place(n: int, value: float) -> str:
+        x = MARGIN + (n - first) / (last - first) * (WIDTH - 2 * MARGIN)
+        return f"{x:.1f},{HEIGHT - MARGIN - (value - low) / (high - low) * (HEIGHT - 2 * MARGIN):.1f}"
+
+    above, below = [place(w["n"], w["high"]) for w in points], [place(w["n"], w["low"]) for w in points]
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "band": " ".join([*above, *reversed(below)]),
+        "line": " ".join(place(w["n"], w["value"]) for w in points),
+        "zero": " ".join([place(first, 0), place(last, 0)]),
+        "windows": points,
+    }
