@@ -1,12 +1,16 @@
 """A reviewer decides a dispute by keyboard, sorts it as a gap, and takes that into the guideline."""
 
+from uuid import uuid4
+
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from accounts.models import Role, User
-from labeling import adjudication, disputes
+from labeling import adjudication, assignment, disputes, judgments
 from labeling.models import Adjudication, Feedback, GuidelineGap, Judgment
-from tests.cast import make_campaign, make_user
+from tests.cast import make_campaign, make_open_round, make_user
+from tests.e2e.test_accessibility import AXE, CROWDED, RULES, WIDTHS
 from tests.e2e.test_reviewing import sign_in
 from tests.labeling.test_adjudication import ask, crown, score
 
@@ -90,3 +94,45 @@ def test_from_the_evidence_to_a_word_and_to_taking_the_work_out(page, live_serve
     page.get_by_role("button", name="Take 2 answers out of the count").click()
     expect(page.get_by_text("2 answers count no more; 2 of them are asked of others.")).to_be_visible()
     assert Judgment.objects.filter(withdrawn=True, rater__username="rafi").count() == 2
+
+
+def test_axe_and_twice_the_text_size_find_nothing_on_the_reviewers_pages(
+    page, live_server, campaign, raters, troubles
+):
+    mara = User.objects.get(username="mara")
+    row = adjudication.decide(adjudication.claim(mara, campaign), mara, -2)
+    adjudication.sort(row, mara, "guideline_gap", "Both can be defended.", "Say what counts as long.")
+    task = ask(campaign, raters, 0, 1)
+    disputes.refresh(campaign)
+    decided = adjudication.decide(adjudication.claim(mara, campaign), mara, 2)
+    held = adjudication.claim(mara, campaign)
+    slot = make_open_round(campaign, overlap=1).tasks.get().slots.get()
+    said = assignment.claim(raters[0], campaign)
+    assert (said.pk, task.status) == (slot.pk, "done")
+    comment = "It names the pan, the heat and the time, which the other one leaves out."
+    judgments.submit(
+        raters[0], said.lease, idempotency_key=uuid4(), verdict=1, comment=comment, active_ms=900
+    )
+    sign_in(page, f"{live_server.url}/campaigns/{campaign.slug}/disputes/", "mara")
+    places = [
+        "disputes/", f"disputes/{held.pk}/", f"disputes/{decided.pk}/", f"disputes/{row.pk}/", "gaps/",
+        "review/", f"raters/{raters[0].pk}/reopen/",
+    ]  # fmt: skip
+    found = []
+    page.emulate_media(reduced_motion="reduce")
+    for place in places:
+        page.set_viewport_size({"width": 1440, "height": 900})
+        answer = page.goto(f"{live_server.url}/campaigns/{campaign.slug}/{place}")
+        assert answer.ok
+        assert page.url.endswith(place)
+        page.evaluate("for (const e of document.querySelectorAll('details')) e.open = true")
+        page.evaluate(AXE_SCRIPT)
+        for width, height in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            for scheme, rules in RULES.items():
+                page.emulate_media(color_scheme=scheme)
+                found += [f"{place} {width} {scheme}: {trouble}" for trouble in page.evaluate(AXE, rules)]
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.evaluate("() => { document.documentElement.style.fontSize = '200%'; }")
+        found += [f"{place} zoomed: {trouble}" for trouble in page.evaluate(CROWDED)]
+    assert found == [], "\n".join(found)
