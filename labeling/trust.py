@@ -128,15 +128,15 @@ def sentence(campaign: Campaign, row: Reliability | None) -> str:
     why = pieces[0]
     for piece in pieces[1:]:
         why = _("%(first)s, and %(second)s") % {"first": why, "second": piece}
-    return _("Weighted %(weight)s because %(why)s.") % {"weight": f"{row.weight:.2g}", "why": why}
+    return _("Weighted %(weight)s because %(why)s.") % {"weight": number(row.weight), "why": why}
 
 
 def _ability(piece: dict[str, Any]) -> str:
     text = _(
         "their verdicts follow the answers %(value)s times as closely as the usual rater's "
-        "(95 %%: %(low)s–%(high)s, n = %(n)s)"
+        "(95 %%: %(low)s to %(high)s, n = %(n)s)"
     )
-    return text % {**{name: f"{piece[name]:.2f}" for name in ("value", "low", "high")}, "n": piece["n"]}
+    return text % {**{name: number(piece[name]) for name in ("value", "low", "high")}, "n": piece["n"]}
 
 
 def _side(piece: dict[str, Any]) -> str:
@@ -165,6 +165,11 @@ def _sided(evidence: Mapping[str, Any], name: str = "value") -> tuple[bool, dict
     return above, told
 
 
+def number(value: float) -> str:
+    """Write a figure for a sentence, with two decimals at most and a minus that isn't a hyphen."""
+    return f"{round(value, 2) + 0.0:g}".replace("-", "\u2212")
+
+
 def percent(share: float) -> str:
     """Write a share for a sentence."""
     return f"{100 * share:.0f} %"
@@ -173,15 +178,14 @@ def percent(share: float) -> str:
 def say(flag: Mapping[str, Any], names: Mapping[int, str]) -> str:
     """Say what shows a flag, with its interval and n."""
     shown: dict[str, Any] = {
-        name: f"{value:.2f}" if isinstance(value, float) else value
-        for name, value in flag["evidence"].items()
+        name: number(value) if isinstance(value, float) else value for name, value in flag["evidence"].items()
     }
     match flag["flag"]:
         case "unreliable":
             return (
                 _(
                     "Their verdicts hardly follow the answers: ability %(ability)s "
-                    "(95 %%: %(low)s–%(high)s), where %(median)s is usual; n = %(n)s."
+                    "(95 %%: %(low)s to %(high)s), where %(median)s is usual; n = %(n)s."
                 )
                 % shown
             )
@@ -190,8 +194,8 @@ def say(flag: Mapping[str, Any], names: Mapping[int, str]) -> str:
         case "random":
             return (
                 _(
-                    "They agree with others no more than chance would: %(accord)s (95 %%: %(low)s–%(high)s) "
-                    "where 1 is always and 0 is chance; n = %(n)s."
+                    "They agree with others no more than chance would: %(accord)s "
+                    "(95 %%: %(low)s to %(high)s) where 1 is always and 0 is chance; n = %(n)s."
                 )
                 % shown
             )

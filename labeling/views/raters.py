@@ -148,4 +148,6 @@ def draw(windows: list[dict[str, Any]]) -> dict[str, Any] | None:
         "line": " ".join(place(w["n"], w["value"]) for w in points),
         "zero": " ".join([place(first, 0), place(last, 0)]),
         "windows": points,
+        "low": low,
+        "high": high,
     }

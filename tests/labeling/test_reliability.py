@@ -88,7 +88,7 @@ def test_who_clicks_or_draws_weighs_less_and_the_sentence_says_why(campaign, rat
         found = told[rater.pk]
         assert found.ability.interval.low < found.ability.value < found.ability.interval.high
         assert found.ability.n == 60
-        assert f"Weighted {found.weight:.2g} because" in found.why
+        assert f"Weighted {trust.number(found.weight)} because" in found.why
         assert "n = 60" in found.why
 
 
