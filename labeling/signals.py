@@ -200,9 +200,9 @@ def percent(share: float) -> int:
 def drafted_elsewhere() -> str:
     """Say what is known of pasted texts."""
     return _(
-        "How often this is wrong isn't known: many people draft elsewhere. In two studies 30 to 46 % of "
-        "crowd workers used a language model where nothing spoke against it, and half as many when asked not "
-        "to (Veselovsky et al. 2023); what share of pasted texts came from one is not known."
+        "How often this is wrong isn't known: many people draft elsewhere. In two studies the share of crowd "
+        "workers who used a language model was 30 to 46 %, and half of that when they were asked not to "
+        "(Veselovsky et al. 2023); what share of pasted texts came from one is not known."
     )
 
 
