@@ -17,7 +17,10 @@ MANAGE = [
     *("/people/", "/campaigns/", "/campaigns/new/", "/models/", "/models/register/", "/snapshots/"),
     *(
         f"/campaigns/k/{page}"
-        for page in ["", "settings/", "criteria/", "raters/", "figures/", "import/", "guideline/"]
+        for page in [
+            *("", "settings/", "criteria/", "raters/", "figures/", "import/", "guideline/"),
+            *("disputes/", "gaps/", "review/"),
+        ]
     ),
 ]
 # names of products, formats, methods, fields and keys
