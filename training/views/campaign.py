@@ -84,6 +84,7 @@ def overview(campaign: Campaign) -> dict[str, Any]:
         "edits": Edit.objects.filter(**live).count(),
         "prompts": [(split.label, prompts[split]) for split in Prompt.Split if split in prompts],
         "n_prompts": sum(prompts.values()),
+        "disputes": campaign.adjudications.filter(decided_at=None).count(),
         "report": quality.latest(campaign),
         "reward_accuracy": reward_accuracy(campaign),
         "win_rate": win_rate(campaign),
