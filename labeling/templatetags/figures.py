@@ -34,6 +34,11 @@ REASONS = (
 )
 
 
+def isolate(number: str) -> str:
+    """Keep a number's parts in their order where text runs from right to left, with a minus for a hyphen."""
+    return f"\u2066{number.replace('-', '−')}\u2069"
+
+
 def spell(value: Any, unit: str) -> str:
     """Write a number for people: shares as percent, others with two decimals."""
     return f"{100 * value:.1f} %" if unit == "%" else f"{value:.2f}"
@@ -45,13 +50,14 @@ def interval(estimate: Estimate, unit: str = "%") -> str:
     if estimate.interval is None:
         return ""
     low, high = (f"{100 * end:.1f}" if unit == "%" else f"{end:.2f}" for end in estimate.interval)
-    return f"{low}–{high}{' %' if unit == '%' else ''}"
+    between = " … " if low.startswith("-") or high.startswith("-") else "–"  # a dash beside a minus misleads
+    return isolate(f"{low}{between}{high}{' %' if unit == '%' else ''}")
 
 
 @register.filter
 def value(estimate: Estimate, unit: str = "%") -> str:
     """Write the value of an estimate, or a dash."""
-    return "–" if estimate.value is None else spell(estimate.value, unit)
+    return "–" if estimate.value is None else isolate(spell(estimate.value, unit))
 
 
 @register.filter
