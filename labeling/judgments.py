@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from labeling import assignment, turns
+from labeling import assignment, turns, typing_signals
 from labeling.models import Campaign, Judgment, Skip, Slot, Task
 from labeling.submissions import (
     SubmissionError,
@@ -48,8 +48,9 @@ class Remarks:
     """What goes with a verdict or a ranking; all about answers is by displayed side, from left to right.
 
     `criteria` is {key: [grade of each answer]}, `reasons` a list of short texts for each answer, `attention`
-    {"prompt": ms, "answers": [ms]} of the active time, `display_rate` words a second (0: at once), and
-    `guideline` the number of the version shown, by default the newest.
+    {"prompt": ms, "answers": [ms]} of the active time, `display_rate` words a second (0: at once), `signals`
+    how the comment was typed (labeling.typing_signals), and `guideline` the number of the version shown, by
+    default the newest.
     """
 
     criteria: Mapping[str, Sequence[int | None]] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Remarks:
     active_ms: int | None = None
     attention: Mapping[str, Any] = field(default_factory=dict)
     display_rate: int = 0
+    signals: Mapping[str, Any] = field(default_factory=dict)
     guideline: int | None = None
 
 
@@ -103,6 +105,7 @@ def store(
             place = settle(Judgment, kind, rater, lease, idempotency_key, remarks.guideline)
             if isinstance(place, Judgment):
                 return place
+            what = said(place.claimed)
             judgment = Judgment(
                 task_id=place.claimed.task_id,
                 slot=place.filled,
@@ -111,7 +114,8 @@ def store(
                 guideline_id=place.guideline,
                 idempotency_key=idempotency_key,
                 supersedes_id=place.supersedes,
-                **said(place.claimed),
+                meta={**what.pop("meta", {}), **typing(remarks)},
+                **what,
                 criteria=check_criteria(place.claimed, remarks.criteria),
                 reasons=check_reasons(place.claimed, remarks.reasons),
                 flags=clean_flags(remarks.flags),
@@ -127,6 +131,12 @@ def store(
             return judgment
     except IntegrityError as error:
         raise JudgmentError("lease", _("You have just answered this one from another window.")) from error
+
+
+def typing(remarks: Remarks) -> dict[str, Any]:
+    """Return what a judgment's `meta` says about how its comment was typed."""
+    counts = typing_signals.clean(remarks.signals)
+    return {"typing": counts} if counts and remarks.comment else {}
 
 
 def check_verdict(campaign: Campaign, verdict: int, both_bad: bool) -> None:

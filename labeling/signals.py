@@ -90,7 +90,7 @@ def strongest(campaign: Campaign, limit: int = SHOWN) -> list[Found]:
     """
     edits = newest(Edit, campaign, Q()).select_related("original", "edited", "likeness")
     found = [Found(edit, of_edit(edit)) for edit in edits]
-    comments = newest(Judgment, campaign, ~Q(comment="")).only("rater", "comment", "active_ms")
+    comments = newest(Judgment, campaign, ~Q(comment="")).only("rater", "comment", "active_ms", "meta")
     alike = likes(comments)
     found += [Found(row, of_comment(row, *alike.get(row.pk, (0, 0)))) for row in comments]
     found = [each for each in found if each.signals]
@@ -120,6 +120,21 @@ def of_edit(edit: Edit) -> list[Signal]:
         return []
     counts = {name: edit.signals.get(name, 0) for name in typing_signals.NUMBERS}
     gained = max(len(edit.edited.text) - len(edit.original.text), 0)
+    found = of_typing(counts, gained)
+    speed = typing_signals.read(edit).speed
+    if speed is not None and speed > FAST:
+        said = _("Typed at %(speed)s characters a minute.") % {"speed": speed}
+        found.append(Signal("speed", 1 - FAST / speed, said, dictated()))
+    likeness = getattr(edit, "likeness", None)
+    if likeness is not None:
+        said = _("%(share)s %% of the added words stand in a model's answer to the same prompt.")
+        said %= {"share": percent(likeness.share)}
+        found.append(Signal("like", likeness.share, said, independent()))
+    return found
+
+
+def of_typing(counts: dict[str, int], gained: int) -> list[Signal]:
+    """Return what stands out in how a text of so many characters more was put in."""
     typing = weigh_typing(counts["pasted"], counts["typed"], gained)
     found = []
     if typing.pasted and typing.paste_share is not None:
@@ -136,22 +151,15 @@ def of_edit(edit: Edit) -> list[Signal]:
         said = _("The text gained %(gained)s characters with %(typed)s key presses.")
         values = {"gained": gained, "typed": counts["typed"]}
         found.append(Signal("keys", 1 - typing.key_share, said % values, drafted_elsewhere()))
-    speed = typing_signals.read(edit).speed
-    if speed is not None and speed > FAST:
-        said = _("Typed at %(speed)s characters a minute.") % {"speed": speed}
-        found.append(Signal("speed", 1 - FAST / speed, said, dictated()))
-    likeness = getattr(edit, "likeness", None)
-    if likeness is not None:
-        said = _("%(share)s %% of the added words stand in a model's answer to the same prompt.")
-        said %= {"share": percent(likeness.share)}
-        found.append(Signal("like", likeness.share, said, independent()))
     return found
 
 
 def of_comment(judgment: Judgment, own: int, others: int) -> list[Signal]:
     """Return what stands out in a comment of which a rater wrote `own` alike and others `others`."""
-    found = []
     length = len(judgment.comment)
+    typed = judgment.meta.get("typing")
+    counts = {name: typed.get(name, 0) for name in typing_signals.NUMBERS} if typed else {}
+    found = of_typing(counts, length) if counts else []
     if judgment.active_ms and length >= FEWEST_CHARACTERS:
         speed = round(length * 60_000 / judgment.active_ms)
         if speed > FAST:

@@ -220,6 +220,10 @@ class RemarksSerializer(SubmitSerializer):
         min_value=0, max_value=500, required=False, help_text="Words a second; 0: all at once."
     )
     comment = serializers.CharField(required=False, default="", allow_blank=True)
+    signals = serializers.DictField(
+        required=False,
+        help_text="Counts of the comment: pastes, bursts of them, characters pasted and typed, typing_ms.",
+    )
 
 
 class VerdictSerializer(RemarksSerializer):

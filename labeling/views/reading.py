@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.http.request import QueryDict
 from django.utils.translation import gettext as _
 
+from labeling import typing_signals
 from labeling.assignment import LeaseError
 from labeling.submissions import SubmissionError
 
@@ -69,6 +70,7 @@ def read_remarks(said: QueryDict, campaign: Any) -> dict[str, Any]:
         "reasons": [said.getlist(f"reason-{side}") for side in sides],
         "comment": said.get("comment", ""),
         "display_rate": read_number(said, "display_rate") or 0,
+        "signals": typing_signals.parse(said.get("signals", "")),
         **read_work(said, len(sides)),
     }
 

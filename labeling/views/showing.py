@@ -206,6 +206,7 @@ def as_draft(said: Any) -> dict[str, Any]:
         values |= {
             "comment": said.comment,
             "display_rate": str(said.display_rate),
+            "signals": json.dumps(said.meta["typing"]) if "typing" in said.meta else "",
         }
         if "goes_on" in said.meta:
             values["goes_on"] = str(said.order_shown.index(said.meta["goes_on"]))

@@ -235,3 +235,55 @@ Touchstone.missing = (shell, form) => {
       if (!grade.querySelector(":checked")) return stop(criterion.dataset.required, grade.querySelector("input"));
   return false;
 };
+
+// How a text came about: what was pasted from elsewhere, what was typed, and the time from key to key, counted into
+// a field of its form. A hint for reviewers, never a verdict: see labeling/typing_signals.py.
+Touchstone.typing = (() => {
+  const PAUSE = 10_000, own = new Set();  // what was copied here and is only moved about
+  let dragged = false;
+  for (const kind of ["copy", "cut"]) document.addEventListener(kind, () => {
+    const at = document.activeElement;
+    own.add((at.matches("textarea") ? at.value.slice(at.selectionStart, at.selectionEnd) : getSelection().toString()).trim());
+  });
+  document.addEventListener("dragstart", () => { dragged = true; });
+  document.addEventListener("dragend", () => { dragged = false; });
+
+  return (text, field) => {
+    const counts = { pastes: 0, bursts: 0, pasted: 0, typed: 0, typing_ms: 0, ...JSON.parse(field.value || "{}") };
+    let lastKey = -Infinity, lastPaste = -Infinity;
+
+    function note(changes) {
+      for (const [name, more] of Object.entries(changes)) counts[name] += more;
+      field.value = JSON.stringify(counts);
+    }
+
+    function typed(characters) {
+      const now = performance.now(), gap = now - lastKey;
+      lastKey = now;
+      note({ typed: characters, typing_ms: gap < PAUSE ? Math.round(gap) : 0 });
+    }
+
+    function pasted(words) {
+      const now = performance.now(), gap = now - lastPaste;
+      if (!words || own.has(words.trim())) return;
+      lastPaste = now;
+      note({ pastes: 1, bursts: gap < PAUSE ? 0 : 1, pasted: words.length });
+    }
+
+    text.addEventListener("input", (event) => {
+      if (event.inputType === "insertText") typed((event.data || "").length);
+      else if (event.inputType === "insertLineBreak") typed(1);
+    });
+    text.addEventListener("compositionend", (event) => typed((event.data || "").length));
+    text.addEventListener("paste", (event) => pasted(event.clipboardData?.getData("text/plain")));
+    text.addEventListener("drop", (event) => { if (!dragged) pasted(event.dataTransfer?.getData("text/plain")); });
+  };
+})();
+{
+  const counted = new WeakSet();
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.name !== "comment" || !target.form?.elements.signals || counted.has(target)) return;
+    counted.add(target);
+    Touchstone.typing(target, target.form.elements.signals);
+  });
+}

@@ -1,7 +1,6 @@
 // The edit: Write, Preview and Diff of one's version, each changed part with a way back, and how the text came about.
 "use strict";
 Touchstone.kinds.edit = (() => {
-  const PAUSE = 10_000;  // a longer one is neither typing nor one burst of pastes
   const desks = new WeakMap();  // task → its desk: a task may come back after it was sent
   const part = (task, name) => task.querySelector(`[data-says="${name}"]`);
 
@@ -120,44 +119,8 @@ Touchstone.kinds.edit = (() => {
 
     // -- how the text came about ------------------------------------------------------------------------------
 
-    const field = form.elements.signals, own = new Set();
-    const counts = { pastes: 0, bursts: 0, pasted: 0, typed: 0, typing_ms: 0, ...JSON.parse(field.value || "{}") };
-    let lastKey = -Infinity, lastPaste = -Infinity, dragged = false;
-
-    function note(changes) {
-      for (const [name, more] of Object.entries(changes)) counts[name] += more;
-      field.value = JSON.stringify(counts);
-    }
-
-    function typed(characters) {
-      const now = performance.now(), gap = now - lastKey;
-      lastKey = now;
-      note({ typed: characters, typing_ms: gap < PAUSE ? Math.round(gap) : 0 });
-    }
-
-    function pasted(words) {
-      const now = performance.now(), gap = now - lastPaste;
-      if (!words || own.has(words.trim())) return;  // moved about within the task
-      lastPaste = now;
-      note({ pastes: 1, bursts: gap < PAUSE ? 0 : 1, pasted: words.length });
-    }
-
-    function takeUp() {
-      const chosen = document.activeElement === text ? text.value.slice(text.selectionStart, text.selectionEnd) : getSelection().toString();
-      own.add(chosen.trim());
-    }
-
-    text.addEventListener("input", (event) => {
-      if (event.inputType === "insertText") typed((event.data || "").length);
-      else if (event.inputType === "insertLineBreak") typed(1);
-      refresh();
-    });
-    text.addEventListener("compositionend", (event) => typed((event.data || "").length));
-    text.addEventListener("paste", (event) => pasted(event.clipboardData?.getData("text/plain")));
-    text.addEventListener("drop", (event) => { if (!dragged) pasted(event.dataTransfer?.getData("text/plain")); });
-    task.addEventListener("dragstart", () => { dragged = true; });
-    task.addEventListener("dragend", () => { dragged = false; });
-    for (const kind of ["copy", "cut"]) task.addEventListener(kind, takeUp);
+    Touchstone.typing(text, form.elements.signals);
+    text.addEventListener("input", refresh);
 
     // -- listening --------------------------------------------------------------------------------------------
 

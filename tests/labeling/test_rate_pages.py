@@ -230,7 +230,7 @@ def test_a_draft_survives_a_reload_and_an_undo_brings_everything_back(signed_in,
     saved = signed_in.post(url("rate-draft", campaign), given).json()
     assert saved["saved"]
     assert saved["at"]
-    kept = {"verdict", "comment", "display_rate", "grade-kind-1", "reason-0", "flag"}
+    kept = {"verdict", "comment", "display_rate", "signals", "grade-kind-1", "reason-0", "flag"}
     assert set(Draft.objects.get().data) == kept
 
     def check(html):

@@ -17,6 +17,7 @@ from django.urls import reverse
 from accounts.models import Role
 from labeling import assignment, edits, judgments, likeness, signals
 from labeling.models import Edit, Feedback, Judgment, Likeness
+from labeling.submissions import SubmissionError
 from tests.cast import make_campaign, make_open_round, make_response, make_user
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +94,21 @@ def test_comments_that_are_fast_or_the_same(campaign, raters):
         LONG.upper() + "!": ["same"],
         "the first is better because it is the first of both": ["repeated"],
     }
+
+
+def test_a_pasted_comment_is_a_signal_and_what_is_no_count_is_refused(campaign, raters):
+    make_open_round(campaign, comparisons=2, overlap=1)
+    slot = assignment.claim(raters[0], campaign)
+    key = {"idempotency_key": uuid4(), "verdict": 1, "comment": LONG}
+    with pytest.raises(SubmissionError) as refused:
+        judgments.submit(raters[0], slot.lease, signals={"pasted": "all"}, **key)
+    assert refused.value.field == "signals"
+    done = judgments.submit(raters[0], slot.lease, signals={"pasted": 60, "typed": 12, "x": 1}, **key)
+    assert done.meta == {"typing": {"pasted": 60, "typed": 12}}
+    assert kinds(signals.strongest(campaign)) == [("judgment", ["paste"])]
+    slot = assignment.claim(raters[0], campaign)
+    silent = judgments.submit(raters[0], slot.lease, idempotency_key=uuid4(), verdict=1, signals={"typed": 3})
+    assert silent.meta == {}  # nothing is kept of a comment that wasn't sent
 
 
 def test_the_page_lists_them_and_leads_to_each(campaign, raters):
