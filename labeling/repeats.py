@@ -6,6 +6,7 @@ rater; the sides are drawn anew when they claim it. It is never a fresh vote.
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from labeling.models import Campaign, Round, Slot, Task, TaskResponse
 
 LATER = 20  # comparisons that lie between the two times, at least
 FURTHEST = 500  # newest comparisons from which one is chosen
+BATCH = 100
 
 # A rater's counted comparisons of their own in a campaign, newest first; and, as `again`, repeats among them.
 _SAID = """
@@ -94,15 +96,17 @@ def tend(campaign: Campaign) -> int:
     """
     if campaign.status != Campaign.Status.ACTIVE or campaign.repeat_share <= 0:
         return 0
-    with transaction.atomic():
-        rounds = Round.objects.select_for_update(no_key=True)
-        newest = rounds.filter(campaign=campaign, status=Round.Status.OPEN).order_by("-number").first()
-        if newest is None:
-            return 0
-        due = find_due(campaign)
-        for rater, task in due:
-            repeat(Task.objects.get(pk=task), rater, newest)
-    return len(due)
+    due = find_due(campaign)
+    asked = 0
+    for start in range(0, len(due), BATCH):
+        # the round waits for no more than a batch
+        with transaction.atomic():
+            rounds = Round.objects.select_for_update(no_key=True)
+            newest = rounds.filter(campaign=campaign, status=Round.Status.OPEN).order_by("-number").first()
+            if newest is None:
+                break
+            asked += len(repeat(due[start : start + BATCH], newest))
+    return asked
 
 
 def find_due(campaign: Campaign) -> list[tuple[int, int]]:
@@ -118,24 +122,30 @@ def find_due(campaign: Campaign) -> list[tuple[int, int]]:
         return [(rater, task) for rater, task in cursor.fetchall()]
 
 
-def repeat(task: Task, rater: int, round_: Round) -> Task:
-    """Ask a rater a comparison once more in an open round, which is locked."""
-    again = Task.objects.create(
-        campaign_id=task.campaign_id,
-        round=round_,
-        prompt_id=task.prompt_id,
-        kind=task.kind,
-        overlap=1,
-        repeats=task,
-        selection=task.selection,
-        probability=task.probability,
+def repeat(due: Sequence[tuple[int, int]], round_: Round) -> list[Task]:
+    """Ask raters (their keys) comparisons (theirs) once more in an open round, which is locked."""
+    tasks = Task.objects.prefetch_related("task_responses").in_bulk([task for _rater, task in due])
+    again = Task.objects.bulk_create(
+        Task(
+            campaign_id=round_.campaign_id,
+            round=round_,
+            prompt_id=tasks[task].prompt_id,
+            kind=tasks[task].kind,
+            overlap=1,
+            repeats=tasks[task],
+            selection=tasks[task].selection,
+            probability=tasks[task].probability,
+        )
+        for _rater, task in due
     )
     TaskResponse.objects.bulk_create(
-        TaskResponse(task=again, response_id=place.response_id, position=place.position)
-        for place in task.task_responses.all()
+        TaskResponse(task=task, response_id=place.response_id, position=place.position)
+        for task in again
+        for place in tasks[task.repeats_id or 0].task_responses.all()
     )
-    Slot.objects.create(
-        campaign_id=task.campaign_id, task=again, order_key=random.random(), reserved_for_id=rater
+    Slot.objects.bulk_create(
+        Slot(campaign_id=task.campaign_id, task=task, order_key=random.random(), reserved_for_id=rater)
+        for task, (rater, _task) in zip(again, due, strict=True)
     )
     return again
 

@@ -24,7 +24,7 @@ def campaign(raters):
     crowd = make_crowd(campaign, raters, tasks=50, votes=40)
     for task in crowd[:2]:
         Gold.objects.create(task=task, verdict=-1, created_at=timezone.now())
-    again = repeats.repeat(crowd[5], raters[0].pk, crowd[5].round)
+    (again,) = repeats.repeat([(raters[0].pk, crowd[5].pk)], crowd[5].round)
     vote(raters[0], again, -2, [0, 1])
     reliability.refresh(campaign)
     return campaign
