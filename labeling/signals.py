@@ -160,7 +160,12 @@ def of_comment(judgment: Judgment, own: int, others: int) -> list[Signal]:
     typed = judgment.meta.get("typing")
     counts = {name: typed.get(name, 0) for name in typing_signals.NUMBERS} if typed else {}
     found = of_typing(counts, length) if counts else []
-    if judgment.active_ms and length >= FEWEST_CHARACTERS:
+    told = typing_signals.read_comment(judgment)
+    if told is not None and told.speed is not None:
+        if told.speed > FAST:
+            said = _("Typed at %(speed)s characters a minute.") % {"speed": told.speed}
+            found.append(Signal("speed", 1 - FAST / told.speed, said, dictated()))
+    elif judgment.active_ms and length >= FEWEST_CHARACTERS:
         speed = round(length * 60_000 / judgment.active_ms)
         if speed > FAST:
             said = _("%(n)s characters of comment within %(seconds)s s, reading and judging included.")

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from labeling.models import Edit
+from labeling.models import Edit, Judgment
 from labeling.submissions import SubmissionError, clean_number
 
 # As the page counts them. A paste is one of text that was not copied from the task itself; pastes within ten
@@ -44,20 +44,30 @@ def clean(signals: Mapping[str, Any] | None) -> dict[str, int]:
 
 def read(edit: Edit) -> Signals:
     """Say what an edit's counts tell, in sentences that judge nobody."""
-    counts = {name: edit.signals.get(name, 0) for name in NUMBERS}
+    if edit.edited_id is None or not edit.signals:
+        unknown = [_("How this text was written was not recorded.")] if edit.edited_id else []
+        return Signals(None, None, unknown)
+    return tell(edit.signals)
+
+
+def read_comment(judgment: Judgment) -> Signals | None:
+    """Say what the counts of a judgment's comment tell; None where there are none."""
+    counts = judgment.meta.get("typing")
+    return tell(counts) if counts else None
+
+
+def tell(given: Mapping[str, int]) -> Signals:
+    """Say what counts of typing and pasting tell."""
+    counts = {name: given.get(name, 0) for name in NUMBERS}
     put_in = counts["pasted"] + counts["typed"]
     share = counts["pasted"] / put_in if put_in else None
     # a few keys give no speed
     timed = counts["typed"] >= 20 and counts["typing_ms"] >= 3000
     speed = round(counts["typed"] * 60_000 / counts["typing_ms"]) if timed else None
-    return Signals(share, speed, _sentences(edit, counts, share, speed))
+    return Signals(share, speed, _sentences(counts, share, speed))
 
 
-def _sentences(edit: Edit, counts: dict[str, int], share: float | None, speed: int | None) -> list[str]:
-    if edit.edited_id is None:
-        return []
-    if not edit.signals:
-        return [_("How this text was written was not recorded.")]
+def _sentences(counts: dict[str, int], share: float | None, speed: int | None) -> list[str]:
     sentences = []
     if share and counts["pasted"]:
         bursts = max(counts["bursts"], 1)

@@ -152,7 +152,8 @@ def describe_one(row: Judgment | Edit, names: dict[str, str], htmls: Iterator[Sa
     common = {"row": row, "words": history.words(row), "turns": turns, "beginning": contents[-1]["content"]}
     if isinstance(row, Judgment):
         sides = [judged_side(row, side, names, next(htmls)) for side in range(len(row.order_shown))]
-        return Shown(**common, kind="judgment", sides=sides, changes=[], signals=None, close=None)
+        typed = typing_signals.read_comment(row)
+        return Shown(**common, kind="judgment", sides=sides, changes=[], signals=typed, close=None)
     sides = [Side(_("Original"), next(htmls), author(row.original), [], [])]
     if row.edited:
         sides.append(Side(_("Edited"), next(htmls), "", [], []))
