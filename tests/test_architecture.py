@@ -13,7 +13,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
-HEAVY = {"torch", "transformers", "tokenizers", "pyarrow"}
+HEAVY = {"torch", "transformers", "tokenizers", "pyarrow", "scipy"}
 PROGRAMS = {
     "the web server": "import django; django.setup(); from django.urls import get_resolver;"
     "get_resolver().url_patterns; import config.wsgi",
