@@ -57,7 +57,12 @@ SELECT rater, count(*) FILTER (WHERE "right"), count(*) FROM (
 TOLD = f"""
 SELECT gold, verdict, "right" FROM ({SAID} AND said.rater_id = %(rater)s) told
 ORDER BY judgment DESC LIMIT %(most)s"""
-ANSWERS = f'SELECT gold, "right" FROM ({SAID}) told ORDER BY judgment'
+# the newest answers to each, and how many there are
+ANSWERS = f"""
+SELECT gold, "right" FROM (
+    SELECT told.*, row_number() OVER (PARTITION BY gold ORDER BY judgment DESC) AS place FROM ({SAID}) told
+) numbered WHERE place <= %(most)s ORDER BY judgment"""
+COUNTS = f'SELECT gold, count(*) FILTER (WHERE "right"), count(*) FROM ({SAID}) told GROUP BY gold'
 
 FEWEST = 3  # raters who agree
 PROPOSED = 20
@@ -302,10 +307,10 @@ def told_by(campaign: Campaign, rater: User, most: int = 20) -> list[Told]:
 
 
 def answers(campaign: Campaign) -> dict[int, list[bool]]:
-    """Return by gold task whether each of its judgments was right, oldest first."""
+    """Return by gold task whether its newest judgments were right, oldest first: what has_leaked reads."""
     found: dict[int, list[bool]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(ANSWERS, {"campaign": campaign.pk})
+        cursor.execute(ANSWERS, {"campaign": campaign.pk, "most": 2 * LATEST})
         for gold, right in cursor.fetchall():
             found.setdefault(gold, []).append(right)
     return found
@@ -332,9 +337,11 @@ def retire_leaked(campaign: Campaign) -> list[Gold]:
 
 def of_campaign(campaign: Campaign) -> list[tuple[Gold, int, int]]:
     """Return a campaign's gold tasks with how many of their answers were right, of how many; newest first."""
-    told = answers(campaign)
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, {"campaign": campaign.pk})
+        told = {gold: (right, asked) for gold, right, asked in cursor.fetchall()}
     rows = Gold.objects.filter(task__campaign=campaign).select_related("task__prompt", "task__campaign", "by")
     rows = rows.prefetch_related("task__task_responses__response").order_by(
         F("retired_at").desc(nulls_first=True), "-pk"
     )
-    return [(gold, sum(told.get(gold.pk, [])), len(told.get(gold.pk, []))) for gold in rows]
+    return [(gold, *told.get(gold.pk, (0, 0))) for gold in rows]

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from labeling.figures import Figures, load
 from labeling.models import Campaign, Judgment, QualityReport
+from labeling.models.task import fresh
 from preferences.types import Estimate
 
 SOONEST = 20  # new judgments before figures are computed again …
@@ -32,9 +33,9 @@ class Report:
 
 
 def counted(campaign: Campaign) -> QuerySet[Judgment]:
-    """Return the judgments that count: neither extra nor withdrawn nor superseded."""
+    """Return the judgments that count: neither extra nor withdrawn nor superseded, nor checks of raters."""
     return Judgment.objects.filter(
-        task__campaign=campaign, extra=False, withdrawn=False, superseded_by=None
+        fresh("task__"), task__campaign=campaign, extra=False, withdrawn=False, superseded_by=None
     ).order_by("pk")
 
 
