@@ -29,7 +29,7 @@ from preferences.effort import weigh_typing
 
 LOOK = 2000  # edits, and comments, of the newest WINDOW rows
 WINDOW = 50_000
-SHOWN = 10
+SHOWN = 5
 FEWEST_WORDS = 8  # of a comment that can be like another
 OFTEN = 3  # alike by one rater
 FEWEST_CHARACTERS = 40  # of a comment that has a speed
