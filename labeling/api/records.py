@@ -126,7 +126,7 @@ class TaskSerializer(serializers.ModelSerializer[Task]):
     class Meta:
         model = Task
         fields = [
-            "id", "round", "kind", "status", "overlap", "counted", "priority", "gold", "selection",
+            "id", "round", "kind", "status", "overlap", "counted", "priority", "gold", "repeats", "selection",
             "probability", "external_id", "messages", "answers",
         ]  # fmt: skip
 

@@ -1,5 +1,7 @@
 """How far to trust each rater: fitted from the rows, stored with its interval, said in words."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -179,3 +181,19 @@ def test_answers_are_scored_once_by_the_champion(campaign, raters, tmp_path):
     weight = AutoModelForSequenceClassification.from_pretrained(tmp_path).score.weight.detach().float()[0]
     read = np.frombuffer(bytes(stored.features), np.float16)
     assert read @ weight.numpy() == pytest.approx(stored.value, abs=0.05)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_fit_what_has_come_in(celery_workers, settings):
+    from labeling.tasks import tend_checks
+
+    settings.RELIABILITY_EVERY = 30
+    raters = [make_user(username=name) for name in ("honest1", "honest2", "honest3", "left1")]
+    campaign = make_campaign(raters=tuple(raters), gold_share=0.1, repeat_share=0.1)
+    make_crowd(campaign, raters, tasks=40, votes=30)
+    tend_checks()
+    until = time.monotonic() + 90
+    while not (found := trust.weights(campaign)) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert set(found) == {rater.pk for rater in raters}
+    assert found[raters[3].pk] < min(found[rater.pk] for rater in raters[:3])
