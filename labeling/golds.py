@@ -167,10 +167,17 @@ def in_use(campaign: Campaign) -> QuerySet[Gold]:
 
 
 def tend(campaign: Campaign) -> None:
-    """Retire what has got about, and keep slots of the rest open in the newest open round."""
+    """Retire what has got about, and keep slots of the rest open while there is other work, too."""
     retire_leaked(campaign)
-    if campaign.status == Campaign.Status.ACTIVE and campaign.gold_share > 0:
+    if campaign.status != Campaign.Status.ACTIVE or campaign.gold_share <= 0:
+        return
+    others = Slot.objects.filter(campaign=campaign, status=Slot.Status.OPEN, reserved_for=None, gold=False)
+    if others.exists():
         top_up(campaign, in_use(campaign).select_related("task"))
+    else:
+        # alone they would be told; they come back with the next work
+        alone = Slot.objects.filter(campaign=campaign, status=Slot.Status.OPEN, gold=True)
+        alone.update(status=Slot.Status.CANCELLED)
 
 
 def top_up(campaign: Campaign, golds: Iterable[Gold]) -> None:

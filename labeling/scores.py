@@ -52,6 +52,9 @@ def fill(campaign: Campaign, seconds: float = SECONDS) -> int:
             ignore_conflicts=True,
         )
         done += len(batch)
+    if not missing(campaign, model).exists():
+        stale = Score.objects.filter(response__prompt__campaign=campaign, model__family=model.family)
+        stale.exclude(model=model).delete()
     return done
 
 

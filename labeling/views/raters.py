@@ -107,7 +107,9 @@ def said(model: type[Judgment] | type[Edit], campaign: Campaign, people: list[Us
 def one(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Show one rater: what is known of them, the evidence, and what can be done."""
     campaign = named(request, slug)
-    rater = get_object_or_404(User, Exists(Slot.objects.filter(campaign=campaign, rater=pk)), pk=pk)
+    known = Q(Exists(Slot.objects.filter(campaign=campaign, rater=pk)))
+    known |= Q(Exists(campaign.memberships.filter(user=pk)))
+    rater = get_object_or_404(User, known, pk=pk)
     found = trust.of_raters(campaign, [rater])[rater.pk]
     context = {
         "campaign": campaign,

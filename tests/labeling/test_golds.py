@@ -51,14 +51,13 @@ def test_everybody_may_get_a_gold_task_and_nobody_twice(raters, campaign):
         say(rater, slot, 0)
         assert assignment.claim(rater, campaign).task_id != task.pk
     golds.tend(campaign)
-    assert not Slot.objects.filter(task=task, status=Slot.Status.OPEN).exists()
     task.refresh_from_db()
     assert (task.counted, task.overlap, task.status) == (4, 4, Task.Status.DONE)
 
 
 def test_only_so_many_places_are_open_at_once(campaign, monkeypatch):
     monkeypatch.setattr(golds, "RESERVE", 2)
-    task = make_open_round(campaign).tasks.get()
+    task = make_open_round(campaign, comparisons=2).tasks.order_by("pk")[0]
     make(task)
     for _again in range(2):
         golds.tend(campaign)
@@ -138,6 +137,19 @@ def test_without_work_besides_it_a_gold_task_promises_none(raters, campaign):
     task = make_open_round(campaign).tasks.get()
     make(task)
     assert progress.of_rater(raters[0])[0].next == "wait"
+
+
+def test_gold_tasks_go_with_the_last_other_work_and_come_back_with_more(raters, campaign):
+    round_ = make_open_round(campaign, comparisons=2)
+    task = round_.tasks.order_by("pk")[0]
+    make(task)
+    other = Slot.objects.filter(gold=False)
+    other.update(status=Slot.Status.CANCELLED)
+    golds.tend(campaign)
+    assert assignment.claim(raters[0], campaign) is None
+    other.update(status=Slot.Status.OPEN)
+    golds.tend(campaign)
+    assert assignment.claim(raters[0], campaign).task_id == task.pk
 
 
 def keys(value):

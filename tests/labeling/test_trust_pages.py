@@ -5,7 +5,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from labeling import assignment, golds, reliability, repeats
+from labeling import assignment, campaigns, golds, reliability, repeats
 from labeling.models import Campaign, Gold, Reliability, Task
 from tests.cast import make_campaign, make_open_round, make_user
 from tests.labeling.crowd import make_crowd, vote
@@ -52,7 +52,11 @@ def test_one_rater_is_shown_with_the_evidence(mara, campaign, raters):
     assert "They pick the left side in 100 % of judgments (95 %: 91–100 %); n = 40." in html
     assert f"/campaigns/{campaign.slug}/raters/{raters[5].pk}/reopen/" in html
     assert f"/campaigns/{campaign.slug}/review/?rater=left1" in html
-    assert mara.get(f"/campaigns/{campaign.slug}/raters/{make_user().pk}/").status_code == 404
+    stranger = make_user()
+    assert mara.get(f"/campaigns/{campaign.slug}/raters/{stranger.pk}/").status_code == 404
+    campaigns.add_rater(campaign, stranger, campaign.created_by)
+    html = mara.get(f"/campaigns/{campaign.slug}/raters/{stranger.pk}/").content.decode()
+    assert "Weighted 1: too little has been said here to tell." in html
 
 
 def test_the_pages_ask_the_same_few_queries_however_many_raters(
