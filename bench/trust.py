@@ -9,6 +9,7 @@ median of seven, with nothing else to do. The worker's memory is the peak of a p
 
 import argparse
 import http.client
+import json
 import random
 import statistics
 import subprocess
@@ -29,8 +30,9 @@ MEMORY_GOAL = 1000  # MB
 LOOKS = 7
 COMPUTE = (
     "import django, json, resource, sys; django.setup();"
-    "from labeling import quality; from labeling.models import Campaign;"
-    "quality.refresh(Campaign.objects.get(slug=sys.argv[1]));"
+    "from labeling import quality, reliability; from labeling.models import Campaign;"
+    "work = {'figures computed': quality.refresh, 'raters fitted': reliability.refresh}[sys.argv[2]];"
+    "work(Campaign.objects.get(slug=sys.argv[1]));"
     "used = resource.getrusage(resource.RUSAGE_SELF);"
     "print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))"
 )
@@ -41,19 +43,22 @@ def measure(options: argparse.Namespace) -> list[Figure]:
     with serving() as address:
         # Django is set up only now
         campaign, rater = fill(options.judgments)
-        began = time.monotonic()
-        command = [sys.executable, "-c", COMPUTE, campaign.slug]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        wall = time.monotonic() - began
-        cpu, memory = (float(value) for value in done.stdout.strip().strip("[]").split(","))
-        figures = [
-            Figure("figures computed: processor of the worker", cpu, "s"),
-            Figure("figures computed: from first to last", wall, "s"),
-            Figure(
-                "figures computed: peak of memory", memory, "MB", f"< {MEMORY_GOAL}", memory < MEMORY_GOAL
-            ),
-        ]
+        figures = work(campaign, "figures computed") + work(campaign, "raters fitted")
         return figures + look(address, campaign, rater)
+
+
+def work(campaign: Any, name: str) -> list[Figure]:
+    """Do a worker's task in a process of its own."""
+    began = time.monotonic()
+    command = [sys.executable, "-c", COMPUTE, campaign.slug, name]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    wall = time.monotonic() - began
+    cpu, memory = json.loads(done.stdout.splitlines()[-1])
+    return [
+        Figure(f"{name}: processor of the worker", cpu, "s"),
+        Figure(f"{name}: from first to last", wall, "s"),
+        Figure(f"{name}: memory", memory, "MB", f"< {MEMORY_GOAL}", memory < MEMORY_GOAL),
+    ]
 
 
 def fill(judgments: int) -> tuple[Any, Any]:

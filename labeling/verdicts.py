@@ -82,7 +82,6 @@ def read(campaign: Campaign) -> Verdicts:
     codes: tuple[dict[Any, int], ...] = ({}, {}, {})
     rows = (
         counted(campaign)
-        .filter(fresh("task__"))
         .values_list(
             "task", "task__prompt", "rater", "verdict", "order_shown", "ranking",
             "task__chat", "task__prompt__language", "task__round__number", "task__selection",

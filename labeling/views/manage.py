@@ -13,10 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
-from labeling import gaps, rounds
+from labeling import gaps, quality, rounds
 from labeling.campaigns import CampaignError
 from labeling.forms import CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
-from labeling.models import Campaign, Edit, GuidelineGap, Judgment, Membership, Prompt, Round
+from labeling.models import Campaign, Edit, GuidelineGap, Membership, Prompt, Round
 from labeling.rendering import render as render_markdown
 from labeling.rounds import StateError
 from labeling.tasks import generate_round
@@ -45,7 +45,7 @@ def campaigns(request: HttpRequest) -> HttpResponse:
         .annotate(
             n_prompts=count_of(Prompt.objects.all()),
             n_raters=count_of(Membership.objects.all()),
-            n_judgments=count_of(Judgment.objects.filter(**live), "task__campaign"),
+            n_judgments=quality.counts(),
             n_edits=count_of(Edit.objects.filter(**live), "task__campaign"),
             round_number=Subquery(current.values("number")[:1]),
             round_status=Subquery(current.values("status")[:1]),

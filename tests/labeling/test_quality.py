@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Skill
 from labeling import measuring, quality
 from labeling.imports import import_records
-from labeling.models import QualityReport, Task
+from labeling.models import Campaign, QualityReport, Task
 from labeling.tasks import measure_figures, tend_figures
 from tests.cast import add_task, make_campaign, make_round, make_user
 from tests.training.cast import judge
@@ -191,6 +191,24 @@ def test_figures_are_due_after_enough_judgments_or_when_they_are_old(campaign):
         judge(add_task(round_), make_user(), 1)
     assert campaign.pk in quality.tend()
     assert quality.latest(campaign).fresh == 20
+
+
+def test_very_many_judgments_are_not_counted_for_each_page(campaign, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(quality, "MANY", 2)
+    round_ = make_round(campaign)
+    judge(add_task(round_), make_user(), 1)
+    quality.refresh(campaign)
+    judge(add_task(round_), make_user(), 1)
+    listed = Campaign.objects.annotate(n=quality.counts())
+    assert quality.count(campaign, quality.latest(campaign)) == listed.get(pk=campaign.pk).n == 2
+    quality.refresh(campaign)
+    report = quality.latest(campaign)
+    judge(add_task(round_), make_user(), 1)
+    with django_assert_num_queries(0):
+        assert quality.count(campaign, report) == 2
+    assert listed.get(pk=campaign.pk).n == 2
+    quality.tend()
+    assert quality.count(campaign, quality.latest(campaign)) == listed.get(pk=campaign.pk).n == 3
 
 
 def test_two_workers_do_not_compute_the_same_at_once(campaign, monkeypatch):

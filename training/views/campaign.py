@@ -74,18 +74,19 @@ def overview(campaign: Campaign) -> dict[str, Any]:
         versions.exclude(backend=ModelVersion.Backend.IMPORTED).order_by("kind", "-pk")[: 2 * NEWEST]
     )
     live = {"task__campaign": campaign, "extra": False, "withdrawn": False, "superseded_by": None}
+    report = quality.latest(campaign)
     prompts = dict(campaign.prompts.values_list("split").annotate(n=Count("pk")))
     return {
         "rounds": [(round_, progress(round_)) for round_ in rounds],
         "runs": runs,
         "models": models,
         "step": loop.decide(loop.read_facts(campaign)),
-        "judgments": quality.counted(campaign).count(),
+        "judgments": quality.count(campaign, report),
         "edits": Edit.objects.filter(**live).count(),
         "prompts": [(split.label, prompts[split]) for split in Prompt.Split if split in prompts],
         "n_prompts": sum(prompts.values()),
         "disputes": campaign.adjudications.filter(decided_at=None).count(),
-        "report": quality.latest(campaign),
+        "report": report,
         "reward_accuracy": reward_accuracy(campaign),
         "win_rate": win_rate(campaign),
         "under_way": any(r.status in LIVE_ROUND and r.origin == Round.Origin.LOOP for r in rounds)
