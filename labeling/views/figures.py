@@ -66,7 +66,7 @@ def say(duel: DuelFigure) -> str:
     """Say where the comparison of two policies stands."""
     better = {Outcome.FIRST: duel.first, Outcome.SECOND: duel.second}.get(Outcome(duel.outcome))
     if better is not None:
-        return _("decided: raters prefer \u2068%(policy)s\u2069") % {"policy": better}
+        return _("decided: raters prefer ⁨%(policy)s⁩") % {"policy": better}
     if duel.outcome == Outcome.EVEN:
         return _("decided: no difference worth asking for")
     if duel.outcome == Outcome.CAPPED:
