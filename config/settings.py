@@ -222,6 +222,7 @@ CELERY_TASK_ROUTES = {
     "models_app.tasks.*": {"queue": "sample"},
     "labeling.tasks.generate_round": {"queue": "sample"},
     "labeling.tasks.fit_raters": {"queue": "sample"},
+    "labeling.tasks.measure_figures": {"queue": "sample"},
     "labeling.tasks.answer_turn": {"queue": "chat"},
     "training.tasks.execute_run": {"queue": "train"},
     "training.tasks.evaluate_run": {"queue": "train"},

@@ -61,7 +61,7 @@ def tend_figures() -> None:
 
 @shared_task
 def measure_figures(campaign_id: int) -> None:
-    """Compute a campaign's figures and store them (queue: default)."""
+    """Compute a campaign's figures and store them (queue: sample)."""
     quality.refresh(Campaign.objects.get(pk=campaign_id))
 
 
