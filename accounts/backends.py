@@ -6,13 +6,14 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.db import connection
 
+from accounts import rows
 from accounts.models import User
 
 
 @cache
 def _statement() -> str:
-    quoted = ", ".join(f'"{field.column}"' for field in User._meta.concrete_fields)
-    return f"SELECT {quoted} FROM {User._meta.db_table} WHERE id = %s"  # noqa: S608  names of our own
+    table = User._meta.db_table
+    return f"SELECT {rows.columns(User, table)} FROM {table} WHERE id = %s"  # noqa: S608  names of our own
 
 
 class Backend(ModelBackend):
@@ -25,10 +26,5 @@ class Backend(ModelBackend):
             row = cursor.fetchone()
         if row is None:
             return None
-        fields = User._meta.concrete_fields
-        values = [
-            field.from_db_value(value, None, connection) if hasattr(field, "from_db_value") else value
-            for field, value in zip(fields, row, strict=True)
-        ]
-        user = User.from_db(connection.alias, [field.attname for field in fields], values)
+        user = rows.read(User, iter(row))
         return user if self.user_can_authenticate(user) else None

@@ -9,19 +9,17 @@ import json
 import random
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, rows
 from accounts.models import User
 from labeling.models import Campaign, Membership, Round, Skip, Slot, Task
 from labeling.statements import CLAIM, HELD, LOCK_MEMBER, TASK_COLUMNS
-
-M = TypeVar("M", Task, Campaign)
 
 
 class ReservationError(Exception):
@@ -69,26 +67,18 @@ def held(rater: User, campaign: Campaign, lease: UUID) -> Any:
 
 
 def _shown(statement: str, values: dict[str, Any]) -> Any:
-    slot: Any
-    for slot in Slot.objects.raw(statement, values):
-        slot.task = task_of(slot)
-        for name in ("prompt_messages", "answers", "draft_data"):
-            value = getattr(slot, name)
-            setattr(slot, name, json.loads(value) if isinstance(value, str) else value)
-        slot.answers = slot.answers or []
-        return slot
-    return None
-
-
-def task_of(slot: Any) -> Task:
-    """Return the task whose columns a statement gave with a slot."""
-    return part(Task, TASK_COLUMNS, "task", slot)
-
-
-def part(model: type[M], columns: Sequence[str], prefix: str, row: Any) -> M:
-    """Return an object of which some columns came with a row, under a prefix; others load when asked."""
-    names = [field.attname for field in model._meta.concrete_fields if field.attname in columns]
-    return model.from_db("default", names, [getattr(row, f"{prefix}_{name}") for name in names])
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    values_left = iter(row)
+    slot: Any = rows.read(Slot, values_left)
+    slot.task = rows.read(Task, values_left, TASK_COLUMNS)
+    messages, draft, slot.draft_at, answers = values_left
+    slot.prompt_messages, slot.draft_data = json.loads(messages), json.loads(draft) if draft else None
+    slot.answers = json.loads(answers) if answers else []
+    return slot
 
 
 def heartbeat(rater: User, lease: UUID) -> datetime:

@@ -5,6 +5,9 @@ run by labeling.assignment (a claim), labeling.submissions (a submission) and la
 """
 # ruff: noqa: S608  (the statements are put together from each other, never from what people send)
 
+from accounts import rows
+from labeling.models import Campaign, Slot, Task
+
 # of a task, as they come with a slot
 TASK_COLUMNS = [
     "id",
@@ -18,11 +21,12 @@ TASK_COLUMNS = [
     "gold",
     "repeats_id",
 ]
-_TASK = ", ".join(f"task.{name} AS task_{name}" for name in TASK_COLUMNS)
+_SLOT = rows.columns(Slot, "slot")
+_TASK = rows.columns(Task, "task", TASK_COLUMNS)
 
 # A campaign that somebody rates in: with its criteria, its newest guideline, the newest one they have read.
-MEMBERS_CAMPAIGN = """
-SELECT campaign.*,
+MEMBERS_CAMPAIGN = f"""
+SELECT {rows.columns(Campaign, "campaign")},
     (SELECT coalesce(jsonb_agg(to_jsonb(criterion) ORDER BY criterion.id), '[]')
         FROM labeling_criterion criterion WHERE criterion.campaign_id = campaign.id) AS graded,
     (SELECT max(number) FROM labeling_guideline WHERE campaign_id = campaign.id) AS guideline_number,
@@ -104,15 +108,14 @@ _FRESH = _FIRST.format(
 
 # What the page of a slot shows; it comes with the claim, so that nothing needs to be read again.
 _SHOWN = f"""
-SELECT claimed.*, {_TASK},
-    prompt.messages AS prompt_messages, draft.data AS draft_data, draft.updated_at AS draft_at,
+SELECT {_SLOT}, {_TASK}, prompt.messages, draft.data, draft.updated_at,
     (SELECT jsonb_agg(
             jsonb_build_object('text', response.text, 'turns', response.turns) ORDER BY place.position)
         FROM labeling_taskresponse place JOIN labeling_response response ON response.id = place.response_id
-        WHERE place.task_id = claimed.task_id) AS answers
-FROM claimed JOIN labeling_task task ON task.id = claimed.task_id
+        WHERE place.task_id = slot.task_id) AS answers
+FROM claimed slot JOIN labeling_task task ON task.id = slot.task_id
     JOIN labeling_prompt prompt ON prompt.id = task.prompt_id
-    LEFT JOIN labeling_draft draft ON draft.task_id = claimed.task_id AND draft.rater_id = %(rater)s
+    LEFT JOIN labeling_draft draft ON draft.task_id = slot.task_id AND draft.rater_id = %(rater)s
 """
 
 # What the rater already holds, oldest first; or else what a manager chose for them, a gold task when one was
@@ -166,18 +169,27 @@ WHERE task.round_id = %(round)s AND task.status = 'open'
 
 # A rater's slot by its lease, locked after their membership (and, where the overlap adapts, after a share of
 # the round, which can't close meanwhile), with its task, what of its campaign a submission is held against,
-# the guideline shown, and whether the rater has spoken on the task, or with this key, before.
+# the guideline shown, and whether the rater has spoken on the task, or with this key, before. OFFSET 0 keeps
+# PostgreSQL from looking by the rater, through all that they ever did, by a plan as old as their first day.
 CAMPAIGN_COLUMNS = [
     "id", "slug", "status", "scale", "allow_ties", "overlap", "overlap_cap", "certainty", "chat_turns",
     "lease_minutes", "undo_minutes",
 ]  # fmt: skip
-_CAMPAIGN = ", ".join(f"campaign.{name} AS campaign_{name}" for name in CAMPAIGN_COLUMNS if name != "id")
+_CAMPAIGN = rows.columns(Campaign, "campaign", CAMPAIGN_COLUMNS)
+
+
+def _spoken(table: str, which: str) -> str:
+    return f"""EXISTS (SELECT FROM (SELECT rater_id FROM {table} WHERE {which} OFFSET 0) said
+        WHERE said.rater_id = %(rater)s)"""
+
+
 LOCK = f"""
 WITH given AS MATERIALIZED (
-    SELECT slot.campaign_id, task.round_id, campaign.overlap_cap IS NOT NULL AS adapts
-    FROM labeling_slot slot JOIN labeling_task task ON task.id = slot.task_id
+    SELECT slot.id, slot.campaign_id, task.round_id, campaign.overlap_cap IS NOT NULL AS adapts
+    FROM (SELECT id, task_id, campaign_id, rater_id FROM labeling_slot WHERE lease = %(lease)s OFFSET 0) slot
+        JOIN labeling_task task ON task.id = slot.task_id
         JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
-    WHERE slot.lease = %(lease)s AND slot.rater_id = %(rater)s
+    WHERE slot.rater_id = %(rater)s
 ), member AS MATERIALIZED (
     SELECT membership.id FROM given
         JOIN labeling_membership membership ON membership.campaign_id = given.campaign_id
@@ -188,25 +200,21 @@ WITH given AS MATERIALIZED (
     WHERE given.adapts AND (SELECT count(*) FROM member) >= 0
     FOR SHARE OF round
 )
-SELECT slot.*, {_TASK}, {_CAMPAIGN},
+SELECT {_SLOT}, {_TASK}, {_CAMPAIGN},
     (SELECT guideline.id FROM labeling_guideline guideline
         WHERE guideline.campaign_id = slot.campaign_id
             AND (%(guideline)s::int IS NULL OR guideline.number = %(guideline)s)
         ORDER BY guideline.number DESC LIMIT 1) AS shown_guideline,
     (SELECT coalesce(jsonb_agg(to_jsonb(criterion) ORDER BY criterion.id), '[]')
         FROM labeling_criterion criterion WHERE criterion.campaign_id = slot.campaign_id) AS criteria,
-    EXISTS (SELECT FROM labeling_judgment said
-        WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s)
-    OR EXISTS (SELECT FROM labeling_edit said
-        WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s)
-    OR EXISTS (SELECT FROM labeling_judgment said
-        WHERE said.rater_id = %(rater)s AND said.idempotency_key = %(key)s::uuid)
-    OR EXISTS (SELECT FROM labeling_edit said
-        WHERE said.rater_id = %(rater)s AND said.idempotency_key = %(key)s::uuid) AS spoken
-FROM labeling_slot slot JOIN labeling_task task ON task.id = slot.task_id
+    {_spoken("labeling_judgment", "task_id = slot.task_id")}
+    OR {_spoken("labeling_edit", "task_id = slot.task_id")}
+    OR {_spoken("labeling_judgment", "idempotency_key = %(key)s::uuid")}
+    OR {_spoken("labeling_edit", "idempotency_key = %(key)s::uuid")} AS spoken
+FROM given JOIN labeling_slot slot ON slot.id = given.id
+    JOIN labeling_task task ON task.id = slot.task_id
     JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
     LEFT JOIN member ON true LEFT JOIN live ON true
-WHERE slot.lease = %(lease)s AND slot.rater_id = %(rater)s
 FOR UPDATE OF slot
 """
 

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import rows
 from accounts.models import User
 from labeling import assignment, overlaps
 from labeling.assignment import LeaseError
 from labeling.models import Campaign, Draft, Edit, Flag, Judgment, Slot, Task
-from labeling.statements import CAMPAIGN_COLUMNS, COUNTED, FILL, LOCK
+from labeling.statements import CAMPAIGN_COLUMNS, COUNTED, FILL, LOCK, TASK_COLUMNS
 
 S = TypeVar("S", Judgment, Edit)
 TEXT_LIMIT = 100_000
@@ -83,13 +84,18 @@ def lock(rater: User, lease: UUID, guideline: int | None = None, key: UUID | Non
     Before the slot the rater's membership is locked. `spoken` tells whether the rater said something on the
     task, or under `key`, before.
     """
-    values = {"rater": rater.pk, "lease": lease, "guideline": guideline, "key": key}
-    for slot in Slot.objects.raw(LOCK, values):
-        slot.task = assignment.task_of(slot)
-        campaign = assignment.part(Campaign, CAMPAIGN_COLUMNS, "campaign", slot)
-        slot.campaign = slot.task.campaign = campaign
-        return slot
-    raise LeaseError(NOT_YOURS)
+    values: dict[str, Any] = {"rater": rater.pk, "lease": lease, "guideline": guideline, "key": key}
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, values)
+        row = cursor.fetchone()
+    if row is None:
+        raise LeaseError(NOT_YOURS)
+    values_left = iter(row)
+    slot: Any = rows.read(Slot, values_left)
+    slot.task = rows.read(Task, values_left, TASK_COLUMNS)
+    slot.campaign = slot.task.campaign = rows.read(Campaign, values_left, CAMPAIGN_COLUMNS)
+    slot.shown_guideline, slot.criteria, slot.spoken = values_left
+    return slot
 
 
 def find(rater: User, lease: UUID) -> Slot:

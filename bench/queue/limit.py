@@ -33,7 +33,7 @@ from labeling.models import Campaign
 SCRIPT_HEAD = """\
 \\set rater {first} + :client_id
 \\if :begun = 0
-SELECT lease AS a_lease, ahead AS b_lease FROM bench_seat WHERE rater = :rater \\gset
+SELECT lease AS a_slot_lease, ahead AS b_slot_lease FROM bench_seat WHERE rater = :rater \\gset
 \\set begun 1
 \\endif
 """
@@ -171,7 +171,7 @@ def capture(campaign: Campaign, rater: User) -> tuple[str, int]:
         Script(recorder.statements, {rater.pk: "rater", lease: before, ahead: after}, {keys[0]}).write(
             UUID(claimed[0].decode()), before
         )
-        for before, after in (("a_lease", "b_lease"), ("b_lease", "a_lease"))
+        for before, after in (("a_slot_lease", "b_slot_lease"), ("b_slot_lease", "a_slot_lease"))
     ]
     return SCRIPT_HEAD.format(first=rater.pk) + "\n".join(halves), len(recorder.statements)
 

@@ -15,6 +15,7 @@ from labeling import assignment, chats
 from labeling.assignment import LeaseError
 from labeling.models import Slot, Task, Turn
 from labeling.submissions import SubmissionError
+from labeling.views.frames import render_task
 from labeling.views.reading import read_number, read_remarks, read_uuid, read_verdict
 from labeling.views.showing import NAMES, shown
 from labeling.views.working import accepted, fragment, go_on, member_campaign, refused
@@ -142,4 +143,4 @@ def stay(request: HttpRequest, campaign: Any, user: User, lease: UUID) -> HttpRe
 def show(request: HttpRequest, campaign: Any, slot: Slot) -> HttpResponse:
     """Show the conversation alone, as a task."""
     context = {"campaign": campaign, "fragment": True, **shown(slot, campaign, None)}
-    return render(request, "labeling/_work.html", context)
+    return render(request, "labeling/_work.html", {"fragment": True, "task": render_task(request, context)})

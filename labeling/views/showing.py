@@ -84,9 +84,10 @@ def shown(slot: Any, campaign: Any, said: dict[str, Any] | None) -> dict[str, An
 
 
 def look(campaign: Any) -> str:
-    """Name everything that a campaign's empty forms show of it, for `{% kept %}`."""
+    """Name everything that the page of a comparison without a draft shows of its campaign."""
     shown = (campaign.slug, campaign.scale, campaign.allow_ties, campaign.graded, campaign.reasons)
-    return repr((shown, campaign.guideline_number, campaign.guideline_read, campaign.lease_minutes))
+    clocks = (campaign.lease_minutes, campaign.display_rate)
+    return repr((shown, campaign.guideline_number, campaign.guideline_read, clocks))
 
 
 def hold_draft(slot: Any, talk: chats.Talk) -> None:

@@ -9,11 +9,12 @@ import json
 from typing import Any
 
 from django.contrib import messages
+from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from accounts import rows
 from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import assignment, onboarding, progress
@@ -22,6 +23,7 @@ from labeling.models import Campaign, Task
 from labeling.statements import MEMBERS_CAMPAIGN
 from labeling.submissions import SubmissionError
 from labeling.verdict_scale import actions
+from labeling.views.frames import render_task
 from labeling.views.reading import read_holding
 from labeling.views.showing import shown, typed
 
@@ -31,11 +33,16 @@ def member_campaign(user: User, slug: str) -> Any:
 
     `graded` are its criteria; `guideline_read` is the newest version that they have opened, None when none.
     """
-    campaign: Any
-    for campaign in Campaign.objects.raw(MEMBERS_CAMPAIGN, {"rater": user.pk, "slug": slug}):
-        campaign.graded = json.loads(campaign.graded)
-        return campaign
-    raise Http404
+    with connection.cursor() as cursor:
+        cursor.execute(MEMBERS_CAMPAIGN, {"rater": user.pk, "slug": slug})
+        row = cursor.fetchone()
+    if row is None:
+        raise Http404
+    values_left = iter(row)
+    campaign: Any = rows.read(Campaign, values_left)
+    graded, campaign.guideline_number, campaign.guideline_read = values_left
+    campaign.graded = json.loads(graded)
+    return campaign
 
 
 def fragment(request: HttpRequest) -> bool:
@@ -82,11 +89,14 @@ def work(
         context["offered"] = actions(campaign, Task.Kind.COMPARE)
     else:
         context.update(shown(slot, campaign, said))
+        context["task"] = render_task(request, context)
         if not holding and slot.lease is not None:
             after = assignment.claim(user, campaign, [slot.lease])
             if after is not None:
-                values = {**context, **shown(after, campaign, None)}
-                context["ahead"] = render_to_string("labeling/_task.html", values, request)
+                context["ahead"] = render_task(request, {**context, **shown(after, campaign, None)})
+    alone = context["fragment"] and "task" in context and "ahead" not in context
+    if alone and not len(messages.get_messages(request)):
+        return HttpResponse(context["task"], status=status)  # all that the template would come to
     return render(request, page(request, "work"), context, status=status)
 
 

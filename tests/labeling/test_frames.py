@@ -1,44 +1,39 @@
-"""What is kept of a page depends on everything that it shows."""
+"""The frame that a task is filled into depends on everything that it shows."""
 
 import re
 
 import pytest
-from django.template import Context, Template
-from django.utils import translation
+from django.test import RequestFactory
 
+from labeling import assignment, rounds
 from labeling.models import Campaign, Slot
-from labeling.templatetags import kept
-from tests.cast import make_campaign, make_open_round, make_user
+from labeling.views import frames
+from labeling.views.showing import shown
+from labeling.views.working import member_campaign
+from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
 
 
-def test_the_inside_is_rendered_once_for_each_look_and_language():
-    asked = []
-    template = Template("{% load kept i18n %}{% kept look %}{{ ask }} {% translate 'Close' %}{% endkept %}")
-
-    def render(look, language="en"):
-        with translation.override(language):
-            return template.render(Context({"look": look, "ask": lambda: asked.append(look) or len(asked)}))
-
-    assert [render("a"), render("b"), render("a")] == ["1 Close", "2 Close", "1 Close"]
-    assert render("a", "ar") != "1 Close"
-    assert [render(None), render("")] == ["4 Close", "5 Close"]
-    for number in range(kept.LOOKS + 2):
-        render(number)
-    assert len(template.nodelist[1].kept) <= kept.LOOKS
-
-
-def test_what_is_named_as_different_each_time_is_never_kept():
-    template = Template(
-        "{% load kept %}{% kept 'a' except one two %}{{ n }}<{{ two }},{{ one }},{{ two }}>{% endkept %}"
-    )
-
-    def render(n, one, two):
-        return template.render(Context({"n": n, "one": one, "two": two}))
-
-    assert render(1, "x-1", "y&1") == "1<y&amp;1,x-1,y&amp;1>"
-    assert render(2, "x-2", "<i>") == "1<&lt;i&gt;,x-2,&lt;i&gt;>"
-    assert render(3, None, "y-3") == "3<y-3,None,y-3>"
-    assert render(4, "x-4", "y-4") == "1<y-4,x-4,y-4>"
+@pytest.mark.django_db
+def test_a_task_filled_into_a_frame_is_the_task_rendered_by_itself(monkeypatch):
+    rater = make_user()
+    campaign = make_campaign(raters=(rater,))
+    round_ = make_round(campaign)
+    for answers in (("**bold** & <b>", ""), ("\ue0000\ue001 `x`", "two"), ("\ue0003\ue001", "a\n\n- b")):
+        add_task(round_, answers)
+    rounds.open_(round_)
+    frames._frames.clear()
+    request = RequestFactory().get("/")
+    request.user = rater
+    for _ in range(Slot.objects.count()):
+        seen = member_campaign(rater, campaign.slug)
+        slot = assignment.claim(rater, campaign)
+        context = {"campaign": seen, "fragment": True, **shown(slot, seen, None)}
+        framed = [frames.render_task(request, context) for _ in range(2)]
+        with monkeypatch.context() as patch:
+            patch.setattr(frames, "_frame_key", lambda *_: None)
+            assert framed == [frames.render_task(request, context)] * 2
+        Slot.objects.filter(pk=slot.pk).update(status="cancelled")
+    assert len(frames._frames) == 2, "an empty answer looks different"
 
 
 @pytest.mark.django_db
