@@ -65,7 +65,8 @@ def make_campaign(
     with transaction.atomic():
         fill(campaign, round_, tasks, prompts)
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+        for table in (Campaign, Membership, Prompt, Response, Task, TaskResponse, Slot):
+            cursor.execute(f"VACUUM ANALYZE {table._meta.db_table}")
         cursor.execute("CHECKPOINT")
     return campaign
 

@@ -142,6 +142,6 @@ class Bench:
 
     def _take(self, name: str, campaign: Campaign, seconds: float) -> Reading:
         crowd = Crowd(self.address, self.seats[: self.options.raters], campaign.slug)
-        found = take(name, crowd, campaign, self.meter, seconds / 6, seconds)
+        found = take(name, crowd, campaign, self.meter, seconds / 4, seconds)
         self.readings.append(found)
         return found
