@@ -24,6 +24,7 @@ local_services.ensure()
 import django  # noqa: E402
 import pytest  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.utils import translation  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 
@@ -75,3 +76,10 @@ def page(browser: Browser) -> Iterator[Page]:
     """Give a fresh browser page that shares nothing with the other tests."""
     with browser.new_context() as context:
         yield context.new_page()
+
+
+@pytest.fixture(autouse=True)
+def no_language() -> Iterator[None]:
+    """Let no test begin in the language in which the one before it spoke to somebody."""
+    translation.deactivate()
+    yield
