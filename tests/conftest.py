@@ -79,7 +79,6 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture(autouse=True)
-def no_language() -> Iterator[None]:
+def no_language() -> None:
     """Let no test begin in the language in which the one before it spoke to somebody."""
     translation.deactivate()
-    yield
