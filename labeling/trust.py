@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import F
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from accounts.models import User
 from labeling.models import Campaign, Judgment, QualityReport, Reliability
@@ -20,18 +20,18 @@ TOO_FEW = gettext_noop("too little has been said here to tell")
 NO_GOLD = gettext_noop("no gold task answered yet")
 NO_REPEATS = gettext_noop("no comparison asked twice yet")
 NAMES = {
-    "unreliable": gettext_noop("Unreliable"),
-    "one-sided": gettext_noop("One-sided"),
-    "one-length": gettext_noop("Goes by length"),
-    "random": gettext_noop("At random"),
-    "speeding": gettext_noop("Too fast"),
-    "copying": gettext_noop("Copies"),
-    "drift": gettext_noop("Changed"),
+    "unreliable": gettext_lazy("Unreliable"),
+    "one-sided": gettext_lazy("One-sided"),
+    "one-length": gettext_lazy("Goes by length"),
+    "random": gettext_lazy("At random"),
+    "speeding": gettext_lazy("Too fast"),
+    "copying": gettext_lazy("Copies"),
+    "drift": gettext_lazy("Changed"),
 }
 SERIES = {
-    "agreement": gettext_noop("agreement with others"),
-    "side": gettext_noop("the share of the left side"),
-    "length": gettext_noop("the share of the longer answer"),
+    "agreement": gettext_lazy("agreement with others"),
+    "side": gettext_lazy("the share of the left side"),
+    "length": gettext_lazy("the share of the longer answer"),
 }
 
 
@@ -112,7 +112,7 @@ def describe(campaign: Campaign, row: Reliability | None, names: Mapping[int, st
         gold=_share(row.gold_right, row.gold_asked, NO_GOLD),
         repeats=_share(row.repeats_same, row.repeats_asked, NO_REPEATS),
         flags=[
-            Flagged(flag["flag"], _(NAMES[flag["flag"]]), say(flag, names), flag["wrong"])
+            Flagged(flag["flag"], str(NAMES[flag["flag"]]), say(flag, names), flag["wrong"])
             for flag in row.flags
         ],
     )
@@ -205,7 +205,7 @@ def say(flag: Mapping[str, Any], names: Mapping[int, str]) -> str:
                 "They say the same as %(other)s on %(same)s of %(shared)s comparisons that both judged, "
                 "where %(expected)s would be expected."
             ) % {**shown, "other": f"\u2068{other}\u2069"}
-    series = _(SERIES[flag["evidence"]["series"]])
+    series = str(SERIES[flag["evidence"]["series"]])
     return _(
         "After %(at)s judgments %(series)s changed: %(before)s before, %(after)s since "
         "(p = %(p)s; n = %(n)s)."
