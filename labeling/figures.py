@@ -57,8 +57,8 @@ class Figures:
     alpha: Estimate  # Krippendorff's α over the same three outcomes
     ceiling: Estimate  # of accuracy against single clear verdicts
     left: Estimate  # share of clear verdicts that went to the side shown left
-    fleiss: float | None = None  # for display beside published figures
-    cohen: float | None = None  # only where exactly two raters judged
+    fleiss: Estimate  # for display beside published figures
+    cohen: Estimate  # only where exactly two raters judged
     groups: list[GroupFigure] = field(default_factory=list)
     reference: str = ""
     policies: list[PolicyFigure] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Figures:
 def load(stored: dict[str, Any]) -> Figures:
     """Read figures back from JSON."""
     values = dict(stored)
-    for name in ("agreement", "alpha", "ceiling", "left"):
+    for name in ("agreement", "alpha", "ceiling", "left", "fleiss", "cohen"):
         values[name] = _estimate(values[name])
     lists: dict[str, tuple[Any, tuple[str, ...]]] = {
         "groups": (GroupFigure, ("alpha", "pairs", "ceiling")),

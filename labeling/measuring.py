@@ -44,14 +44,13 @@ def _code(verdicts: Verdicts, kind: Task.Kind) -> int:
     return verdicts.kinds.index(kind) if kind in verdicts.kinds else -1
 
 
-def _cohen(item: Whole, said: Whole, rater: Whole) -> float | None:
-    """Return Cohen's κ where exactly two raters judged anything."""
+def _cohen(item: Whole, said: Whole, rater: Whole) -> Estimate:
+    """Measure Cohen's κ where exactly two raters judged."""
     who = np.unique(rater)
     if len(who) != 2:
-        return None
-    one, other = (dict(zip(item[rater == r], said[rater == r], strict=True)) for r in who)
-    both = [key for key in one if key in other]
-    return cohen_kappa([one[key] for key in both], [other[key] for key in both]) if both else None
+        return Estimate(None, None, 0, "it needs exactly two raters")
+    _, one, other = np.intersect1d(item[rater == who[0]], item[rater == who[1]], return_indices=True)
+    return cohen_kappa(said[rater == who[0]][one], said[rater == who[1]][other], SIDES)
 
 
 def _groups(verdicts: Verdicts) -> list[GroupFigure]:

@@ -68,7 +68,7 @@ def latest(campaign: Campaign) -> Report:
     row = QualityReport.objects.filter(campaign=campaign).first()
     if row is None or row.computed_at is None:
         unknown = Estimate(None, None, 0, NOT_YET)
-        figures = Figures(unknown, unknown, unknown, unknown, policies_why=NOT_YET)
+        figures = Figures(unknown, unknown, unknown, unknown, unknown, unknown, policies_why=NOT_YET)
         return Report(figures, 0, row.fresh if row else 0, None)
     return Report(load(row.figures), row.judgments, row.fresh, row.computed_at)
 

@@ -6,8 +6,7 @@ put the item in the category. Items with fewer than two ratings say nothing abou
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
@@ -193,31 +192,79 @@ def ceiling(agreement: Estimate) -> Estimate:
     return Estimate(bound(agreement.value), ends, agreement.n, agreement.why)
 
 
-def fleiss_kappa(counts: npt.ArrayLike) -> float | None:
-    """Return Fleiss' κ of items × categories, to show beside published figures; None where it is undefined.
+def of_ceiling(accuracy: Estimate, bound: Estimate) -> Estimate:
+    """Say which part of the ceiling an accuracy reaches, on the same scale of single clear verdicts.
+
+    The interval's ends take the worst of both: it is wider than it need be, since the two are measured on
+    different verdicts. Far above 1 the model has seen what it is tested on.
+    """
+    if accuracy.value is None or bound.value is None:
+        missing = accuracy if accuracy.value is None else bound
+        return Estimate(None, None, missing.n, missing.why)
+    interval = None
+    if accuracy.interval and bound.interval:
+        (low, high), (least, most) = accuracy.interval, bound.interval
+        interval = Interval(low / most, high / least)
+    return Estimate(accuracy.value / bound.value, interval, accuracy.n, accuracy.why or bound.why)
+
+
+def fleiss_kappa(counts: npt.ArrayLike, *, seed: int = 0, level: float = 0.95) -> Estimate:
+    """Measure Fleiss' κ of items × categories, to show beside published figures.
 
     (P̄ − P_e)/(1 − P_e) with P̄ the mean over items of their agreeing pairs' share and P_e the sum of squared
     shares of the categories (Fleiss 1971, Psychological Bulletin 76:378). α corrects it for few ratings.
+    Items are resampled.
     """
     table, sizes, _ = _rated_twice(counts)
     if not len(table):
-        return None
-    observed = float(((table * (table - 1)).sum(axis=1) / (sizes * (sizes - 1))).mean())
-    expected = float(((table.sum(axis=0) / table.sum()) ** 2).sum())
-    return None if expected == 1 else (observed - expected) / (1 - expected)
+        return Estimate(None, None, 0, "no item has two ratings yet")
+    agreeing = (table * (table - 1)).sum(axis=1) / (sizes * (sizes - 1))
+    rows = np.column_stack([agreeing, np.ones(len(table)), table])
+
+    def kappa(totals: Floats) -> Floats:
+        shares = totals[:, 2:] / totals[:, 2:].sum(axis=1, keepdims=True)
+        return _beyond_chance(totals[:, 0] / totals[:, 1], (shares**2).sum(axis=1))
+
+    return _resampled(kappa, rows, seed, level)
 
 
-def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
-    """Return Cohen's κ of two raters' ratings of the same items; None where it is undefined.
+def cohen_kappa(
+    first: Whole, second: Whole, categories: int, *, seed: int = 0, level: float = 0.95
+) -> Estimate:
+    """Measure Cohen's κ of two raters' ratings (0 … categories − 1) of the same items.
 
-    (p_o − p_e)/(1 − p_e), p_e from each rater's own shares (Cohen 1960, Educ. Psychol. Meas. 20:37). Raises
-    ValueError on unequal lengths.
+    (p_o − p_e)/(1 − p_e), p_e from each rater's own shares (Cohen 1960, Educ. Psychol. Meas. 20:37). Items
+    are resampled. Raises ValueError on unequal lengths.
     """
-    n = len(first)
-    agreed = sum(a == b for a, b in zip(first, second, strict=True))
-    mine, theirs = Counter(first), Counter(second)
-    expected = sum(count * theirs[value] for value, count in mine.items())
-    return None if expected == n * n else (agreed * n - expected) / (n * n - expected)
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} ratings of one can't be held against {len(second)} of the other")
+    if not len(first):
+        return Estimate(None, None, 0, "no item has two ratings yet")
+    one = np.eye(categories)
+    rows = np.column_stack([first == second, np.ones(len(first)), one[first], one[second]])
+
+    def kappa(totals: Floats) -> Floats:
+        n, mine, theirs = totals[:, 1], totals[:, 2 : 2 + categories], totals[:, 2 + categories :]
+        return _beyond_chance(totals[:, 0] / n, (mine * theirs).sum(axis=1) / n**2)
+
+    return _resampled(kappa, rows, seed, level)
+
+
+def _beyond_chance(observed: Floats, expected: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
+
+
+def _resampled(measure: Callable[[Floats], Floats], rows: Floats, seed: int, level: float) -> Estimate:
+    """Estimate a function of the rows' sums, with its interval by resampling rows."""
+    (value,) = measure(rows.sum(axis=0, keepdims=True))
+    if np.isnan(value):
+        return Estimate(None, None, len(rows), "every rating is the same, so chance agreement is total")
+    draws = measure(resample_totals(rows, RESAMPLES, seed))
+    draws = draws[~np.isnan(draws)]
+    if len(rows) < 2 or not len(draws):
+        return Estimate(float(value), None, len(rows), "an interval needs at least two items")
+    return Estimate(float(value), percentile_interval(draws, level), len(rows))
 
 
 def _rated_twice(counts: npt.ArrayLike, clusters: Whole | None = None) -> tuple[Floats, Floats, Whole | None]:

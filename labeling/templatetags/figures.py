@@ -31,6 +31,7 @@ REASONS = (
     gettext_noop("there are no votes yet"),
     gettext_noop("the answers never differ in it"),
     gettext_noop("nobody has compared these two yet"),
+    gettext_noop("it needs exactly two raters"),
 )
 
 

@@ -147,9 +147,9 @@ def test_two_raters_have_cohens_kappa_and_three_do_not(campaign):
         for rater in raters:
             judge(task, rater, 1 if number % 2 else -1)
     found = measuring.measure(campaign)
-    assert (found.cohen, found.fleiss) == (1.0, 1.0)
+    assert (found.cohen.value, found.cohen.n, found.fleiss.value) == (1.0, 4, 1.0)
     judge(task, make_user(), 0)
-    assert measuring.measure(campaign).cohen is None
+    assert "exactly two raters" in measuring.measure(campaign).cohen.why
 
 
 def test_figures_are_stored_and_read_back_as_they_were(campaign):

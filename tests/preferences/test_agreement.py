@@ -15,6 +15,7 @@ from preferences.agreement import (
     count_ratings,
     fleiss_kappa,
     krippendorff_alpha,
+    of_ceiling,
     pairwise_agreement,
 )
 from preferences.types import Estimate, Interval
@@ -68,14 +69,35 @@ DIAGNOSES = [
 
 
 def test_kappas_as_published():
-    assert fleiss_kappa(DIAGNOSES) == pytest.approx(0.430, abs=5e-4)
+    fleiss = fleiss_kappa(DIAGNOSES)
+    assert fleiss.value == pytest.approx(0.430, abs=5e-4)
+    assert fleiss.n == 30
+    assert fleiss.interval.low < 0.43 < fleiss.interval.high
     # Cohen's κ of 2 × 2 tables with 20, 5, 10, 15 cases: agreement .7, by chance .5
-    first = ["yes"] * 25 + ["no"] * 25
-    second = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
-    assert cohen_kappa(first, second) == pytest.approx(0.4)
-    assert fleiss_kappa([[2, 0], [2, 0]]) is None
-    assert fleiss_kappa([[1, 0]]) is None
-    assert cohen_kappa(["yes", "yes"], ["yes", "yes"]) is None
+    first = np.repeat([1, 0], 25)
+    second = np.repeat([1, 0, 1, 0], [20, 5, 10, 15])
+    cohen = cohen_kappa(first, second, 2)
+    assert cohen.value == pytest.approx(0.4)
+    # the published standard error of κ is .1275 (Fleiss, Cohen & Everitt 1969)
+    assert cohen.interval == pytest.approx((0.4 - 1.96 * 0.1275, 0.4 + 1.96 * 0.1275), abs=0.04)
+
+
+def test_kappas_that_are_undefined_say_why():
+    assert "same" in fleiss_kappa([[2, 0], [2, 0]]).why
+    assert "two ratings" in fleiss_kappa([[1, 0]]).why
+    assert "same" in cohen_kappa(np.array([1, 1]), np.array([1, 1]), 2).why
+    assert "two ratings" in cohen_kappa(np.array([], int), np.array([], int), 2).why
+    with pytest.raises(ValueError, match="held against"):
+        cohen_kappa(np.array([1, 1]), np.array([1]), 2)
+
+
+def test_the_part_of_the_ceiling_that_is_reached():
+    accuracy, bound = Estimate(0.7, Interval(0.6, 0.8), 50), Estimate(0.8, Interval(0.75, 0.9), 90)
+    assert of_ceiling(accuracy, bound) == Estimate(0.7 / 0.8, Interval(0.6 / 0.9, 0.8 / 0.75), 50)
+    missing = Estimate(None, None, 0, "there is none")
+    assert of_ceiling(missing, bound) == missing
+    assert of_ceiling(accuracy, missing) == missing
+    assert of_ceiling(Estimate(0.7, None, 5, "too few"), bound).interval is None
 
 
 def test_groups_are_measured_apart():

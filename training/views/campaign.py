@@ -13,6 +13,7 @@ from labeling import campaigns, quality
 from labeling.models import Campaign, Edit, Prompt, Round, Task
 from labeling.models.task import fresh
 from models_app.models import ModelVersion
+from preferences.agreement import of_ceiling
 from preferences.types import Estimate, Interval
 from training import loop
 from training.models import Run
@@ -74,7 +75,7 @@ def overview(campaign: Campaign) -> dict[str, Any]:
         versions.exclude(backend=ModelVersion.Backend.IMPORTED).order_by("kind", "-pk")[: 2 * NEWEST]
     )
     live = {"task__campaign": campaign, "extra": False, "withdrawn": False, "superseded_by": None}
-    report = quality.latest(campaign)
+    report, accuracy = quality.latest(campaign), reward_accuracy(campaign)
     prompts = dict(campaign.prompts.values_list("split").annotate(n=Count("pk")))
     return {
         "rounds": [(round_, progress(round_)) for round_ in rounds],
@@ -87,7 +88,8 @@ def overview(campaign: Campaign) -> dict[str, Any]:
         "n_prompts": sum(prompts.values()),
         "disputes": campaign.adjudications.filter(decided_at=None).count(),
         "report": report,
-        "reward_accuracy": reward_accuracy(campaign),
+        "reward_accuracy": accuracy,
+        "of_ceiling": of_ceiling(accuracy, report.figures.ceiling),
         "win_rate": win_rate(campaign),
         "under_way": any(r.status in LIVE_ROUND and r.origin == Round.Origin.LOOP for r in rounds)
         or any(run.status in LIVE_RUN for run in runs),
