@@ -69,7 +69,7 @@ class Figures:
 
 def load(stored: dict[str, Any]) -> Figures:
     """Read figures back from JSON."""
-    values = dict(stored)
+    values = {name: value for name, value in stored.items() if name != "shape"}
     for name in ("agreement", "alpha", "ceiling", "left", "fleiss", "cohen"):
         values[name] = _estimate(values[name])
     lists: dict[str, tuple[Any, tuple[str, ...]]] = {

@@ -20,6 +20,7 @@ SOONEST = 20  # new judgments before figures are computed again …
 SHARE = 0.05  # … or this share of those that they were computed from, whichever is more
 OLDEST = timedelta(minutes=10)  # … or this old, and anything new
 LOCK_SECONDS = 900
+SHAPE = 1  # of the figures as stored; those of another shape are computed anew
 MANY = 10_000  # judgments that are no longer counted for each page
 NOT_YET = "it is computed within a minute of the first judgments"
 
@@ -66,11 +67,11 @@ def counts() -> Case:
 def latest(campaign: Campaign) -> Report:
     """Return a campaign's figures as last computed: one row, however many judgments there are."""
     row = QualityReport.objects.filter(campaign=campaign).first()
-    if row is None or row.computed_at is None:
-        unknown = Estimate(None, None, 0, NOT_YET)
-        figures = Figures(unknown, unknown, unknown, unknown, unknown, unknown, policies_why=NOT_YET)
-        return Report(figures, 0, row.fresh if row else 0, None)
-    return Report(load(row.figures), row.judgments, row.fresh, row.computed_at)
+    if row is not None and row.figures.get("shape") == SHAPE:
+        return Report(load(row.figures), row.judgments, row.fresh, row.computed_at)
+    unknown = Estimate(None, None, 0, NOT_YET)
+    figures = Figures(unknown, unknown, unknown, unknown, unknown, unknown, policies_why=NOT_YET)
+    return Report(figures, 0, row.fresh if row else 0, None)
 
 
 def refresh(campaign: Campaign) -> bool:
@@ -82,7 +83,10 @@ def refresh(campaign: Campaign) -> bool:
         return False
     try:
         last = last_judgment()
-        found = {"figures": asdict(measure(campaign)), "judgments": counted(campaign).count()}
+        found = {
+            "figures": {"shape": SHAPE, **asdict(measure(campaign))},
+            "judgments": counted(campaign).count(),
+        }
         # what came meanwhile is counted by the next look
         found |= {"computed_at": timezone.now(), "seen_to": last, "fresh": 0}
         QualityReport.objects.update_or_create(campaign=campaign, defaults=found)
@@ -95,7 +99,8 @@ def tend() -> list[int]:
     """Count what came since the last look; return the campaigns whose figures are due."""
     last = last_judgment()
     rows = {row.campaign_id: row for row in QualityReport.objects.defer("figures", "proposals")}
-    due = []
+    shapes = QualityReport.objects.exclude(computed_at=None).values_list("campaign", "figures__shape")
+    due = {pk for pk, shape in shapes if shape != SHAPE}
     for pk in Campaign.objects.exclude(status=Campaign.Status.DRAFT).values_list("pk", flat=True):
         row = rows.get(pk) or QualityReport.objects.get_or_create(campaign_id=pk)[0]
         if row.seen_to < last:
@@ -105,8 +110,8 @@ def tend() -> list[int]:
         enough = row.fresh >= max(SOONEST, SHARE * row.judgments)
         old = row.computed_at is None or timezone.now() - row.computed_at > OLDEST
         if row.fresh and (enough or old):
-            due.append(pk)
-    return due
+            due.add(pk)
+    return sorted(due)
 
 
 def last_judgment() -> int:

@@ -167,6 +167,16 @@ def test_figures_are_stored_and_read_back_as_they_were(campaign):
     assert (report.judgments, report.fresh) == (60, 0)
 
 
+def test_figures_that_another_version_stored_are_computed_anew(campaign):
+    judge(add_task(make_round(campaign)), make_user(), 1)
+    quality.refresh(campaign)
+    QualityReport.objects.update(figures={"agreement": 0.7})
+    assert quality.latest(campaign).computed_at is None
+    assert campaign.pk in quality.tend()
+    quality.refresh(campaign)
+    assert quality.latest(campaign).figures.left.n == 1
+
+
 def test_pages_read_figures_with_one_query(campaign, django_assert_num_queries):
     judge(add_task(make_round(campaign)), make_user(), 1)
     quality.refresh(campaign)
