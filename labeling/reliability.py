@@ -11,10 +11,12 @@ with such a pull still says about two answers that are equally good: 1 without a
 from typing import Any
 
 import numpy as np
+from django.db.models import Count
 from django.utils import timezone
 
 from labeling import golds, repeats, scores, vote_table
 from labeling.models import Campaign, QualityReport, Reliability
+from labeling.quality import counted
 from labeling.vote_table import Table
 from preferences.drift import WINDOW, summarise_windows, trace
 from preferences.flags import FALSE_ALARMS, Fitted, flag_raters
@@ -34,7 +36,10 @@ def refresh(campaign: Campaign) -> int:
     right, same = golds.scores(campaign), repeats.consistency(campaign)
     flags = flags_of(table, fitted)
     drift = [windows(series["agreement"]) for series in trace(table.votes, table.words)]
-    said = np.bincount(table.votes.raters, minlength=len(table.raters))
+    read = np.bincount(table.votes.raters, minlength=len(table.raters))
+    said = dict(
+        counted(campaign).order_by().values("rater").annotate(n=Count("pk")).values_list("rater", "n")
+    )
     now = timezone.now()
     rows = []
     for code, rater in enumerate(table.raters.tolist()):
@@ -42,7 +47,8 @@ def refresh(campaign: Campaign) -> int:
         row = Reliability(
             campaign=campaign,
             rater_id=rater,
-            judgments=int(said[code]),
+            judgments=int(read[code]),
+            said=said.get(rater, 0),
             flags=flags[code],
             drift=drift[code],
             gold_right=gold[0],

@@ -4,8 +4,12 @@ They are computed once per answer and model, in the background, and read by whoe
 """
 
 import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from django.db.models import Exists, OuterRef, QuerySet
 
 from labeling.models import Campaign, Judgment, Response, Score, TaskResponse
@@ -16,10 +20,14 @@ from models_app.models import ModelVersion
 from models_app.registry import ModelError
 from preferences.intervals import Floats
 
+R = TypeVar("R")
 SECONDS = 120.0  # of one visit; what is left waits for the next
 BATCH = 64
 COVERED = 0.8  # of the answers, from which on a model's features are used
 COMPONENTS = 64
+CHUNK = 5000
+
+Halves = npt.NDArray[np.float16]
 
 
 def missing(campaign: Campaign, model: ModelVersion) -> QuerySet[Response]:
@@ -64,46 +72,57 @@ def conversation(answer: Response) -> Conversation:
     return [*answer.prompt.messages, *said]
 
 
+def batched(rows: Iterator[R], size: int) -> Iterator[list[R]]:
+    """Yield rows some at a time."""
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
 def features(campaign: Campaign, answers: Ints) -> tuple[Floats, Ints] | None:
     """Return the features of answers (rows in their order) and which have them; None without a reward model.
 
     They are of the newest model that has read COVERED of them: its score and the first principal components
-    of its trunk's features, to the scale of a unit variance in the mean. Rows that lack them are 0.
+    of its trunk's features, each part to the scale of a unit variance in the mean. Rows that lack them are 0.
     """
     models = ModelVersion.objects.filter(family=campaign.model_family, kind=ModelVersion.Kind.REWARD)
     for model in models.filter(Exists(Score.objects.filter(model=OuterRef("pk")))).order_by("-pk")[:3]:
         at, values, raw = _stored(model, answers)
         if len(at) and len(at) >= COVERED * len(answers):
-            columns = [_scaled(values[:, None]), _scaled(_components(raw))]
-            found = np.zeros((len(answers), sum(c.shape[1] for c in columns)))
-            found[at] = np.hstack(columns)
+            parts = [_scaled(values[:, None]), _scaled(_components(raw))]
+            found = np.zeros((len(answers), sum(part.shape[1] for part in parts)))
+            found[at] = np.hstack(parts)
             return found, at
     return None
 
 
-def _stored(model: ModelVersion, answers: Ints) -> tuple[Ints, Floats, Floats]:
-    """Return the places of answers that a model has read, its scores, and the raw features."""
+def _stored(model: ModelVersion, answers: Ints) -> tuple[Ints, Floats, Halves]:
+    """Return the places of answers that a model has read, its scores, and the trunk's features as stored."""
     places: list[int] = []
     values: list[float] = []
-    raw: list[np.ndarray[tuple[int], np.dtype[np.float16]]] = []
+    raw: list[Halves] = []
     rows = Score.objects.filter(model=model).values_list("response", "value", "features")
-    for pk, value, stored in rows.iterator(2000):
-        place = int(np.searchsorted(answers, pk))
-        if place < len(answers) and answers[place] == pk:
-            places.append(place)
-            values.append(value)
-            raw.append(np.frombuffer(bytes(stored), np.float16))
-    widths = {len(row) for row in raw}
-    read = np.array(raw, np.float64) if len(widths) == 1 else np.zeros((len(raw), 0))
-    return np.array(places, np.int64), np.array(values), read
+    for chunk in batched(rows.iterator(CHUNK), CHUNK):
+        keys = np.array([pk for pk, _value, _read in chunk])
+        kept = np.flatnonzero(np.isin(keys, answers))
+        place = np.searchsorted(answers, keys)
+        places += place[kept].tolist()
+        values += [chunk[k][1] for k in kept]
+        read = b"".join(bytes(chunk[k][2]) for k in kept)
+        if len(kept):
+            raw.append(np.frombuffer(read, np.float16).reshape(len(kept), -1))
+    return np.array(places, np.int64), np.array(values), np.concatenate(raw or [np.zeros((0, 0), np.float16)])
 
 
-def _components(raw: Floats) -> Floats:
-    """Return the first principal components of rows, which keep their scale."""
-    centred = raw - raw.mean(axis=0)
-    _lengths, axes = np.linalg.eigh(centred.T @ centred)
-    first: Floats = centred @ axes[:, ::-1][:, :COMPONENTS]
-    return first
+def _components(raw: Halves) -> Floats:
+    """Return the first principal components of rows, which keep their scale; in parts, to spare memory."""
+    mean = raw.mean(axis=0, dtype=np.float64)
+    parts = [slice(start, start + CHUNK) for start in range(0, len(raw), CHUNK)]
+    squares = np.zeros((raw.shape[1], raw.shape[1]))
+    for part in parts:
+        centred = raw[part] - mean
+        squares += centred.T @ centred
+    axes = np.linalg.eigh(squares)[1][:, ::-1][:, :COMPONENTS]
+    return np.concatenate([(raw[part] - mean) @ axes for part in parts])
 
 
 def _scaled(columns: Floats) -> Floats:

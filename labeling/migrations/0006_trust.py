@@ -153,6 +153,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("judgments", models.PositiveIntegerField(default=0)),
+                ("said", models.PositiveIntegerField(default=0)),
                 ("ability", models.FloatField(blank=True, null=True)),
                 ("ability_se", models.FloatField(blank=True, null=True)),
                 ("side", models.FloatField(blank=True, null=True)),

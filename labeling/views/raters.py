@@ -15,7 +15,7 @@ from accounts.roles import require, signed_in_user
 from labeling import agreement, golds, qualification, repeats, trust
 from labeling import campaigns as campaigns_
 from labeling.forms import AddRatersForm
-from labeling.models import Campaign, Edit, Judgment, Reliability, Slot
+from labeling.models import Campaign, Edit, Reliability, Slot
 from labeling.verdict_scale import say
 from labeling.views.manage import named
 
@@ -65,7 +65,7 @@ def working_in(campaign: Campaign) -> QuerySet[User]:
 
     How much each said is as of the last fit (`stored`), so that nothing is counted for the page.
     """
-    fitted = Reliability.objects.filter(campaign=campaign, rater=OuterRef("pk")).values("judgments")
+    fitted = Reliability.objects.filter(campaign=campaign, rater=OuterRef("pk")).values("said")
     worked = Slot.objects.filter(campaign=campaign, rater=OuterRef("pk"), status=Slot.Status.DONE)
     return (
         User.objects.annotate(
@@ -78,15 +78,22 @@ def working_in(campaign: Campaign) -> QuerySet[User]:
 
 
 def describe(campaign: Campaign, people: list[User]) -> list[Person]:
-    """Return the rows of some people, in a fixed number of queries; who isn't fitted yet is counted."""
+    """Return the rows of some people, in a fixed number of queries.
+
+    What they judged is as of the last fit; before the first, the slots that they filled are counted.
+    """
     standings = qualification.standings(campaign, people)
     trusted = trust.of_raters(campaign, people)
+    edited = edits_of(campaign, people)
     unfitted = [person for person in people if trusted[person.pk].row is None]
-    judged, edited = said(Judgment, campaign, unfitted), said(Edit, campaign, people)
+    done = Slot.objects.filter(campaign=campaign, rater__in=unfitted, status=Slot.Status.DONE)
+    filled = dict(done.values("rater").annotate(n=Count("pk")).values_list("rater", "n"))
     return [
         Person(
             person,
-            row.judgments if (row := trusted[person.pk].row) else judged.get(person.pk, 0),
+            row.said
+            if (row := trusted[person.pk].row)
+            else filled.get(person.pk, 0) - edited.get(person.pk, 0),
             edited.get(person.pk, 0),
             standings.get(person.pk),
             trusted[person.pk],
@@ -95,10 +102,10 @@ def describe(campaign: Campaign, people: list[User]) -> list[Person]:
     ]
 
 
-def said(model: type[Judgment] | type[Edit], campaign: Campaign, people: list[User]) -> dict[int, int]:
-    """Count what people said in a campaign that counts."""
+def edits_of(campaign: Campaign, people: list[User]) -> dict[int, int]:
+    """Count people's edits in a campaign that count."""
     live = {"extra": False, "withdrawn": False, "superseded_by": None, "task__campaign": campaign}
-    counts = model._default_manager.filter(rater__in=people, **live).values("rater").annotate(n=Count("pk"))
+    counts = Edit.objects.filter(rater__in=people, **live).values("rater").annotate(n=Count("pk"))
     return dict(counts.values_list("rater", "n"))
 
 
