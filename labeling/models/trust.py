@@ -74,10 +74,9 @@ class Reliability(models.Model):
     rater = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reliabilities"
     )
-    judgments = models.PositiveIntegerField(
-        default=0
-    )  # that the fit read: comparisons, gold tasks among them
-    said = models.PositiveIntegerField(default=0)  # judgments of every kind that counted at the time
+    # What the fit read (comparisons, gold tasks among them), and judgments of every kind that counted then.
+    judgments = models.PositiveIntegerField(default=0)
+    said = models.PositiveIntegerField(default=0)
     # 1 is the usual rater, 0 one whose verdicts say nothing; empty: too little was said for a fit
     ability = models.FloatField(null=True, blank=True)
     ability_se = models.FloatField(null=True, blank=True)
