@@ -12,6 +12,7 @@ from labeling.assignment import LeaseError
 from labeling.submissions import SubmissionError
 
 BOTH_BAD = "both_bad"
+MOST_HELD = 10
 
 
 def read_uuid(said: QueryDict, name: str) -> UUID:
@@ -23,9 +24,13 @@ def read_uuid(said: QueryDict, name: str) -> UUID:
 
 
 def read_holding(request: HttpRequest) -> list[UUID]:
-    """Read which leases the page's script has before it already; the script sends none that isn't one."""
+    """Read which leases the page's script has before it already; the script sends none that isn't one.
+
+    Whoever names more than a few is given the rest of them again, and nothing new: a rater can't hoard tasks.
+    """
     try:
-        return [UUID(lease) for lease in request.META.get("HTTP_X_HOLDING", "").split(",") if lease]
+        named = request.META.get("HTTP_X_HOLDING", "").split(",")[:MOST_HELD]
+        return [UUID(lease) for lease in named if lease]
     except ValueError:
         return []
 

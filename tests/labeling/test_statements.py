@@ -54,3 +54,12 @@ def test_a_judgment_and_the_next_task_take_eight_statements_at_most(desk):
     assert set(taken) == {"compare", "rank"}
     without = {name: value for name, value in headers.items() if name != "X-CSRFToken"}
     assert client.post(address, body, headers=without).status_code == 403
+
+
+def test_nobody_hoards_tasks_by_naming_ever_more_of_them(desk):
+    client, url = desk
+    held = [lease for _kind, lease in TASKS.findall(client.get(url).content.decode())]
+    for _ in range(12):
+        answer = client.get(url, headers={"X-Fragment": "1", "X-Holding": ",".join(held)})
+        held += [lease for _kind, lease in TASKS.findall(answer.content.decode())]
+    assert len(set(held)) == 11, "one beside the ten that count"
