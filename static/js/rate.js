@@ -304,6 +304,7 @@
     }
     if (name !== "guideline") return sheet.showModal();
     sheet.hidden = false;
+    cover();
     sheet.dataset.read = "1";
     current.querySelector("[data-opens=guideline] .badge")?.remove();
     return sheet.focus();
@@ -311,8 +312,16 @@
 
   function close() {
     byId("guideline").hidden = true;
+    cover();
     current.focus({ preventScroll: true });
   }
+
+  // on a small screen the guideline lies over the page: nobody shall get lost beneath it
+  function cover() {
+    const covers = !byId("guideline").hidden && getComputedStyle(byId("guideline")).position === "fixed";
+    document.querySelectorAll(".topbar, #work").forEach((beneath) => { beneath.inert = covers; });
+  }
+  addEventListener("resize", cover);
 
   document.addEventListener("click", (event) => {
     const { target } = event, opener = target.closest("[data-opens]"), toggle = target.closest("[data-toggle]"), card = target.closest(".cards a");

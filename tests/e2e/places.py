@@ -292,7 +292,16 @@ place("compare-long")(press(id="long-reading"))
 place("compare-arabic")(press(id="arabic-tea"))
 place("compare-japanese")(press(id="japanese-thanks"))
 place("compare-differences")(press("d", id="letter-landlord"))
-place("compare-guideline")(press("g"))
+
+
+@place("compare-guideline")
+def _(page: Page, world: World) -> None:
+    compare(page, world)
+    page.keyboard.press("g")
+    expect(page.locator("#guideline .body")).not_to_be_empty()
+    expect(page.locator("#guideline")).to_be_focused()
+
+
 place("compare-keys")(press("?"))
 place("compare-why")(press("y"))
 place("compare-skip")(press("s"))
