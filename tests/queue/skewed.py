@@ -1,4 +1,4 @@
-"""A WSGI entry point of the program on a machine whose clock is wrong by CLOCK_SKEW seconds.
+"""The web server on a machine whose clock is wrong by CLOCK_SKEW seconds.
 
 Python's clock runs wrong for the whole process: time.time, and Django's timezone.now, which asks datetime.
 """
@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from config.wsgi import application
-
-__all__ = ["application"]
+from config import web
 
 SKEW = float(os.environ["CLOCK_SKEW"])
 _time, _now = time.time, timezone.now
@@ -26,3 +24,6 @@ def skewed_now() -> datetime:
 
 
 time.time, timezone.now = skewed_time, skewed_now
+
+if __name__ == "__main__":
+    web.main()
