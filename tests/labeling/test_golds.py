@@ -96,7 +96,7 @@ def test_an_undone_answer_is_told_anew(raters, campaign):
 
 
 def test_gold_tasks_count_nowhere(raters, campaign):
-    Campaign.objects.filter(pk=campaign.pk).update(overlap_cap=5, overlap=2)
+    Campaign.objects.filter(pk=campaign.pk).update(overlap_cap=5, overlap=2, certainty=0.8)
     round_ = make_open_round(campaign, comparisons=3, overlap=2)
     gold = round_.tasks.order_by("pk")[0]
     make(gold)
