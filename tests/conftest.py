@@ -23,9 +23,10 @@ local_services.ensure()
 
 import django  # noqa: E402
 import pytest  # noqa: E402
-from django.db import connection  # noqa: E402
+from django.db import OperationalError, connection  # noqa: E402
 from django.utils import translation  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from psycopg.errors import DeadlockDetected  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,3 +83,23 @@ def page(browser: Browser) -> Iterator[Page]:
 def no_language() -> None:
     """Let no test begin in the language in which the one before it spoke to somebody."""
     translation.deactivate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_flush() -> Iterator[None]:
+    """Let a flush be tried again where it and an answer that outlives its test wait for each other."""
+    from django.db.backends.postgresql.operations import DatabaseOperations  # needs the settings
+
+    flush = DatabaseOperations.execute_sql_flush
+
+    def again(self: DatabaseOperations, sql_list: list[str]) -> None:
+        for left in (2, 1, 0):
+            try:
+                return flush(self, sql_list)
+            except OperationalError as error:
+                if not left or not isinstance(error.__cause__, DeadlockDetected):
+                    raise
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", again)
+        yield
