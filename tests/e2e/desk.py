@@ -12,6 +12,13 @@ from tests.cast import add_task, make_round
 LONG = "\n\n".join(f"Paragraph {number} says **a little**, and `more` than that." for number in range(60))
 
 
+def press(page: Page, *keys: str) -> None:
+    """Press some keys, on a page whose scripts listen."""
+    page.wait_for_load_state("domcontentloaded")
+    for key in keys:
+        page.keyboard.press(key)
+
+
 def ready(page: Page) -> None:
     page.wait_for_selector("#work[data-ready]")
 

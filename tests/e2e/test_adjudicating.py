@@ -10,6 +10,7 @@ from accounts.models import Role, User
 from labeling import adjudication, assignment, disputes, judgments
 from labeling.models import Adjudication, Feedback, GuidelineGap, Judgment
 from tests.cast import make_campaign, make_open_round, make_user
+from tests.e2e.desk import press
 from tests.e2e.test_accessibility import AXE, CROWDED, RULES, WIDTHS
 from tests.e2e.test_reviewing import sign_in
 from tests.labeling.test_adjudication import ask, crown, score
@@ -35,7 +36,7 @@ def campaign(raters):
 def tab_to(page: Page, name: str) -> None:
     """Walk with the Tab key to what is called so."""
     for _ in range(60):
-        page.keyboard.press("Tab")
+        press(page, "Tab")
         if page.evaluate("document.activeElement.textContent").strip().startswith(name):
             return
     raise AssertionError(f"{name} is not to be reached by Tab")
@@ -45,26 +46,26 @@ def test_the_path_by_keyboard(page, live_server, campaign, troubles):
     sign_in(page, f"{live_server.url}/campaigns/{campaign.slug}/disputes/", "mara")
     expect(page.get_by_role("heading", name="2 comparisons in dispute")).to_be_visible()
     tab_to(page, "Decide the next one")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_role("heading", name="Answer A")).to_be_visible()
     expect(page.locator("body")).not_to_contain_text("rafi")
-    page.keyboard.press("2")
+    press(page, "2")
     expect(page.get_by_label("A is clearly better", exact=True)).to_be_checked()
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_text("A is clearly better").first).to_be_visible()
     expect(page.get_by_role("link", name="rafi")).to_be_visible()
     row = Adjudication.objects.get(decided_at__isnull=False)
     page.get_by_label("Gap in the guideline").focus()
-    page.keyboard.press("Space")
-    page.keyboard.press("Tab")
+    press(page, "Space")
+    press(page, "Tab")
     page.keyboard.type("Say what counts as long.")
     tab_to(page, "Keep, and decide the next one")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_role("heading", name="Answer A")).to_be_visible()  # the second dispute
     row.refresh_from_db()
     assert row.cause == "guideline_gap"
     tab_to(page, "Leave it to somebody else")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_role("heading", name="1 comparison in dispute")).to_be_visible()
 
     page.goto(f"{live_server.url}/campaigns/{campaign.slug}/gaps/")

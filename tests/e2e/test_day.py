@@ -9,7 +9,7 @@ from accounts.models import User
 from labeling import demo, demo_tour
 from labeling.models import Campaign, Edit, Judgment, Membership, Skip, Task, Trial
 from labeling.onboarding import PRACTICE
-from tests.e2e.desk import ready
+from tests.e2e.desk import press, ready
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
@@ -24,11 +24,6 @@ def tab_to(page: Page, target: Locator, most: int = 60) -> None:
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"Tab doesn't reach {target}")
-
-
-def press(page: Page, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
 
 
 class Day:

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from labeling import onboarding
 from labeling.models import Example, Membership, Trial
 from tests.cast import make_campaign, make_example, make_open_round, make_user
+from tests.e2e.desk import press
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -54,22 +55,22 @@ def test_by_keyboard_from_the_guideline_to_the_first_task(page, live_server, rat
     page.get_by_role("link", name="Start practising").press("Enter")
 
     expect(page.get_by_role("heading", name="Practice 1 of 2")).to_be_visible()
-    page.keyboard.press(key_for(rater, campaign, page, rightly=False))
-    page.keyboard.press("Enter")
+    press(page, key_for(rater, campaign, page, rightly=False))
+    press(page, "Enter")
     expect(page.get_by_role("heading", name="Not quite")).to_be_visible()
     expect(page.get_by_text("The right verdict")).to_be_visible()
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_role("heading", name="Practice 2 of 2")).to_be_visible()
-    page.keyboard.press(key_for(rater, campaign, page))
-    page.keyboard.press("Enter")
+    press(page, key_for(rater, campaign, page))
+    press(page, "Enter")
     expect(page.get_by_role("heading", name="Right", exact=True)).to_be_visible()
-    page.keyboard.press("Enter")
+    press(page, "Enter")
 
     page.get_by_role("link", name="Start the test").press("Enter")
     for number in (1, 2):
         expect(page.get_by_role("heading", name=f"Question {number} of 2")).to_be_visible()
-        page.keyboard.press(key_for(rater, campaign, page))
-        page.keyboard.press("Enter")
+        press(page, key_for(rater, campaign, page))
+        press(page, "Enter")
     expect(page.get_by_role("heading", name="Passed")).to_be_visible()
     expect(page.get_by_text("100.0 %")).to_be_visible()
     assert Membership.objects.get(user=rater).qualified_at is not None
