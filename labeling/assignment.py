@@ -152,18 +152,23 @@ def give_back(slots: Iterable[int], *, lapsed_by: datetime | None = None) -> int
             status=Task.Status.CANCELLED
         )
         Slot.objects.bulk_create(
-            Slot(
-                campaign_id=s.campaign_id,
-                task_id=s.task_id,
-                order_key=s.order_key,
-                priority=s.priority,
-                gold=s.gold,
-                reserved_for_id=s.reserved_for_id,
-            )
+            again(s, reserved_for_id=s.reserved_for_id)
             for s in gone
             if s.task.round_id in live and s.task.chat_id is None
         )
     return len(gone)
+
+
+def again(slot: Slot, **more: Any) -> Slot:
+    """Return a slot, not stored yet, in another's place in the queue: open, if `more` says nothing."""
+    return Slot(
+        campaign_id=slot.campaign_id,
+        task_id=slot.task_id,
+        order_key=slot.order_key,
+        priority=slot.priority,
+        gold=slot.gold,
+        **more,
+    )
 
 
 def lock_live_rounds(slots: Iterable[int]) -> set[int]:

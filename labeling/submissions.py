@@ -256,12 +256,8 @@ def reclaim(rater: User, done: int) -> Slot:
     now = assignment.clock()
     Slot.objects.filter(pk=old.pk).update(status=Slot.Status.CANCELLED)
     Task.objects.filter(pk=old.task_id).update(counted=F("counted") - 1, status=Task.Status.OPEN)
-    return Slot.objects.create(
-        campaign_id=old.campaign_id,
-        task_id=old.task_id,
-        order_key=old.order_key,
-        priority=old.priority,
-        gold=old.gold,
+    slot = assignment.again(
+        old,
         order_shown=old.order_shown,
         status=Slot.Status.CLAIMED,
         rater=rater,
@@ -269,3 +265,5 @@ def reclaim(rater: User, done: int) -> Slot:
         claimed_at=old.claimed_at or now,
         lease_until=now + timedelta(minutes=old.campaign.lease_minutes),
     )
+    slot.save(force_insert=True)
+    return slot
