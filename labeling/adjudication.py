@@ -18,6 +18,7 @@ from accounts.models import User
 from labeling import assignment, trust
 from labeling.judgments import check_verdict
 from labeling.models import Adjudication, Campaign, GuidelineGap, Judgment, TaskResponse
+from labeling.models.judgment import counting
 from labeling.reviews import ReviewError
 from labeling.submissions import clean_text
 from labeling.trust import Trust
@@ -140,9 +141,8 @@ def votes(adjudication: Adjudication) -> list[Vote]:
     """Return what raters said that counts, heaviest first; only for a decided one. Raises ReviewError."""
     if adjudication.decided_at is None:
         raise ReviewError("id", _("What raters said is shown once you have decided."))
-    rows = Judgment.objects.filter(
-        task=adjudication.task_id, extra=False, withdrawn=False, superseded_by=None
-    ).select_related("rater", "guideline")
+    said = Judgment.objects.filter(counting(), task=adjudication.task_id)
+    rows = said.select_related("rater", "guideline")
     known = trust.of_raters(adjudication.task.campaign, [row.rater for row in rows])
     left = order_shown(adjudication)[0]
     found = [

@@ -2,6 +2,7 @@
 
 from labeling import assignment
 from labeling.models import Judgment, Round, Task
+from labeling.models.judgment import counting
 from preferences.stopping import certainty
 
 
@@ -22,9 +23,7 @@ def adapt(task: Task, counted: int, overlap: int) -> None:
 
 def votes(task: Task) -> tuple[int, int, int]:
     """Count the standing votes for a comparison's first answer, for its second, and for neither."""
-    said = Judgment.objects.filter(
-        task=task.pk, extra=False, withdrawn=False, superseded_by=None, verdict__isnull=False
-    )
+    said = Judgment.objects.filter(counting(), task=task.pk, verdict__isnull=False)
     first = second = neither = 0
     for verdict, order in said.values_list("verdict", "order_shown"):
         if not verdict:

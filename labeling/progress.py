@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from labeling import agreement, assignment, onboarding
 from labeling.models import Campaign, Edit, Judgment, Round, Skip, Slot, Task
+from labeling.models.judgment import effective
 from labeling.models.task import fresh
 from labeling.onboarding import State, Step
 from preferences.types import Estimate
@@ -74,11 +75,6 @@ class Waiting:
     reason: str
     done: int = 0
     total: int = 0
-
-
-def effective() -> Q:
-    """Select judgments or edits that stand: neither withdrawn nor replaced."""
-    return Q(withdrawn=False, superseded_by=None)
 
 
 def of_rater(rater: User) -> list[Work]:

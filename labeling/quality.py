@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from labeling.figures import Figures, load
 from labeling.models import Campaign, Judgment, QualityReport
+from labeling.models.judgment import counting
 from labeling.models.task import fresh
 from preferences.types import Estimate
 
@@ -37,9 +38,7 @@ class Report:
 
 def counted(campaign: Campaign) -> QuerySet[Judgment]:
     """Return the judgments that count: neither extra nor withdrawn nor superseded, nor checks of raters."""
-    return Judgment.objects.filter(
-        fresh("task__"), task__campaign=campaign, extra=False, withdrawn=False, superseded_by=None
-    ).order_by("pk")
+    return Judgment.objects.filter(counting(), fresh("task__"), task__campaign=campaign).order_by("pk")
 
 
 def count(campaign: Campaign, report: Report) -> int:
@@ -49,13 +48,7 @@ def count(campaign: Campaign, report: Report) -> int:
 
 def counts() -> Case:
     """Count each campaign's judgments in a list of campaigns, as `count` does for one."""
-    said = Judgment.objects.filter(
-        fresh("task__"),
-        task__campaign=OuterRef("pk"),
-        extra=False,
-        withdrawn=False,
-        superseded_by=None,
-    )
+    said = Judgment.objects.filter(counting(), fresh("task__"), task__campaign=OuterRef("pk"))
     one_by_one = said.order_by().values("task__campaign").annotate(n=Count("pk")).values("n")
     return Case(
         When(quality__judgments__gte=MANY, then=F("quality__judgments") + F("quality__fresh")),

@@ -18,6 +18,8 @@ from accounts import audit
 from accounts.models import User
 from labeling import assignment
 from labeling.models import Campaign, Edit, Feedback, Judgment, Round, Skip, Slot, Task
+from labeling.models.judgment import counting
+from labeling.models.task import fresh
 from labeling.reviews import FEEDBACK_LIMIT, ReviewError
 from labeling.submissions import SubmissionError, clean_text
 
@@ -54,15 +56,8 @@ def preview(campaign: Campaign, rater: User) -> Reopening:
 
 def counted(model: Any, campaign: Campaign, rater: User) -> QuerySet[Any]:
     """Return the judgments, or edits, of a rater that count; on gold tasks and repeats they are evidence."""
-    rows: QuerySet[Any] = model._default_manager.filter(
-        task__campaign=campaign,
-        task__gold=False,
-        task__repeats=None,
-        rater=rater,
-        extra=False,
-        withdrawn=False,
-        superseded_by=None,
-    )
+    said = counting() & fresh("task__") & Q(task__campaign=campaign, rater=rater)
+    rows: QuerySet[Any] = model._default_manager.filter(said)
     return rows
 
 
@@ -149,19 +144,7 @@ def give_to_others(rows: list[Any], live: set[int]) -> int:
     asked = Q(pk__in=[s.task_id for s in again])
     of_tasks.filter(asked).update(counted=F("counted") - 1, status=Task.Status.OPEN)
     of_tasks.exclude(asked).update(counted=F("counted") - 1, status=Task.Status.CANCELLED)
-    Slot.objects.bulk_create(
-        (
-            Slot(
-                campaign_id=s.campaign_id,
-                task_id=s.task_id,
-                order_key=s.order_key,
-                priority=s.priority,
-                gold=s.gold,
-            )
-            for s in again
-        ),
-        batch_size=BATCH,
-    )
+    Slot.objects.bulk_create((assignment.again(s) for s in again), batch_size=BATCH)
     Skip.objects.bulk_create(
         (Skip(task_id=row.task_id, rater_id=row.rater_id, reason=NOT_AGAIN) for row in rows),
         batch_size=BATCH,

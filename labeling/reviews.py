@@ -108,7 +108,7 @@ def _edits(campaign: Campaign) -> QuerySet[Edit]:
 
 
 def standing(model: type[Judgment] | type[Edit]) -> Q:
-    """Select what stands, as progress.effective does, spelt so that the newest are found by index.
+    """Select what stands, as models.judgment.effective does, spelt so that the newest are found by index.
 
     Of a join that keeps what found no partner the planner expects one row, and reads the whole table.
     """

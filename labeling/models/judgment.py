@@ -21,6 +21,16 @@ class Flag(models.TextChoices):
     WRONG_LANGUAGE = "wrong_language", _("Wrong language")
 
 
+def effective() -> Q:
+    """Select judgments or edits that stand: neither withdrawn nor replaced."""
+    return Q(withdrawn=False, superseded_by=None)
+
+
+def counting() -> Q:
+    """Select judgments or edits that count: those that stand and are not extra."""
+    return effective() & Q(extra=False)
+
+
 class Submission(models.Model):
     """What a judgment and an edit have in common."""
 
