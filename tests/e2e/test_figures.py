@@ -3,14 +3,13 @@
 import random
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from accounts.models import Role, Skill
 from labeling import quality
 from labeling.models import Prompt
 from tests.cast import add_task, make_campaign, make_round, make_user
-from tests.e2e.test_accessibility import AXE, CROWDED, RULES, WIDTHS
+from tests.e2e.access import axe, large_text
 from tests.training.cast import judge
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -40,14 +39,5 @@ def test_axe_and_twice_the_text_size_find_nothing(page: Page, live_server, campa
     page.get_by_role("link", name="Raters agree").click()
     expect(page.get_by_role("heading", name="Is it decided?")).to_be_visible()
     page.emulate_media(reduced_motion="reduce")
-    page.evaluate(AXE_SCRIPT)
-    found = []
-    for width, height in WIDTHS.items():
-        page.set_viewport_size({"width": width, "height": height})
-        for scheme, rules in RULES.items():
-            page.emulate_media(color_scheme=scheme)
-            found += [f"{width} {scheme}: {trouble}" for trouble in page.evaluate(AXE, rules)]
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.evaluate("() => { document.documentElement.style.fontSize = '200%'; }")
-    found += [f"zoomed: {trouble}" for trouble in page.evaluate(CROWDED)]
+    found = [*axe(page), *large_text(page)]
     assert found == [], "\n".join(found)

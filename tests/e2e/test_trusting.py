@@ -3,13 +3,12 @@
 import time
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from labeling import golds, reliability, repeats
 from labeling.models import Campaign, Gold, Task
 from tests.cast import make_campaign, make_open_round, make_user
-from tests.e2e.test_accessibility import AXE, CROWDED, RULES, WIDTHS
+from tests.e2e.access import axe, large_text
 from tests.labeling.crowd import make_crowd, vote
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -81,13 +80,5 @@ def test_axe_and_twice_the_text_size_find_nothing(page: Page, live_server, campa
         assert answer is not None
         assert answer.ok
         page.evaluate("for (const e of document.querySelectorAll('details')) e.open = true")
-        page.evaluate(AXE_SCRIPT)
-        for width, height in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": height})
-            for scheme, rules in RULES.items():
-                page.emulate_media(color_scheme=scheme)
-                found += [f"{place} {width} {scheme}: {trouble}" for trouble in page.evaluate(AXE, rules)]
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.evaluate("() => { document.documentElement.style.fontSize = '200%'; }")
-        found += [f"{place} zoomed: {trouble}" for trouble in page.evaluate(CROWDED)]
+        found += [f"{place}: {trouble}" for trouble in [*axe(page), *large_text(page)]]
     assert found == [], "\n".join(found)
