@@ -6,7 +6,7 @@ put the item in the category. Items with fewer than two ratings say nothing abou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
@@ -19,24 +19,6 @@ from preferences.types import Estimate, Interval
 
 Scale = Literal["nominal", "interval"]
 Whole = npt.NDArray[np.integer]
-
-
-def count_ratings(
-    ratings: Iterable[tuple[Hashable, int]], categories: Sequence[int]
-) -> npt.NDArray[np.int64]:
-    """Count (item, category) ratings into one row an item (in order of appearance), one column a category.
-
-    Raises ValueError for a rating outside `categories`.
-    """
-    columns = {category: k for k, category in enumerate(categories)}
-    rows: dict[Hashable, int] = {}
-    cells: list[int] = []
-    for item, category in ratings:
-        if category not in columns:
-            raise ValueError(f"rating {category} is none of {list(categories)}")
-        cells.append(rows.setdefault(item, len(rows)) * len(columns) + columns[category])
-    shape = (len(rows), len(columns))
-    return np.bincount(np.array(cells, dtype=np.int64), minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def krippendorff_alpha(

@@ -12,13 +12,20 @@ from preferences.agreement import (
     ceiling,
     cohen_kappa,
     count_codes,
-    count_ratings,
     fleiss_kappa,
     krippendorff_alpha,
     of_ceiling,
     pairwise_agreement,
 )
 from preferences.types import Estimate, Interval
+
+
+def count_ratings(ratings, categories):
+    items, given = zip(*ratings, strict=True)
+    numbers = {item: number for number, item in enumerate(dict.fromkeys(items))}
+    places = [list(categories).index(rating) for rating in given]
+    return count_codes(np.array([numbers[item] for item in items]), np.array(places), len(categories))
+
 
 # Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, example C: four observers, twelve units
 OBSERVERS = [
@@ -195,8 +202,9 @@ def test_bad_counts_are_refused():
         krippendorff_alpha([[-1, 2]])
     with pytest.raises(ValueError, match="as many values"):
         krippendorff_alpha([[1, 1]], "interval", values=[0.0])
-    with pytest.raises(ValueError, match="rating 9"):
-        count_ratings([("item", 9)], [0, 1])
+    for outside in (-1, 2):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            count_codes(np.array([0, 0]), np.array([0, outside]), 2)
 
 
 def _real_counts(name: str) -> np.ndarray:
