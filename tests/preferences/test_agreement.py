@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from time import process_time
 
@@ -20,7 +21,7 @@ from preferences.agreement import (
 from preferences.types import Estimate, Interval
 
 
-def count_ratings(ratings, categories):
+def count_ratings(ratings: Iterable[tuple[Hashable, int]], categories: Sequence[int]) -> np.ndarray:
     items, given = zip(*ratings, strict=True)
     numbers = {item: number for number, item in enumerate(dict.fromkeys(items))}
     places = [list(categories).index(rating) for rating in given]
