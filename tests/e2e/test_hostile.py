@@ -161,7 +161,8 @@ def test_hostile_text_neither_runs_nor_loads_nor_leaves_its_place(
         judgments.skip(rater, slot.lease)
         seen.add(name)
     assert seen == {name for name, _ in CASES}
-    assert max(slow.values()) < 15, slow
+    # not a measurement: a page that a text holds up for good would not come at all
+    assert max(slow.values()) < 60, slow
 
 
 def shown_case(task: int) -> str:

@@ -53,9 +53,10 @@ def nothing_kept():
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES])
 def test_hostile_text_becomes_the_allowed_tags_only_and_soon(text):
-    began = time.perf_counter()
+    began = time.thread_time()
     html = rendering._make(text)
-    assert time.perf_counter() - began < 2
+    # not a measurement: what is quadratic in the text would take minutes
+    assert time.thread_time() - began < 20
     read(html)
 
 
