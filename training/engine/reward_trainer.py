@@ -7,16 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch.nn.functional import logsigmoid
 
-from models_app.backends.transformers import TransformersRewardModel, load_reward_model
-from training.engine import evaluation
+from training.engine import report
 from training.engine.config import EngineError, RewardConfig, RewardHyper
 from training.engine.data import Encoder, Indices, Pair, batches, read_pairs
-from training.engine.evaluation import Floats
 from training.engine.linear_head import fit_head
 from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume
 from training.engine.reward_model import forward, grow_reward_model, longest_input, score
@@ -51,7 +47,7 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     run.progress(0, 1, "testing")
     model.save_pretrained(run.model)
     tokenizer.save_pretrained(run.model)
-    result = _report(run, config, parts)
+    result = report.write(run, config, parts)
     run.finish(
         {
             **result,
@@ -124,7 +120,7 @@ def _fit(
     def validate() -> float:
         scores = score(model, [side for pair in tokens["validation"] for side in pair])
         margin = scores[::2] - scores[1::2]
-        probability = _probabilities(parts["validation"])
+        probability = report.probabilities(parts["validation"])
         nll = probability * np.logaddexp(0, -margin) + (1 - probability) * np.logaddexp(0, margin)
         return -float(np.average(nll, weights=[max(pair.weight, 1e-12) for pair in parts["validation"]]))
 
@@ -140,70 +136,3 @@ def _fit(
         score=validate if votes >= hyper.min_validation_votes else None,
         score_after=ends,
     )
-
-
-def _probabilities(pairs: Sequence[Pair]) -> Floats:
-    return np.array([pair.probability for pair in pairs], dtype=np.float64)
-
-
-def _report(run: RunDir, config: RewardConfig, parts: dict[str, list[Pair]]) -> dict[str, Any]:
-    """Test the saved model as it will be used; writes test_votes.parquet and returns the result's figures."""
-    figures: dict[str, Any] = {"kind": "reward"}
-    judge = load_reward_model(str(run.model))
-    rewards = {name: _rewards(judge, parts[name]) for name in ("validation", "test")}
-    for name, found in rewards.items():
-        prompts = [pair.prompt_id for pair in parts[name]]
-        figures[name] = evaluation.accuracy(_probabilities(parts[name]), found[:, 0] - found[:, 1], prompts)
-    run.check_stop()
-    test = parts["test"]
-    margin = rewards["test"][:, 0] - rewards["test"][:, 1]
-    _write_test_votes(run, config, test, margin)
-    shown = test or parts["train"]
-    scores = rewards["test"] if test else _rewards(judge, shown)
-    lengths = evaluation.words([text for pair in shown for text in (pair.chosen, pair.rejected)])
-    return {
-        **figures,
-        "test_votes": "test_votes.parquet",
-        "ece": evaluation.expected_calibration_error(_probabilities(test), margin),
-        "length_baseline": evaluation.length_baseline(
-            _probabilities(parts["train"]),
-            _word_difference(parts["train"]),
-            _probabilities(test),
-            _word_difference(test),
-            [pair.prompt_id for pair in test],
-        ),
-        "reward_length_correlation": evaluation.correlation(scores.ravel(), lengths),
-        "reward_mean": float(scores.mean()),
-        "reward_deviation": float(scores.std()),
-    }
-
-
-def _rewards(judge: TransformersRewardModel, pairs: Sequence[Pair]) -> Floats:
-    """Score both sides of pairs; returns (pairs, 2)."""
-    found = judge.score(
-        [
-            [*before, {"role": "assistant", "content": text}]
-            for pair in pairs
-            for before, text in ((pair.before_chosen, pair.chosen), (pair.before_rejected, pair.rejected))
-        ]
-    )
-    return np.array(found, dtype=np.float64).reshape(-1, 2)
-
-
-def _write_test_votes(run: RunDir, config: RewardConfig, test: Sequence[Pair], margin: Floats) -> None:
-    """Write each test vote with the new model's margin, and the champion's where there is one."""
-    table = {
-        "prompt_id": pa.array([pair.prompt_id for pair in test], pa.string()),
-        "rater": pa.array([pair.rater for pair in test], pa.string()),
-        "round": pa.array([pair.round for pair in test], pa.int64()),
-        "probability": pa.array([pair.probability for pair in test], pa.float64()),
-        "margin": pa.array(margin, pa.float64()),
-    }
-    if config.champion is not None:
-        champion = _rewards(load_reward_model(config.champion), test)
-        table["champion_margin"] = pa.array(champion[:, 0] - champion[:, 1], pa.float64())
-    pq.write_table(pa.table(table), run.path / "test_votes.parquet")
-
-
-def _word_difference(pairs: Sequence[Pair]) -> Floats:
-    return evaluation.words([p.chosen for p in pairs]) - evaluation.words([p.rejected for p in pairs])
