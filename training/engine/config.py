@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 STAGES = ("sft", "dpo", "best_of_n")
+TUNINGS = ("full", "top", "lora", "frozen")  # what of a reward model is fitted
+LOSSES = ("ordinal", "binary")
 
 
 class EngineError(Exception):
@@ -26,6 +28,7 @@ class RewardHyper:
     epochs: int = _number(2, 1)
     batch_size: int = _number(16, 1)  # pairs in one optimiser step
     micro_batch_size: int = _number(16, 1)  # pairs in one forward
+    tokens_per_batch: int = _number(0, 0)  # padded tokens in one optimiser step instead of pairs; 0: off
     learning_rate: float = _number(5e-4, 0)
     warmup: float = _number(0.1, 0, 1)  # share of the steps
     weight_decay: float = _number(0.01, 0)
@@ -35,6 +38,11 @@ class RewardHyper:
     max_length: int = _number(512, 8)
     min_validation_votes: int = _number(200, 1)  # fewer cannot tell one epoch from another
     checkpoint_steps: int = _number(50, 1)
+    top_layers: int = _number(2, 1)  # the last layers, which tuning "top" moves
+    lora_rank: int = _number(16, 1)
+    held_out_raters: float = _number(0.1, 0, 0.5)  # share of the raters whose votes only test
+    # what a standard deviation of log length is worth in logits; what raters like of length is taken out
+    length_preference: float = _number(0.0, -10, 10)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class RewardConfig:
     trunk: str
     champion: str | None
     hyper: RewardHyper
+    tuning: str = "full"
+    loss: str = "ordinal"
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ Config = RewardConfig | PolicyConfig
 Hyper = TypeVar("Hyper", RewardHyper, PolicyHyper)
 
 _KEYS = {
-    "reward": {"kind", "seed", "threads", "trunk", "champion", "hyper"},
+    "reward": {"kind", "seed", "threads", "trunk", "champion", "hyper", "tuning", "loss"},
     "policy": {"kind", "seed", "threads", "parent", "reward_model", "stages", "hyper"},
 }
 
@@ -125,7 +135,15 @@ def read_config(run_dir: Path) -> Config:
     hyper = {} if raw.get("hyper") is None else raw["hyper"]
     if kind == "reward":
         champion = _location(raw, "champion") if raw.get("champion") is not None else None
-        return RewardConfig(seed, threads, _location(raw, "trunk"), champion, _read_hyper(RewardHyper, hyper))
+        return RewardConfig(
+            seed,
+            threads,
+            _location(raw, "trunk"),
+            champion,
+            _read_hyper(RewardHyper, hyper),
+            tuning=_one_of(raw, "tuning", TUNINGS),
+            loss=_one_of(raw, "loss", LOSSES),
+        )
     return _policy_config(raw, seed, threads, _read_hyper(PolicyHyper, hyper))
 
 
@@ -148,6 +166,14 @@ def _location(raw: dict[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise EngineError(f"config.json: {key} must be a path or a hub id, not {value!r}.")
     return value
+
+
+def _one_of(raw: dict[str, Any], key: str, known: tuple[str, ...]) -> str:
+    """Return a word of a closed list, the first where none is given."""
+    word = known[0] if raw.get(key) is None else raw[key]
+    if word not in known:
+        raise EngineError(f"config.json: {key} must be one of {', '.join(known)}, not {word!r}.")
+    return str(word)
 
 
 def _read_hyper(kind: type[Hyper], raw: Any) -> Hyper:

@@ -22,6 +22,7 @@ def test_defaults_and_overrides(tmp_path: Path) -> None:
     assert config.hyper.epochs == 3
     assert config.seed == 0
     assert config.threads is None
+    assert (config.tuning, config.loss) == ("full", "ordinal")
 
 
 def test_keys_of_the_other_kind_may_be_null(tmp_path: Path) -> None:
@@ -46,6 +47,11 @@ def test_keys_of_the_other_kind_may_be_null(tmp_path: Path) -> None:
         ({"kind": "reward", "trunk": "/t", "seed": -1}, "seed"),
         ({"kind": "reward", "trunk": "/t", "threads": 0}, "threads"),
         ({"kind": "reward", "trunk": "/t", "hyper": []}, "hyper"),
+        ({"kind": "reward", "trunk": "/t", "hyper": {"held_out_raters": 0.6}}, "held_out_raters"),
+        ({"kind": "reward", "trunk": "/t", "hyper": {"length_preference": "long"}}, "length_preference"),
+        ({"kind": "reward", "trunk": "/t", "tuning": "some"}, "tuning"),
+        ({"kind": "reward", "trunk": "/t", "loss": ["binary"]}, "loss"),
+        ({**POLICY, "tuning": "full"}, "'tuning'"),
         ({**POLICY, "stages": []}, "stages"),
         ({**POLICY, "stages": ["ppo"]}, "stages"),
         ({**POLICY, "stages": ["dpo", "sft"]}, "order"),
