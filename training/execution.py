@@ -21,6 +21,8 @@ import psutil
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from accounts.models import User
+from labeling.judgments import verdicts
 from labeling.rounds import StateError
 from models_app.registry import ModelError
 from training import formats, runs, snapshots
@@ -78,7 +80,13 @@ def prepare(run: Run, folder: Path) -> None:
     def projected(project: Callable[[formats.Row], Iterator[formats.Row]]) -> Iterator[formats.Row]:
         return (out for row in snapshots.rows(run.snapshot) for out in project(row))
 
-    parquet.write(folder / "pairs.parquet", parquet.ENGINE_PAIRS, projected(formats.engine_pairs))
+    skills = _skills(run)
+    points = len(verdicts(run.campaign))
+    parquet.write(
+        folder / "pairs.parquet",
+        parquet.ENGINE_PAIRS,
+        projected(lambda row: formats.engine_pairs(row, points, skills)),
+    )
     if run.kind == Run.Kind.POLICY:
         parquet.write(
             folder / "demonstrations.parquet",
@@ -89,6 +97,15 @@ def prepare(run: Run, folder: Path) -> None:
         parquet.write(folder / "prompts.parquet", parquet.ENGINE_PROMPTS, asked)
     config = {key: value for key, value in run.config.items() if key != "snapshot"}
     _replace(folder / "config.json", config)
+
+
+def _skills(run: Run) -> dict[str, list[str]]:
+    """Return the skills of a campaign's raters who have any, by pseudonym."""
+    found: dict[str, list[str]] = {}
+    who = User.objects.filter(memberships__campaign=run.campaign, skills__isnull=False)
+    for pseudonym, skill in who.values_list("pseudonym", "skills__name"):
+        found.setdefault(pseudonym, []).append(skill)
+    return found
 
 
 def end_engine(folder: Path) -> None:

@@ -5,7 +5,7 @@ database.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,26 +60,67 @@ def preferences(row: Row, judgment: Row) -> Iterator[tuple[Row, Row, int]]:
     yield from (pair for pair in found if not same(pair[0], pair[1]))
 
 
-def engine_pairs(row: Row) -> Iterator[Row]:
+def engine_pairs(
+    row: Row, points: int = 0, skills: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[Row]:
     """Yield the pairs of each counted judgment, less sure the closer the verdict, and one per changed edit.
 
     A pair weighs what its rater's votes do. A ranking of k answers gives k (k−1) / 2 pairs of weight
     1 / (k−1): each answer counts once. Where a reviewer had the final word, it stands for all judgments and
-    weighs as many.
+    weighs as many. `points` is how many verdicts the campaign's scale offers (0: unknown), which rankings and
+    edits don't use; `skills` are the raters', by pseudonym.
     """
-    base = {"weight": 1.0, "round": row["round"]}
+    base = {"weight": 1.0, "round": row["round"], "task": row.get("task", {}).get("id", "")}
     judgments: Iterable[Row] = counted(row["judgments"])
     if (row["consensus"] or {}).get("adjudicated"):
         judgments = [_final_word(row["consensus"])]
     for judgment in judgments:
         weight = worth(judgment) / (len(row["responses"]) - 1)
+        ranked = judgment.get("ranking") is not None
         for first, second, preference in preferences(row, judgment):
-            chosen, rejected = (second, first) if preference > 0 else (first, second)
-            votes = {"rater": judgment["rater"], "probability": SURE[abs(preference)], "weight": weight}
-            yield {**_prompt(row), **base, **votes, **_side("chosen", chosen), **_side("rejected", rejected)}
+            turned = preference > 0
+            chosen, rejected = (second, first) if turned else (first, second)
+            yield {
+                **_prompt(row),
+                **base,
+                **_side("chosen", chosen),
+                **_side("rejected", rejected),
+                **_rater(judgment["rater"], skills),
+                "probability": SURE[abs(preference)],
+                "weight": weight,
+                "verdict": abs(preference),
+                "points": 0 if ranked else points,
+                "chosen_left": 0 if ranked else _left(judgment, turned),
+                "criteria": "{}" if ranked else _grades(judgment, turned),
+            }
     for edit, original in _changed(row):
         texts = {**_side("chosen", edit["edited"]), "rejected": original, "rejected_turns": ""}
-        yield {**_prompt(row), **base, "rater": edit["rater"], "probability": 1.0, **texts}
+        sure = {"probability": 1.0, "verdict": max(SURE), "points": 0, "chosen_left": 0, "criteria": "{}"}
+        yield {**_prompt(row), **base, **texts, **_rater(edit["rater"], skills), **sure}
+
+
+def _rater(rater: str, skills: Mapping[str, Sequence[str]] | None) -> Row:
+    return {"rater": rater, "skills": json.dumps(sorted((skills or {}).get(rater, [])), ensure_ascii=False)}
+
+
+def _left(judgment: Row, turned: bool) -> int:
+    """Return 1 where the chosen answer was shown on the left, −1 on the right, 0 where nobody knows.
+
+    Files that are imported often list the chosen answer first.
+    """
+    if judgment.get("source") in (None, "imported"):
+        return 0
+    return 1 if judgment["order_shown"][0] == int(turned) else -1
+
+
+def _grades(judgment: Row, turned: bool) -> str:
+    """Return the JSON of {criterion: grade of the chosen answer less the other's}, both being graded."""
+    found = {}
+    for criterion in judgment.get("criteria") or []:
+        first, second = criterion["grades"]
+        if first is not None and second is not None:
+            found[criterion["key"]] = second - first if turned else first - second
+    return json.dumps(found, ensure_ascii=False)
 
 
 def worth(judgment: Row) -> float:

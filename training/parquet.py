@@ -113,8 +113,8 @@ ROWS = pa.schema(
 )
 PROMPTS = pa.schema([("prompt_id", pa.string()), ("prompt", _MESSAGES), ("split", pa.string())])
 
-# The engine's files (training/engine/data.py): prompts are JSON text there, and so are the turns of an answer
-# that is a whole conversation; "" for a plain answer.
+# The engine's files (training/engine/data.py): prompts are JSON text there, so are criteria, skills and the
+# turns of an answer that is a whole conversation; "" for a plain answer.
 ENGINE_PAIRS = pa.schema(
     [
         ("prompt_id", pa.string()),
@@ -128,6 +128,15 @@ ENGINE_PAIRS = pa.schema(
         ("rater", pa.string()),
         ("round", pa.int64()),
         ("split", pa.string()),
+        # 0 a tie … 3 chosen much better, of the `points` verdicts that the scale offers; 0: no scale known
+        ("verdict", pa.int64()),
+        ("points", pa.int64()),
+        # 1 chosen was shown on the left, −1 on the right, 0 not known
+        ("chosen_left", pa.int64()),
+        # {criterion: grade of chosen less grade of rejected}
+        ("criteria", pa.string()),
+        ("skills", pa.string()),
+        ("task", pa.string()),
     ]
 )
 ENGINE_DEMONSTRATIONS = pa.schema(

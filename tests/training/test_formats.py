@@ -66,12 +66,43 @@ def test_a_verdict_becomes_a_pair_whatever_the_order_shown(verdict, order, chose
         "weight": 1.0,
         "round": 3,
         "rater": "ann",
+        "verdict": abs(verdict),
+        "points": 0,
+        "chosen_left": 0,
+        "criteria": "{}",
+        "skills": "[]",
+        "task": "",
         "chosen_turns": "",
         "rejected_turns": "",
         "probability": probability,
         "chosen": chosen,
         "rejected": ({"Ten minutes.", "Ugh."} - {chosen}).pop(),
     }
+
+
+def test_a_pair_says_how_it_was_judged():
+    grades = [{"key": "kind", "grades": [5, 2]}, {"key": "true", "grades": [3, None]}]
+    shown = {"source": "person", "criteria": grades}
+    row = comparison(judged("ann", 1, (1, 0), **shown), judged("bob", 2, (1, 0), **shown))
+    row["task"]["id"] = "t1"
+    ann, bob = formats.engine_pairs(row, 7, {"bob": ["med", "law"]})
+    # Ann saw the second answer on the left and liked the right one, the first; Bob too
+    assert (ann["chosen"], ann["verdict"], ann["points"], ann["chosen_left"]) == ("Ten minutes.", 1, 7, -1)
+    assert (json.loads(ann["criteria"]), ann["skills"], ann["task"]) == ({"kind": 3}, "[]", "t1")
+    assert (bob["verdict"], bob["skills"]) == (2, '["law", "med"]')
+    other = comparison(judged("ann", -1, (1, 0), **shown))
+    (pair,) = formats.engine_pairs(other, 7)
+    assert (pair["chosen"], pair["chosen_left"], json.loads(pair["criteria"])) == ("Ugh.", 1, {"kind": -3})
+
+
+def test_no_scale_is_claimed_where_there_was_none():
+    ranks = formats.engine_pairs(ranking(ranked("ann", [2], [0, 1], [3])), 7)
+    assert {(pair["points"], pair["chosen_left"]) for pair in ranks} == {(0, 0)}
+    edit = editing(said("ann", original="r0", edited={"text": "Ten minutes, gladly."}))
+    (pair,) = formats.engine_pairs(edit, 7)
+    assert (pair["verdict"], pair["points"]) == (3, 0)
+    (pair,) = formats.engine_pairs(comparison(judged("ann", -3, source="imported")), 7)
+    assert (pair["points"], pair["chosen_left"]) == (7, 0)
 
 
 def test_what_does_not_count_is_not_trained_on():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,24 @@ from training.engine.config import EngineError
 Indices = npt.NDArray[np.intp]
 
 SPLITS = ("train", "validation", "test")
+MIN_RATERS = 20  # fewer can spare none
 BUCKET = 32  # batches that are sorted by length together
 
 _NUMBERS = {"probability", "weight"}
-# what a run directory written before there were conversations lacks
-_SINCE = {"pairs.parquet": ["chosen_turns", "rejected_turns"]}
+# what older run directories lack, and what is read instead
+_SINCE: dict[str, dict[str, Any]] = {
+    "pairs.parquet": {
+        "chosen_turns": "",
+        "rejected_turns": "",
+        "verdict": 0,
+        "points": 0,
+        "chosen_left": 0,
+        "criteria": "{}",
+        "skills": "[]",
+        "task": "",
+    }
+}
+_WHOLE = {"round": None, "verdict": range(-3, 4), "points": (0, *range(2, 8)), "chosen_left": (-1, 0, 1)}
 _VOTE = ("chosen", "rejected", "probability", "rater", "round")
 _COLUMNS = {
     "pairs.parquet": ["prompt_id", "prompt", *_VOTE, "weight", "split"],
@@ -51,6 +65,13 @@ class Pair:
     split: str
     before_chosen: Conversation
     before_rejected: Conversation
+    verdict: int = 0  # −3 … 3, above 0 chosen is better
+    points: int = 0  # how many verdicts the scale offers; 0: there was none, or nobody knows
+    chosen_left: int = 0  # 1 chosen was shown left, −1 right, 0 not known
+    criteria: Mapping[str, float] = field(default_factory=dict)  # grade of chosen less grade of rejected
+    skills: tuple[str, ...] = ()
+    task: str = ""
+    rater_held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +102,50 @@ def read_pairs(run_dir: Path) -> list[Pair]:
             raise EngineError(f"pairs.parquet row {number}: probability {row['probability']} is outside 0…1.")
         for side in ("chosen", "rejected"):
             row[f"before_{side}"] = row["messages"] + _turns_before(number, row, side)
+        row["criteria"] = _criteria(number, row["criteria"])
+        row["skills"] = _skills(number, row["skills"])
     return [Pair(**row) for row in rows]
+
+
+def hold_out_raters(pairs: Sequence[Pair], share: float) -> list[Pair]:
+    """Mark the votes of a share of the raters, chosen by a hash of their names, so that they only test.
+
+    Nobody is held out of fewer than 20 raters.
+    """
+    names = {pair.rater for pair in pairs}
+    if len(names) < MIN_RATERS:
+        return list(pairs)
+    out = {name for name in names if _place(name) < share}
+    return [replace(pair, rater_held_out=pair.rater in out) for pair in pairs]
+
+
+def _place(name: str) -> float:
+    """Place a name in 0…1 by its hash."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+
+
+def _criteria(number: int, text: str) -> dict[str, float]:
+    found = _json(f"pairs.parquet row {number}", "criteria", text)
+    if not isinstance(found, dict) or not all(
+        isinstance(grade, int | float) and not isinstance(grade, bool) and math.isfinite(grade)
+        for grade in found.values()
+    ):
+        raise EngineError(f"pairs.parquet row {number}: criteria must be the JSON of a number for each key.")
+    return {key: float(grade) for key, grade in found.items()}
+
+
+def _skills(number: int, text: str) -> tuple[str, ...]:
+    found = _json(f"pairs.parquet row {number}", "skills", text)
+    if not isinstance(found, list) or not all(isinstance(skill, str) for skill in found):
+        raise EngineError(f"pairs.parquet row {number}: skills must be the JSON of a list of texts.")
+    return tuple(found)
+
+
+def _json(where: str, column: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise EngineError(f"{where}: {column} is not JSON.") from None
 
 
 def _turns_before(number: int, row: dict[str, Any], side: str) -> Conversation:
@@ -107,21 +171,22 @@ def read_prompts(run_dir: Path) -> list[Prompt]:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     """Read the rows of one file, the prompt's JSON turned into `messages`."""
-    columns = _COLUMNS[path.name]
+    columns, since = _COLUMNS[path.name], _SINCE.get(path.name, {})
     try:
         names = pq.read_schema(path).names
         for column in columns:
             if column not in names:
                 raise EngineError(f"{path.name} has no column {column!r}.")
-        columns = [*columns, *(column for column in _SINCE.get(path.name, []) if column in names)]
+        columns = [*columns, *(column for column in since if column in names)]
         rows: list[dict[str, Any]] = pq.read_table(path, columns=columns).to_pylist()
     except FileNotFoundError:
         raise EngineError(f"The run directory has no {path.name}.") from None
     except pa.ArrowInvalid as error:
         raise EngineError(f"{path.name} is not a readable Parquet file: {error}.") from None
     for number, row in enumerate(rows):
-        for column in _SINCE.get(path.name, []):
-            row[column] = row.get(column) or ""
+        for column, absent in since.items():
+            if row.get(column) is None:
+                row[column] = absent
         _check_row(f"{path.name} row {number}", row)
         row["messages"] = _messages(f"{path.name} row {number}", row.pop("prompt"))
     return rows
@@ -132,9 +197,14 @@ def _check_row(where: str, row: dict[str, Any]) -> None:
         kind: tuple[type, ...] = (str,)
         if name in _NUMBERS:
             kind = (float, int)
-        elif name == "round":
+        elif name in _WHOLE:
             kind = (int,)
-        if not isinstance(value, kind) or (name in _NUMBERS and not math.isfinite(row[name])):
+        known = _WHOLE.get(name)
+        if (
+            not isinstance(value, kind)
+            or (name in _NUMBERS and not math.isfinite(row[name]))
+            or (known is not None and value not in known)
+        ):
             raise EngineError(f"{where}: {name} cannot be {value!r}.")
     if row.get("weight", 0) < 0:
         raise EngineError(f"{where}: weight {row['weight']} is negative.")

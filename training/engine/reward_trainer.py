@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 
 from training.engine import report
 from training.engine.config import EngineError, RewardConfig, RewardHyper
-from training.engine.data import Encoder, Indices, Pair, batches, read_pairs
+from training.engine.data import SPLITS, Encoder, Indices, Pair, batches, hold_out_raters, read_pairs
 from training.engine.linear_head import fit_head
 from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume
 from training.engine.reward_model import forward, grow_reward_model, longest_input, score
@@ -29,8 +29,11 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     began = time.monotonic()
     torch.set_num_threads(config.threads or torch.get_num_threads())
     run.progress(0, 1, "loading")
-    pairs = read_pairs(run.path)
-    parts = {name: [pair for pair in pairs if pair.split == name] for name in ("train", "validation", "test")}
+    pairs = hold_out_raters(read_pairs(run.path), config.hyper.held_out_raters)
+    parts = {
+        name: [pair for pair in pairs if pair.split == name and not (pair.rater_held_out and name != "test")]
+        for name in SPLITS
+    }
     if not any(pair.weight for pair in parts["train"]):
         raise EngineError("The snapshot has no training pairs; a reward model needs some.")
     resume = load_resume(run)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.engine.conftest import World, build_tokenizer
 from training.engine.config import EngineError
-from training.engine.data import Encoder, batches, pad, read_pairs, read_prompts
+from training.engine.data import Encoder, batches, hold_out_raters, pad, read_pairs, read_prompts
 
 ASK = [{"role": "user", "content": "how long do i boil soup"}]
 
@@ -32,6 +32,26 @@ def test_pairs_are_read_whole(tmp_path: Path) -> None:
     assert pairs[0].messages[0]["role"] == "user"
 
 
+def test_what_an_older_folder_lacks_is_not_known(tmp_path: Path) -> None:
+    new = {"verdict": 2, "points": 7, "chosen_left": -1, "criteria": '{"kind": 3}', "skills": '["law"]'}
+    (pair,) = read_pairs(write(tmp_path, [{**World().pair(2), **new, "task": "t"}]))
+    assert (pair.verdict, pair.points, pair.chosen_left, pair.task) == (2, 7, -1, "t")
+    assert (pair.criteria, pair.skills) == ({"kind": 3.0}, ("law",))
+    (old,) = read_pairs(write(tmp_path, [World().pair(2)]))
+    assert (old.verdict, old.points, old.chosen_left, old.task) == (0, 0, 0, "")
+    assert (old.criteria, old.skills, old.rater_held_out) == ({}, (), False)
+
+
+def test_the_same_raters_are_held_out_whatever_else_is_there(tmp_path: Path) -> None:
+    pairs = read_pairs(write(tmp_path, [{**World().pair(n), "rater": f"r{n % 100}"} for n in range(200)]))
+    out = {pair.rater for pair in hold_out_raters(pairs, 0.1) if pair.rater_held_out}
+    assert 4 <= len(out) <= 18
+    kept = {pair.rater for pair in hold_out_raters(pairs[:60], 0.1) if pair.rater_held_out}
+    assert kept == out & {pair.rater for pair in pairs[:60]}
+    few = hold_out_raters([pair for pair in pairs if int(pair.rater[1:]) < 19], 0.5)
+    assert not any(pair.rater_held_out for pair in few)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -43,6 +63,13 @@ def test_pairs_are_read_whole(tmp_path: Path) -> None:
         ({"prompt": "how long"}, "row 0: prompt"),
         ({"prompt": "[]"}, "row 0: prompt"),
         ({"prompt": '[{"role": "user"}]'}, "row 0: prompt"),
+        ({"verdict": 4}, "row 0: verdict"),
+        ({"points": 1}, "row 0: points"),
+        ({"chosen_left": 2}, "row 0: chosen_left"),
+        ({"criteria": "kind"}, "row 0: criteria"),
+        ({"criteria": '{"kind": "3"}'}, "row 0: criteria"),
+        ({"skills": '{"law": 1}'}, "row 0: skills"),
+        ({"task": 3}, "row 0: task"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, change: dict[str, Any], named: str) -> None:
