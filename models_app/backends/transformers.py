@@ -23,6 +23,7 @@ from models_app.backends import BackendError, Conversation, SamplingParams
 
 BATCH = 128
 SCORE_TOKENS = 16_384
+NO_PADDING = -1  # no token's number: a model without a padding token reads its last position
 _ANSWERING_HEADS = ("CausalLM", "LMHeadModel", "ConditionalGeneration")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -155,48 +156,82 @@ class TransformersRewardModel:
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
+        self.room = min(_context(model.config), tokenizer.model_max_length)
+        self._ending = _ending(tokenizer)
 
     def score(self, conversations: Sequence[Conversation]) -> list[float]:
         """Give one reward each; order, padding and neighbours make no difference beyond rounding."""
         return self.read(conversations)[0]
 
-    @torch.inference_mode()
     def read(self, conversations: Sequence[Conversation]) -> tuple[list[float], np.ndarray[Any, Any]]:
         """Give one reward each, and the features that the head made it from: float32, conversations × width.
 
         The width is 0 where the head is more than one linear layer.
         """
+        return self.read_tokens([self.tokens(talk) for talk in conversations])
+
+    def tokens(self, query: Conversation | str) -> list[int]:
+        """Turn a conversation, or one written out in the model's chat template, into the tokens it reads.
+
+        Of a written-out one the padding and the end are made what the template writes. What is longer than
+        the model can read loses its beginning, but for the first token, which an encoder's head may read.
+        """
+        if isinstance(query, str):
+            text = self._strip(query) + self._ending
+            ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        else:
+            ids = _encode(self.tokenizer, query)
+        return ids if len(ids) <= self.room else ids[:1] + ids[len(ids) - self.room + 1 :]
+
+    def _strip(self, text: str) -> str:
+        marks = [self._ending.strip(), self.tokenizer.pad_token, self.tokenizer.eos_token]
+        while text != (text := _without(text.rstrip(), [m for m in marks if m])):
+            continue
+        pad = self.tokenizer.pad_token
+        while pad and text.startswith(pad):
+            text = text.removeprefix(pad)
+        return text
+
+    @torch.inference_mode()
+    def read_tokens(self, texts: Sequence[list[int]]) -> tuple[list[float], np.ndarray[Any, Any]]:
+        """Give of token rows what `read` gives of conversations."""
         head: Any = getattr(self.model, "score", getattr(self.model, "classifier", None))
         linear = isinstance(head, torch.nn.Linear)
-        features = np.zeros((len(conversations), head.in_features if linear else 0), np.float32)
+        features = np.zeros((len(texts), head.in_features if linear else 0), np.float32)
         given: list[torch.Tensor] = []
         hook = head.register_forward_pre_hook(lambda _head, read: given.append(read[0])) if linear else None
-        room = _context(self.model.config)
-        texts = [_encode(self.tokenizer, talk)[-room:] for talk in conversations]
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         scores = [0.0] * len(texts)
+        device, pad = self.model.device, self.model.config.pad_token_id
+        try:
+            for chosen in self._batches(texts):
+                ids, mask = _pad([texts[index] for index in chosen], pad, left=False)
+                ids = ids.to(device)
+                logits = self.model(input_ids=ids, attention_mask=mask.to(device)).logits
+                for index, value in zip(chosen, logits[:, 0].float().tolist(), strict=True):
+                    scores[index] = value
+                if linear:
+                    read = given.pop()
+                    # a causal trunk's head reads every token; the reward is that of the last but padding
+                    last = ((ids != pad) * torch.arange(ids.shape[1], device=device)).argmax(1)
+                    read = read if read.dim() == 2 else read[torch.arange(len(chosen)), last]
+                    features[chosen] = read.float().cpu().numpy()
+        finally:
+            if hook is not None:
+                hook.remove()
+        return scores, features
+
+    def _batches(self, texts: Sequence[list[int]]) -> Iterator[list[int]]:
+        """Yield the places of texts of similar lengths, or of equal ones where nothing can pad."""
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         start = 0
         while start < len(order):
-            end = start + 1
-            while end < len(order) and len(texts[order[end]]) * (end + 1 - start) <= SCORE_TOKENS:
+            least, end = len(texts[order[start]]), start + 1
+            while end < len(order) and (length := len(texts[order[end]])) * (end + 1 - start) <= SCORE_TOKENS:
+                if self.model.config.pad_token_id == NO_PADDING and length != least:
+                    break
                 end += 1
-            chosen = order[start:end]
-            ids, mask = _pad([texts[index] for index in chosen], self.model.config.pad_token_id, left=False)
-            device = self.model.device
-            logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-            for index, value in zip(chosen, logits[:, 0].float().tolist(), strict=True):
-                scores[index] = value
-            if linear:
-                read = given.pop()
-                # a causal trunk's head reads every token, and the last one's reading is the reward
-                last = (
-                    read if read.dim() == 2 else read[torch.arange(len(chosen)), mask.sum(1).to(device) - 1]
-                )
-                features[chosen] = last.float().cpu().numpy()
+            yield order[start:end]
             start = end
-        if hook is not None:
-            hook.remove()
-        return scores, features
 
 
 def load_policy(location: str) -> TransformersPolicy:
@@ -205,7 +240,7 @@ def load_policy(location: str) -> TransformersPolicy:
     heads = config.architectures or []
     if not any(part in head for head in heads for part in _ANSWERING_HEADS):
         raise BackendError(f"{location} holds {_named(heads)}, which is not a language model.")
-    model = _load(AutoModelForCausalLM, location)
+    model = _load(AutoModelForCausalLM, location, "auto" if torch.cuda.is_available() else torch.float32)
     return TransformersPolicy(model, tokenizer)
 
 
@@ -217,13 +252,11 @@ def load_reward_model(location: str) -> TransformersRewardModel:
         raise BackendError(f"{location} holds {_named(heads)}, which is not a reward model.")
     if config.num_labels != 1:
         raise BackendError(f"{location} has {config.num_labels} labels, but a reward model has one.")
-    model = _load(AutoModelForSequenceClassification, location)
+    # in half precision a score would change with its neighbours by far more than rounding
+    model = _load(AutoModelForSequenceClassification, location, torch.float32)
     if model.config.pad_token_id is None:
-        if tokenizer.pad_token_id is None:
-            raise BackendError(
-                f"{location} names no padding token, so answers cannot be scored side by side."
-            )
-        model.config.pad_token_id = tokenizer.pad_token_id
+        pad = tokenizer.pad_token_id
+        model.config.pad_token_id = NO_PADDING if pad is None else pad
     return TransformersRewardModel(model, tokenizer)
 
 
@@ -240,18 +273,15 @@ def _open(location: str) -> tuple[Any, Any]:
     return config, tokenizer
 
 
-def _load(kind: Any, location: str) -> Any:
-    cuda = torch.cuda.is_available()
+def _load(kind: Any, location: str, dtype: Any) -> Any:
     try:
-        model, info = kind.from_pretrained(
-            location, dtype="auto" if cuda else torch.float32, output_loading_info=True
-        )
+        model, info = kind.from_pretrained(location, dtype=dtype, output_loading_info=True)
     except Exception as error:
         raise BackendError(f"{location} cannot be loaded: {_first_line(error)}") from error
     if info["missing_keys"]:
         missing = ", ".join(sorted(info["missing_keys"])[:3])
         raise BackendError(f"{location} lacks the weights {missing}.")
-    return model.to("cuda" if cuda else "cpu")
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _first_line(error: Exception) -> str:
@@ -271,6 +301,20 @@ def _encode(tokenizer: Any, conversation: Conversation, add_generation_prompt: b
         conversation, tokenize=False, add_generation_prompt=add_generation_prompt
     )
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _ending(tokenizer: Any) -> str:
+    """Return what a chat template writes after an answer."""
+    mark = "an answer"
+    talk = [{"role": "user", "content": "a question"}, {"role": "assistant", "content": mark}]
+    text: str = tokenizer.apply_chat_template(talk, tokenize=False)
+    return text.rpartition(mark)[2]
+
+
+def _without(text: str, marks: Sequence[str]) -> str:
+    for mark in marks:
+        text = text.removesuffix(mark)
+    return text
 
 
 def _pad(rows: list[list[int]], pad: int, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
