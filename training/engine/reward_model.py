@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from torch import nn
+from transformers import (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 
+from models_app.backends.mean_pooled import MeanPooledConfig, MeanPooledForSequenceClassification
 from training.engine.config import EngineError
 from training.engine.data import pad
 from training.engine.evaluation import Floats
 from training.engine.optimisation import attention, autocast, device
 from training.engine.pooling import deepen, pool, pools
 
-SCORING_BATCH = 64
+SCORING_TOKENS = 8192  # of one forward without gradient, padding included
 
 # For trunks that never saw a conversation; encoders get the two tokens that they were trained with.
 PLAIN_TEMPLATE = (
@@ -40,8 +49,9 @@ def load_config(location: str) -> Any:
 def grow_reward_model(trunk: str, seed: int) -> tuple[Any, Any, bool]:
     """Load a trunk under a scalar head; returns the model, its tokenizer and whether the head is new.
 
-    A causal LM loses its own head (and a small one gets a pooling layer), a reward model keeps it. Raises
-    EngineError for a missing trunk and for a classifier with other than one label.
+    A causal LM loses its own head (and a small one gets a pooling layer), an encoder is read by the mean of
+    its tokens, a reward model keeps its head. Raises EngineError for a missing trunk and for a classifier
+    with other than one label.
     """
     config = load_config(trunk)
     grown = (config.architectures or [""])[0].endswith("ForSequenceClassification")
@@ -50,18 +60,9 @@ def grow_reward_model(trunk: str, seed: int) -> tuple[Any, Any, bool]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(trunk)
         torch.manual_seed(seed)
-        config.num_labels = 1
-        pooled = not grown and pools(config)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            trunk,
-            config=deepen(config) if pooled else config,
-            dtype=torch.float32,
-            attn_implementation=attention(),
-        )
+        model = _load(trunk, config, grown)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EngineError(f"No reward model can be grown from {trunk}: {error}") from None
-    if pooled:
-        pool(model)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.chat_template is None:
@@ -69,6 +70,38 @@ def grow_reward_model(trunk: str, seed: int) -> tuple[Any, Any, bool]:
     model.config.pad_token_id = tokenizer.pad_token_id
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return model.to(device()), tokenizer, not grown
+
+
+def _load(trunk: str, config: Any, grown: bool) -> Any:
+    how = {"dtype": torch.float32, "attn_implementation": attention()}
+    if not grown and _encodes(config):
+        encoder = AutoModel.from_pretrained(trunk, **how)
+        encoder.config._name_or_path = ""
+        return MeanPooledForSequenceClassification(
+            MeanPooledConfig(trunk=encoder.config, num_labels=1), encoder
+        )
+    config.num_labels = 1
+    pooled = not grown and pools(config)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        trunk, config=deepen(config) if pooled else config, **how
+    )
+    if pooled:
+        pool(model)
+    return model
+
+
+def _encodes(config: Any) -> bool:
+    """Tell an encoder, which sees a whole text from each token."""
+    decodes = config.is_encoder_decoder or getattr(config, "is_decoder", False)
+    return type(config) in MODEL_FOR_MASKED_LM_MAPPING and not decodes
+
+
+def reward_head(model: Any) -> nn.Linear:
+    """Find the linear layer that makes the reward; raises EngineError for a model without one."""
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == 1]
+    if not linear:
+        raise EngineError(f"{type(model).__name__} has no linear layer that makes the reward.")
+    return linear[-1]
 
 
 def longest_input(model: Any, tokenizer: Any, asked: int) -> int:
@@ -96,10 +129,40 @@ def outputs(model: Any, rows: Sequence[Sequence[int]]) -> torch.Tensor:
 def score(model: Any, rows: Sequence[Sequence[int]]) -> Floats:
     """Score token rows without gradient, in batches of similar lengths; returns (rows,)."""
     scores = np.zeros(len(rows))
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     model.eval()
     with torch.no_grad():
-        for start in range(0, len(order), SCORING_BATCH):
-            part = order[start : start + SCORING_BATCH]
+        for part in _batches(rows):
             scores[part] = forward(model, [rows[i] for i in part]).cpu().numpy()
     return scores
+
+
+def features(model: Any, rows: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+    """Read what the reward's linear layer sees of token rows; returns (rows, width)."""
+    head = reward_head(model)
+    given: list[torch.Tensor] = []
+    hook = head.register_forward_pre_hook(lambda _head, read: given.append(read[0]))
+    found = np.zeros((len(rows), head.in_features), np.float32)
+    model.eval()
+    try:
+        with torch.no_grad():
+            for part in _batches(rows):
+                outputs(model, [rows[i] for i in part])
+                read = given.pop()
+                if read.dim() == 3:  # a decoder's head reads every token, and the last one's is the reward
+                    read = read[torch.arange(len(part)), [len(rows[i]) - 1 for i in part]]
+                found[part] = read.float().cpu().numpy()
+    finally:
+        hook.remove()
+    return found
+
+
+def _batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Part rows into batches of similar lengths with a bound on their tokens."""
+    part: list[int] = []
+    for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
+        if part and len(rows[i]) * (len(part) + 1) > SCORING_TOKENS:
+            yield part
+            part = []
+        part.append(i)
+    if part:
+        yield part

@@ -1,0 +1,192 @@
+"""Frozen features: what a trunk makes of texts, kept on disk, and reward heads fitted on them in seconds.
+
+Nothing here loads torch while every text asked for is in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models_app.backends import Conversation
+from training.engine.config import EngineError
+
+Floats = npt.NDArray[np.float64]
+Features = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+COMPONENTS = 256  # principal components that a head is fitted on, at most
+RIDGE = 1.0  # of the summed loss, on components of mean variance 1
+CHUNK = 512  # texts that are read between two writes to the cache
+PATIENCE = 60.0  # seconds to wait for another process's write
+NEWTON_STEPS = 50
+
+
+def embed(
+    location: str,
+    conversations: Sequence[Conversation],
+    *,
+    cache: Path | None = None,
+    max_length: int = 512,
+    progress: Progress | None = None,
+) -> Features:
+    """Read what the reward head of a trunk would see of conversations that end with an answer.
+
+    Returns float32 (conversations, width). With a folder as `cache` each text goes through the trunk once
+    for all processes and runs; `progress` hears (done, total) of those that do. Raises EngineError for a
+    trunk that cannot be read.
+    """
+    keys = [_key(conversation) for conversation in conversations]
+    if not keys:
+        return np.zeros((0, 0), np.float32)
+    with closing(_open(location, cache, max_length)) as store:
+        known = _stored(store, keys)
+        missing = {key: i for i, key in enumerate(keys) if key not in known}
+        if missing:
+            fresh = [conversations[i] for i in missing.values()]
+            found = _read(store, location, list(missing), fresh, max_length, progress)
+            known.update(found)
+    return np.stack([known[key] for key in keys])
+
+
+def principal(features: npt.NDArray[np.floating], most: int = COMPONENTS) -> tuple[Floats, Floats]:
+    """Find the principal components of features (n, d); returns their mean (d,) and directions (d, k).
+
+    (features − mean) @ directions has a variance of 1 in the mean of its columns, and larger ones first.
+    Weights w of the components are weights `directions @ w` of the features.
+    """
+    found = np.asarray(features, dtype=np.float64)
+    mean = found.mean(axis=0)
+    centred = found - mean
+    variance, directions = np.linalg.eigh(centred.T @ centred / max(1, len(found)))
+    kept = np.argsort(variance)[::-1][: min(most, len(found))]
+    kept = kept[variance[kept] > 1e-9 * max(float(variance.max(initial=0.0)), 1e-30)]
+    return mean, directions[:, kept] / np.sqrt(variance[kept].mean() if len(kept) else 1.0)
+
+
+def fit_frozen(
+    features: npt.NDArray[np.floating],
+    chosen: npt.NDArray[np.intp],
+    rejected: npt.NDArray[np.intp],
+    probability: Floats,
+    weight: Floats,
+    *,
+    ridge: float = RIDGE,
+    components: int = COMPONENTS,
+) -> Floats:
+    """Fit a linear reward on features (n, d) by ridge logistic regression on votes' soft labels.
+
+    `chosen` and `rejected` are rows of `features`, one of each a vote; `probability` is that the first is
+    the better one. Returns weights (d,): features @ weights is the reward.
+    """
+    _mean, directions = principal(features, components)
+    parts = np.asarray(features, dtype=np.float64) @ directions
+    return directions @ _logistic(parts[chosen] - parts[rejected], probability, weight, ridge)
+
+
+def _logistic(gaps: Floats, probability: Floats, weight: Floats, ridge: float) -> Floats:
+    """Minimise Σ weight·cross-entropy + ridge/2·|w|² by damped Newton steps."""
+
+    def loss(w: Floats) -> float:
+        z = gaps @ w
+        each = probability * np.logaddexp(0, -z) + (1 - probability) * np.logaddexp(0, z)
+        return float(weight @ each + ridge / 2 * w @ w)
+
+    w = np.zeros(gaps.shape[1])
+    best = loss(w)
+    for _ in range(NEWTON_STEPS):
+        share = 1 / (1 + np.exp(-np.clip(gaps @ w, -500, 500)))
+        slope = gaps.T @ (weight * (share - probability)) + ridge * w
+        curve = (gaps * (weight * share * (1 - share))[:, None]).T @ gaps + ridge * np.eye(len(w))
+        step = np.linalg.solve(curve, slope)
+        size = 1.0
+        while (found := loss(w - size * step)) > best and size > 1e-6:
+            size /= 2
+        if best - found <= 1e-9 * abs(best):
+            break
+        w, best = w - size * step, found
+    return w
+
+
+def fingerprint(location: str) -> str:
+    """Hash a checkpoint's files, wherever they lie; hexadecimal. Raises EngineError when there are none."""
+    folder = Path(location)
+    if not folder.is_dir():
+        from transformers.utils import cached_file
+
+        try:
+            folder = Path(cached_file(location, "config.json")).parent
+        except (OSError, ValueError) as error:
+            raise EngineError(f"The model {location} cannot be read: {error}") from None
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*")):
+        if file.is_file() and file.suffix in (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja"):
+            at = file.stat()
+            digest.update(f"{file.name} {_hash(str(file), at.st_size, at.st_mtime_ns)}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+@lru_cache(maxsize=1024)
+def _hash(file: str, size: int, changed: int) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _key(conversation: Conversation) -> str:
+    return hashlib.sha256(json.dumps(conversation, sort_keys=True).encode()).hexdigest()
+
+
+def _open(location: str, cache: Path | None, max_length: int) -> sqlite3.Connection:
+    place = ":memory:"
+    if cache is not None:
+        cache.mkdir(parents=True, exist_ok=True)
+        place = str(cache / f"{fingerprint(location)}-{max_length}.sqlite3")
+    store = sqlite3.connect(place, timeout=PATIENCE)
+    store.execute("CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, vector BLOB NOT NULL)")
+    return store
+
+
+def _stored(store: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Features]:
+    rows = store.execute(
+        "SELECT key, vector FROM features WHERE key IN (SELECT value FROM json_each(?))",
+        [json.dumps(sorted(set(keys)))],
+    )
+    return {key: np.frombuffer(vector, np.float32) for key, vector in rows}
+
+
+def _read(
+    store: sqlite3.Connection,
+    location: str,
+    keys: Sequence[str],
+    conversations: Sequence[Conversation],
+    max_length: int,
+    progress: Progress | None,
+) -> dict[str, Features]:
+    """Take texts through the trunk, the longest last, and keep what came out chunk by chunk."""
+    from training.engine.data import Encoder
+    from training.engine.reward_model import features, grow_reward_model, longest_input
+
+    model, tokenizer, _fresh = grow_reward_model(location, seed=0)
+    encoder = Encoder(tokenizer, longest_input(model, tokenizer, max_length))
+    rows = [encoder.conversation(talk[:-1], talk[-1]["content"]) for talk in conversations]
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    found: dict[str, Features] = {}
+    for start in range(0, len(order), CHUNK):
+        part = order[start : start + CHUNK]
+        read = dict(zip([keys[i] for i in part], features(model, [rows[i] for i in part]), strict=True))
+        with store:
+            store.executemany(
+                "INSERT OR IGNORE INTO features VALUES (?, ?)", [(k, v.tobytes()) for k, v in read.items()]
+            )
+        found.update(read)
+        if progress is not None:
+            progress(len(found), len(order))
+    return found
