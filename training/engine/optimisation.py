@@ -34,6 +34,8 @@ class Optimisation:
     checkpoint_steps: int
     seed: int
     average_from: float = 1.0
+    # parts a step's examples (whole, or one process's share) into what goes through the model at once
+    split: Callable[[Indices], Sequence[Indices]] | None = None
 
 
 @dataclass
@@ -152,8 +154,8 @@ def _take(model: torch.nn.Module, batch: Indices, sizes: Floats, loss: Loss, how
     model.zero_grad(set_to_none=True)
     size = max(float(sizes[batch].sum()), 1e-12)
     totals: Figures = {"loss": 0.0}
-    for start in range(0, len(batch), how.micro_batch_size):
-        part, figures = loss(batch[start : start + how.micro_batch_size])
+    for examples in _parts(batch, how):
+        part, figures = loss(examples)
         if not torch.isfinite(part):
             raise EngineError("The loss became NaN or infinite; try a lower learning rate.")
         (part / size).backward()
@@ -161,6 +163,13 @@ def _take(model: torch.nn.Module, batch: Indices, sizes: Floats, loss: Loss, how
         for name, value in figures.items():
             totals[name] = totals.get(name, 0.0) + value
     return {name: value / size for name, value in totals.items()}
+
+
+def _parts(batch: Indices, how: Optimisation) -> Sequence[Indices]:
+    if how.split is not None:
+        return how.split(batch)
+    size = how.micro_batch_size
+    return [batch[start : start + size] for start in range(0, len(batch), size)]
 
 
 def _groups(model: torch.nn.Module, decay: float) -> list[dict[str, Any]]:
