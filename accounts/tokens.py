@@ -30,6 +30,15 @@ def revoke(token: ApiToken) -> None:
     ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
 
 
+def find(token: str) -> ApiToken | None:
+    """Return a token that is valid now, with its user, and note that it was used."""
+    known = ApiToken.objects.select_related("user").filter(digest=digest(token), revoked_at=None).first()
+    if known is None or not known.user.is_active:
+        return None
+    ApiToken.objects.filter(pk=known.pk).update(last_used_at=timezone.now())
+    return known
+
+
 class TokenAuthentication(BaseAuthentication):
     """Authenticate `Authorization: Token tst_…`."""
 
@@ -39,12 +48,9 @@ class TokenAuthentication(BaseAuthentication):
             return None
         if len(words) != 2:
             raise AuthenticationFailed("Send the header as: Authorization: Token tst_…")
-        token = (
-            ApiToken.objects.select_related("user").filter(digest=digest(words[1]), revoked_at=None).first()
-        )
-        if token is None or not token.user.is_active:
+        token = find(words[1])
+        if token is None:
             raise AuthenticationFailed("This token is unknown or revoked.")
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
