@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from preferences.calibration import calibration_error, reliability_table
 from preferences.intervals import clustered_bootstrap
 from preferences.types import Estimate
 
@@ -37,18 +38,12 @@ def accuracy(probability: Floats, margin: Floats, prompts: Sequence[str], seed: 
     return figures
 
 
-def expected_calibration_error(probability: Floats, margin: Floats, bins: int = 10) -> float | None:
-    """Measure |claimed − found| over equal-width bins of σ(margin) (Naeini et al. 2015), folded to ≥ ½.
-
-    Null below 100 clear votes.
-    """
-    agree = hits(probability, margin)
-    if len(agree) < MIN_CALIBRATION_VOTES:
+def expected_calibration_error(probability: Floats, margin: Floats) -> float | None:
+    """Measure how far σ(margin) is from what the clear votes say; null below 100 of them."""
+    clear = probability != 0.5
+    if clear.sum() < MIN_CALIBRATION_VOTES:
         return None
-    claimed = 1 / (1 + np.exp(-np.abs(margin[probability != 0.5])))
-    place = np.minimum(((claimed - 0.5) * 2 * bins).astype(np.intp), bins - 1)
-    gaps = np.bincount(place, claimed - agree, bins)
-    return float(np.abs(gaps).sum() / len(agree))
+    return calibration_error(reliability_table(margin[clear], (probability[clear] > 0.5).astype(np.float64)))
 
 
 def length_baseline(

@@ -39,6 +39,11 @@ class RunDir:
         self._written: set[tuple[int, str]] | None = None
 
     @property
+    def features(self) -> Path:
+        """Return the folder where frozen features are kept, for all runs beside this one."""
+        return self.path.parent / "features"
+
+    @property
     def finished(self) -> bool:
         """Say whether the result is there already."""
         return (self.path / "result.json").exists()
