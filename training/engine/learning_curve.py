@@ -35,7 +35,7 @@ def learning_curve(run: RunDir, config: RewardConfig, parts: dict[str, list[Pair
         conversations([*train, *test]),
         cache=run.features,
         max_length=config.hyper.max_length,
-        progress=lambda done, total: run.progress(done, total, "reading for the learning curve"),
+        progress=lambda done, total: run.progress(done, total, "testing"),
     )
     tested, chosen = read[2 * len(train) :], np.arange(0, 2 * len(train), 2)
     probability = np.array([pair.probability for pair in train])
