@@ -18,7 +18,8 @@ from preferences.intervals import paired_difference
 from preferences.types import Estimate
 from training import runs
 from training.engine.data import Pair, read_pairs
-from training.engine.evaluation import hits, words
+from training.engine.evaluation import hits
+from training.engine.held_out import conversations, word_difference
 from training.models import Evaluation, Run
 
 Floats = npt.NDArray[np.float64]
@@ -29,6 +30,24 @@ LONGEST = 1.2  # length of the candidate's answers, as a share of its parent's
 LEAST_DISTINCT = 0.8
 ONE_SIDED = 1.645 / (2 * 1.96)  # of a 95 % interval's width: whether something is above, at the 5 % level
 TOLERATED = -0.01  # accuracy below the champion's that a lower bound may reach
+MOST_DRIFT = 1e-3  # of a score, with the batch that it is in
+
+
+class _Votes:
+    """The clear held-out votes as arrays: prompts, rounds, words, and the candidate's hits."""
+
+    def __init__(self, pairs: list[Pair], margin: Floats) -> None:
+        self.pairs = pairs
+        self.probability = np.array([pair.probability for pair in pairs], dtype=np.float64)
+        clear = [pair for pair in pairs if pair.probability != 0.5]
+        self.prompts = [pair.prompt_id for pair in clear]
+        self.rounds = np.array([pair.round for pair in clear], dtype=np.int64)
+        self.longer = word_difference(pairs)
+        self.mine = self.hits(margin)
+
+    def hits(self, margin: Floats) -> Floats:
+        """Return 1, ½ or 0 for each clear vote."""
+        return hits(self.probability, margin)
 
 
 def evaluate(run: Run) -> Evaluation:
@@ -58,20 +77,24 @@ def evaluate(run: Run) -> Evaluation:
 
 
 def reward_checks(run: Run, champion: ModelVersion | None) -> list[Check]:
-    """Compare a reward model's hits on held-out votes with chance, with length, and with the champion's."""
+    """Hold a reward model's hits on held-out votes against chance, length and the champion's hits.
+
+    Fitted to fewer than 2,000 comparisons a model is advisory, and only what is clearly worse blocks it,
+    since so few votes exclude nothing; from then on a loss has to be excluded.
+    """
     folder = runs.folder(run)
     pairs = [pair for pair in read_pairs(folder) if pair.split == "test"]
-    margin = _column(folder / "test_votes.parquet", "margin")
-    probability = np.array([pair.probability for pair in pairs])
-    prompts = [pair.prompt_id for pair, p in zip(pairs, probability, strict=True) if p != 0.5]
-    mine = hits(probability, margin)
+    comparisons = run.snapshot.counts.get("comparisons", 0)
+    enough = comparisons >= ENOUGH
+    votes = _Votes(pairs, _column(folder / "test_votes.parquet", "margin"))
     checks = [_beats_chance(run.result.get("test", {}))]
-    if len(mine):
-        checks.append(_beats_length(run.result, pairs, mine, probability, prompts))
+    if len(votes.mine):
+        checks.append(_beats_length(run.result, votes, enough))
         if champion is not None and champion != run.produced:
-            gap = _gap_to(run, champion, pairs, mine, probability, prompts)
-            checks.append(_beats_champion(champion, gap))
-    checks.append(_advisory(run.snapshot.counts.get("comparisons", 0)))
+            checks += _against_champion(run, champion, votes, enough)
+    report = run.result.get("report") or {}
+    checks.append(_invariant((report.get("invariance") or {}).get("greatest")))
+    checks.append(_advisory(comparisons))
     return checks
 
 
@@ -94,37 +117,73 @@ def _beats_chance(test: dict[str, Any]) -> Check:
     return _check("Beats chance", passed, accuracy, interval, test.get("n", 0), says)
 
 
-def _beats_length(
-    result: dict[str, Any], pairs: list[Pair], mine: Floats, probability: Floats, prompts: list[str]
-) -> Check:
+def _beats_length(result: dict[str, Any], votes: _Votes, enough: bool) -> Check:
     rule = result.get("length_baseline", {}).get("rule", "longer")
-    longer = words([pair.chosen for pair in pairs]) - words([pair.rejected for pair in pairs])
-    baseline = hits(probability, longer if rule == "longer" else -longer)
-    gap = paired_difference(mine, baseline, prompts)
-    clearly_worse = gap.interval is not None and gap.interval.high < 0
-    says = f"Always preferring the {rule} answer agrees with {baseline.mean():.1%}; the model is {_gap(gap)}."
-    return _check("Beats length alone", not clearly_worse, gap.value, gap.interval, gap.n, says)
+    baseline = votes.hits(votes.longer if rule == "longer" else -votes.longer)
+    gap = paired_difference(votes.mine, baseline, votes.prompts)
+    low, high = gap.interval or (-1.0, 1.0)
+    passed = low > 0 if enough else high >= 0
+    says = f"Always preferring the {rule} answer agrees with {baseline.mean():.1%}; the model is {_gap(gap)}"
+    says += "." if passed else ", clearly worse." if high < 0 else ", which may be no gain."
+    return _check("Beats length alone", passed, gap.value, gap.interval, gap.n, says)
 
 
-def _beats_champion(champion: ModelVersion, gap: Estimate) -> Check:
-    if gap.value is None:
-        says = f"{champion.name} cannot score the same votes: {gap.why} A person may promote with a reason."
-        return _check("Not worse than the champion", False, None, None, 0, says)
-    worse = gap.interval is not None and gap.interval.high < 0
+def _against_champion(run: Run, champion: ModelVersion, votes: _Votes, enough: bool) -> list[Check]:
+    """Compare with the champion on all votes and on the newest round's; it fails if that cannot score."""
+    try:
+        theirs = votes.hits(_champion_margins(run, champion, votes.pairs))
+    except (BackendError, ModelError) as error:
+        says = f"{champion.name} cannot score the same votes: {error} A person may promote with a reason."
+        return [_check("Not worse than the champion", False, None, None, 0, says)]
+    gap = paired_difference(votes.mine, theirs, votes.prompts)
+    checks = [_beats_champion(champion, gap, enough)]
+    newest = votes.rounds == votes.rounds.max()
+    if not newest.all():
+        prompts = [prompt for prompt, new in zip(votes.prompts, newest, strict=True) if new]
+        last = paired_difference(votes.mine[newest], theirs[newest], prompts)
+        checks.append(_holds_on_newest(champion, last, votes.rounds.max()))
+    return checks
+
+
+def _beats_champion(champion: ModelVersion, gap: Estimate, enough: bool) -> Check:
+    low, high = gap.interval or (-1.0, 1.0)
+    excluded = low >= TOLERATED
     says = f"On the same votes as {champion.name} it is {_gap(gap)}"
-    if worse:
+    if high < 0:
         says += ", clearly worse."
-    elif gap.interval is not None and gap.interval.low < TOLERATED:
-        says += "; a loss of more than a point is not excluded."
-    else:
+    elif excluded:
         says += "; a loss of more than a point is excluded."
-    return _check("Not worse than the champion", not worse, gap.value, gap.interval, gap.n, says)
+    else:
+        says += "; a loss of more than a point is not excluded"
+        says += "." if enough else f", which blocks only from {ENOUGH:,} comparisons on."
+    passed = high >= 0 and (excluded or not enough)
+    return _check("Not worse than the champion", passed, gap.value, gap.interval, gap.n, says)
+
+
+def _holds_on_newest(champion: ModelVersion, gap: Estimate, round_: int) -> Check:
+    worse = gap.interval is not None and gap.interval.high < 0
+    says = f"On the votes of round {round_}, the newest, it is {_gap(gap)} against {champion.name}"
+    says += ", clearly worse." if worse else "."
+    return _check("Not worse on the newest round", not worse, gap.value, gap.interval, gap.n, says)
+
+
+def _invariant(greatest: float | None) -> Check:
+    passed = greatest is not None and greatest <= MOST_DRIFT
+    if greatest is None:
+        says = "Whether a score depends on what is scored beside it was not measured."
+    else:
+        says = f"A score differs by up to {greatest:.1g} with what is scored beside it; "
+        says += f"at most {MOST_DRIFT:g} is allowed."
+    return _check("Scores alike in any company", passed, greatest, None, 0, says)
 
 
 def _advisory(comparisons: int) -> Check:
     says = f"It was fitted to {comparisons:,} comparisons"
     if comparisons < ENOUGH:
-        says += f"; below {ENOUGH:,} a reward model is advisory: look at what it prefers before trusting it."
+        says += (
+            f"; below {ENOUGH:,} a reward model is advisory: look at what it prefers before trusting it. "
+            "It is blocked only where it is clearly worse."
+        )
     else:
         says += "."
     return _check("Enough comparisons", True, comparisons, None, comparisons, says)
@@ -159,27 +218,11 @@ def _variety(result: dict[str, Any]) -> Check:
     return _check("Variety", passed, distinct, None, (result.get("proxy") or {}).get("n", 0), says)
 
 
-def _gap_to(
-    run: Run, champion: ModelVersion, pairs: list[Pair], mine: Floats, probability: Floats, prompts: list[str]
-) -> Estimate:
-    """Compare with the champion; undefined when it cannot score any more."""
-    try:
-        theirs = _champion_margins(run, champion, pairs)
-    except (BackendError, ModelError) as error:
-        return Estimate(None, None, 0, str(error))
-    return paired_difference(mine, hits(probability, theirs), prompts)
-
-
 def _champion_margins(run: Run, champion: ModelVersion, pairs: list[Pair]) -> Floats:
     # the engine has scored them already, unless the champion has changed since the run was queued
     if run.config.get("champion") == champion.location:
         return _column(runs.folder(run) / "test_votes.parquet", "champion_margin")
-    sides = [
-        [*pair.messages, {"role": "assistant", "content": text}]
-        for pair in pairs
-        for text in (pair.chosen, pair.rejected)
-    ]
-    scores: Floats = np.array(scoring.score(champion, sides), dtype=np.float64)
+    scores: Floats = np.array(scoring.score(champion, conversations(pairs)), dtype=np.float64)
     return scores[::2] - scores[1::2]
 
 

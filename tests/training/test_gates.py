@@ -14,7 +14,7 @@ from tests import cast
 from tests.training import cast as labels
 from training import gates, parquet, runs, snapshots
 from training.engine import evaluation
-from training.models import Evaluation, Run
+from training.models import Evaluation, Run, Snapshot
 
 GOOD = {"proxy": {"win_rate": 0.8, "interval": [0.7, 0.88], "n": 200}, "length_ratio": 0.9, "distinct": 0.97}
 
@@ -50,8 +50,19 @@ def campaign(folders):
     return cast.make_campaign()
 
 
-def succeeded(campaign, margins: list[float], texts=("a b c", "d e f"), champion=None) -> Run:
-    """Make a succeeded reward run whose model gives these margins to as many held-out votes for the first."""
+def succeeded(
+    campaign,
+    margins: list[float],
+    texts=("a b c", "d e f"),
+    champion=None,
+    drift=1e-6,
+    comparisons=None,
+    new=0,
+) -> Run:
+    """Make a succeeded reward run whose model gives these margins to as many held-out votes for the first.
+
+    The last `new` votes are of the newest round.
+    """
     family = campaign.model_family
     if not campaign.snapshots.exists():
         labels.judge(labels.make_task(cast.make_round(campaign), ("a", "b")), cast.make_user(), 1)
@@ -67,7 +78,7 @@ def succeeded(campaign, margins: list[float], texts=("a b c", "d e f"), champion
     prompt = json.dumps([{"role": "user", "content": "Hello?"}])
     pairs = [
         {"prompt_id": f"p{n}", "prompt": prompt, "chosen": texts[0], "rejected": texts[1], "probability": 1.0,
-         "weight": 1.0, "rater": "ann", "round": 1, "split": "test"}
+         "weight": 1.0, "rater": "ann", "round": 1 + (n >= len(margins) - new), "split": "test"}
         for n in range(len(margins))
     ]  # fmt: skip
     parquet.write(folder / "pairs.parquet", parquet.ENGINE_PAIRS, pairs)
@@ -78,9 +89,14 @@ def succeeded(campaign, margins: list[float], texts=("a b c", "d e f"), champion
     ones, values = np.ones(len(margins)), np.array(margins)
     test = evaluation.accuracy(ones, values, [pair["prompt_id"] for pair in pairs])
     produced = labels.make_model(family, "reward", f"reward-{run.pk}")
-    Run.objects.filter(pk=run.pk).update(
-        status="succeeded", produced=produced, result={"test": test, "length_baseline": {"rule": "longer"}}
-    )
+    result = {
+        "test": test,
+        "length_baseline": {"rule": "longer"},
+        "report": {"invariance": {"greatest": drift}},
+    }
+    Run.objects.filter(pk=run.pk).update(status="succeeded", produced=produced, result=result)
+    if comparisons:
+        Snapshot.objects.update(counts={"comparisons": comparisons})
     run.refresh_from_db()
     return run
 
@@ -130,25 +146,66 @@ def test_a_model_that_is_clearly_worse_than_length_alone_is_blocked(campaign):
     assert "Always preferring the longer answer agrees with 100.0%" in sentence
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("champions_hits", "passed", "words"),
-    [
-        (95, False, "clearly worse"),
-        (70, True, "excluded"),
-        (50, True, "a loss of more than a point is excluded"),
-    ],
-)
-def test_the_champion_is_compared_on_the_same_votes(campaign, champions_hits, passed, words):
+def against(campaign, mine: list[float], theirs: list[float], **fields) -> Run:
+    """Make a run whose engine scored the champion too."""
     champion = labels.make_model(campaign.model_family, "reward", "old", status="champion")
-    theirs = [1.0] * champions_hits + [-1.0] * (100 - champions_hits)
-    run = succeeded(campaign, [1.0] * 70 + [-1.0] * 30, champion=theirs)
+    run = succeeded(campaign, mine, champion=theirs, **fields)
     run.config = {"champion": champion.location}
     run.save()
+    return run
+
+
+def votes(right: int, of: int = 100) -> list[float]:
+    return [1.0] * right + [-1.0] * (of - right)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("champions_hits", "comparisons", "passed", "words"),
+    [
+        (95, 1999, False, "clearly worse"),
+        (72, 1999, True, "not excluded, which blocks only from 2,000 comparisons on"),
+        (72, 2000, False, "a loss of more than a point is not excluded."),
+        (70, 2000, True, "a loss of more than a point is excluded"),
+        (50, 2000, True, "a loss of more than a point is excluded"),
+    ],
+)
+def test_the_champion_is_compared_on_the_same_votes(campaign, champions_hits, comparisons, passed, words):
+    run = against(campaign, votes(70), votes(champions_hits), comparisons=comparisons)
     found, sentence = says(run)["Not worse than the champion"]
     assert found is passed
     assert words in sentence
-    assert Evaluation.objects.get(run=run).champion == champion
+    assert (
+        Evaluation.objects.get(run=run).champion == registry.champion(campaign.model_family, "reward")
+        or passed
+    )
+
+
+@pytest.mark.django_db
+def test_a_loss_on_the_newest_round_alone_blocks(campaign):
+    mine, theirs = votes(80) + votes(10, 20), votes(60) + votes(20, 20)
+    found = says(against(campaign, mine, theirs, new=20))
+    assert found["Not worse than the champion"][0]
+    passed, sentence = found["Not worse on the newest round"]
+    assert not passed
+    assert "On the votes of round 2, the newest, it is −50.0 points".replace("−", "-") in sentence
+    assert "clearly worse" in sentence
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("drift", "words"), [(2e-3, "up to 0.002"), (None, "was not measured")])
+def test_a_score_that_depends_on_its_batch_blocks(campaign, drift, words):
+    passed, sentence = says(succeeded(campaign, votes(90), drift=drift))["Scores alike in any company"]
+    assert not passed
+    assert words in sentence
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("comparisons", "passed"), [(1999, True), (2000, False)])
+def test_no_gain_over_length_blocks_once_there_are_votes_enough(campaign, comparisons, passed):
+    run = succeeded(campaign, votes(98), texts=("much longer than", "that"), comparisons=comparisons)
+    Run.objects.filter(pk=run.pk).update(result={**run.result, "length_baseline": {"rule": "longer"}})
+    assert says(run)["Beats length alone"][0] is passed
 
 
 @pytest.mark.django_db
