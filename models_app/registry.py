@@ -188,10 +188,10 @@ def policy(version: ModelVersion) -> Policy:
     if version.backend == ModelVersion.Backend.OPENAI:
         return _openai(version.location, version.options)
     with _loading:
-        return _checkpoint(version.location, _changed_at(version.location))
+        return _checkpoint(version.location, changed_at(version.location))
 
 
-def _changed_at(location: str) -> float:
+def changed_at(location: str) -> float:
     """Return when a checkpoint in a folder was written; 0 for one of the hub, which never changes."""
     folder = Path(location)
     return max((file.stat().st_mtime for file in folder.glob("*")), default=0.0) if folder.is_dir() else 0.0

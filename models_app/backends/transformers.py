@@ -19,7 +19,12 @@ from transformers import (
     DynamicCache,
 )
 
-from models_app.backends import BackendError, Conversation, SamplingParams
+from models_app.backends import (
+    BackendError,
+    Conversation,
+    SamplingParams,
+    mean_pooled,  # noqa: F401  (registers its kind of checkpoint)
+)
 
 BATCH = 128
 SCORE_TOKENS = 16_384
@@ -166,7 +171,7 @@ class TransformersRewardModel:
     def read(self, conversations: Sequence[Conversation]) -> tuple[list[float], np.ndarray[Any, Any]]:
         """Give one reward each, and the features that the head made it from: float32, conversations × width.
 
-        The width is 0 where the head is more than one linear layer.
+        The width is 0 where the head doesn't end in a linear layer.
         """
         return self.read_tokens([self.tokens(talk) for talk in conversations])
 
@@ -195,11 +200,10 @@ class TransformersRewardModel:
     @torch.inference_mode()
     def read_tokens(self, texts: Sequence[list[int]]) -> tuple[list[float], np.ndarray[Any, Any]]:
         """Give of token rows what `read` gives of conversations."""
-        head: Any = getattr(self.model, "score", getattr(self.model, "classifier", None))
-        linear = isinstance(head, torch.nn.Linear)
-        features = np.zeros((len(texts), head.in_features if linear else 0), np.float32)
+        head = _reward_head(self.model)
+        features = np.zeros((len(texts), head.in_features if head else 0), np.float32)
         given: list[torch.Tensor] = []
-        hook = head.register_forward_pre_hook(lambda _head, read: given.append(read[0])) if linear else None
+        hook = head.register_forward_pre_hook(lambda _head, read: given.append(read[0])) if head else None
         scores = [0.0] * len(texts)
         device, pad = self.model.device, self.model.config.pad_token_id
         try:
@@ -209,7 +213,7 @@ class TransformersRewardModel:
                 logits = self.model(input_ids=ids, attention_mask=mask.to(device)).logits
                 for index, value in zip(chosen, logits[:, 0].float().tolist(), strict=True):
                     scores[index] = value
-                if linear:
+                if head is not None:
                     read = given.pop()
                     # a causal trunk's head reads every token; the reward is that of the last but padding
                     last = ((ids != pad) * torch.arange(ids.shape[1], device=device)).argmax(1)
@@ -315,6 +319,12 @@ def _without(text: str, marks: Sequence[str]) -> str:
     for mark in marks:
         text = text.removesuffix(mark)
     return text
+
+
+def _reward_head(model: Any) -> torch.nn.Linear | None:
+    """Return the linear layer that says the reward: the last one with a single output."""
+    ends = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == 1]
+    return ends[-1] if ends else None
 
 
 def _pad(rows: list[list[int]], pad: int, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
