@@ -117,9 +117,12 @@ def by_group(test: HeldOut) -> Figure:
     unseen = np.array([pair.rater_held_out for pair in test.pairs], dtype=bool)
     rounds = sorted({pair.round for pair in test.pairs})
     skills = sorted({skill for pair in test.pairs for skill in pair.skills})
+    new = test.accuracy(unseen)
+    if not unseen.any():
+        new = Estimate(None, None, 0, "raters are kept out of training only where there are at least 20")
     return {
         "known_raters": figure(test.accuracy(~unseen)),
-        "held_out_raters": figure(test.accuracy(unseen)),
+        "held_out_raters": figure(new),
         "by_strength": test.group(strength, [1, 2, 3]),
         "by_round": test.group(lambda pair: pair.round, rounds),
         "by_skill": [
