@@ -62,6 +62,7 @@ def fill(campaign: Campaign, seconds: float = SECONDS) -> int:
         done += len(batch)
     if not missing(campaign, model).exists():
         stale = Score.objects.filter(response__prompt__campaign=campaign, model__family=model.family)
+        stale = stale.filter(model__kind=ModelVersion.Kind.REWARD)  # a frozen trunk's features stay
         stale.exclude(model=model).delete()
     return done
 
@@ -106,7 +107,7 @@ def _stored(model: ModelVersion, answers: Ints) -> tuple[Ints, Floats, Halves]:
         kept = np.flatnonzero(np.isin(keys, answers))
         place = np.searchsorted(answers, keys)
         places += place[kept].tolist()
-        values += [chunk[k][1] for k in kept]
+        values += [chunk[k][1] or 0.0 for k in kept]  # a reward model scores all that it reads
         read = b"".join(bytes(chunk[k][2]) for k in kept)
         if len(kept):
             raw.append(np.frombuffer(read, np.float16).reshape(len(kept), -1))

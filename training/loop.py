@@ -177,7 +177,8 @@ def read_facts(campaign: Campaign) -> Facts:
     if round_ is None:
         return known
     lease = round_.generation_lease_until
-    tasks = round_.tasks.filter(fresh())
+    # a watch neither fills a round nor holds it up
+    tasks = round_.tasks.filter(fresh()).exclude(selection=Task.Selection.WATCH)
     reward = last_run(round_, Run.Kind.REWARD)
     return replace(
         known,

@@ -121,6 +121,17 @@ class Campaign(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(20)],
         help_text="After this many turns a conversation is over; raters may end it earlier.",
     )
+    choose_pairs = models.BooleanField(
+        default=False, help_text="Comparisons are chosen by what they teach, batch by batch."
+    )
+    answers_per_prompt = models.PositiveSmallIntegerField(
+        default=4,
+        validators=[MinValueValidator(2), MaxValueValidator(8)],
+        help_text="How many answers each prompt gets where comparisons are chosen.",
+    )
+    # Where choosing stands: {"stopped": what was measured when it was given up, "since": the first task that
+    # counts for measuring whether it pays}. Written by training.selection.
+    selection = models.JSONField(default=dict, blank=True)
     reasons = ArrayField(
         models.CharField(max_length=40),
         default=default_reasons,
@@ -199,6 +210,10 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(rank_size__gte=3, rank_size__lte=9), name="campaign_rank_size_in_range"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(answers_per_prompt__gte=2, answers_per_prompt__lte=8),
+                name="campaign_answers_per_prompt_in_range",
             ),
         ]
 

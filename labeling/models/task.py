@@ -27,6 +27,7 @@ class Task(models.Model):
         RANDOM = "random", _("Uniformly at random")
         ACTIVE = "active", _("Chosen for what it teaches")
         IMPORTED = "imported", _("Imported")
+        WATCH = "watch", _("To watch over-optimisation")
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="tasks")
     round = models.ForeignKey("labeling.Round", on_delete=models.CASCADE, related_name="tasks")

@@ -42,13 +42,16 @@ class Gold(models.Model):
 
 
 class Score(models.Model):
-    """What a reward model gives an answer, and its trunk's `features` of it (float16; may be none)."""
+    """What a reward model gives an answer, and its trunk's `features` of it (float16; may be none).
+
+    Of a checkpoint that gives no scores there are features alone.
+    """
 
     response = models.ForeignKey(
         "labeling.Response", on_delete=models.CASCADE, related_name="scores", db_index=False
     )
     model = models.ForeignKey("models_app.ModelVersion", on_delete=models.CASCADE, related_name="scores")
-    value = models.FloatField()
+    value = models.FloatField(null=True, blank=True)
     features = models.BinaryField(default=b"", blank=True)
 
     class Meta:
@@ -57,7 +60,7 @@ class Score(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.value:+.2f}"
+        return "features" if self.value is None else f"{self.value:+.2f}"
 
 
 class Reliability(models.Model):
