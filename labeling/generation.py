@@ -4,12 +4,13 @@ Safe to run again at any point: tasks were planned when generation began, an ans
 drawn again, and the round opens once.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from itertools import count
 
 from django.db import transaction
 
-from labeling import rounds
+from labeling import batches, rounds
 from labeling.models import Response, Round, Task, TaskResponse
 from labeling.prompts import text_hash
 from labeling.rounds import StateError
@@ -49,12 +50,14 @@ def generate(round_id: int, progress: Progress | None = None) -> bool:
 def fill(round_: Round, progress: Progress) -> None:
     """Draw the answers of a round's tasks and put them in their places, all of them or none.
 
-    A live conversation draws none here: its answers come while it is held.
+    A live conversation draws none here: its answers come while it is held. Where comparisons get their pairs
+    batch by batch, the first batch gets them here.
     """
     asking = round_.tasks.filter(status=Task.Status.OPEN, task_responses=None).exclude(kind=Task.Kind.CHAT)
     tasks = list(asking.select_related("prompt").order_by("pk"))
     policies = list(round_.policies.order_by("pk"))
-    copies = places(tasks, round_.campaign.rank_size)
+    chosen = {task.pk for task in tasks if round_.selection and task.kind == Task.Kind.COMPARE}
+    copies = places(tasks, round_.campaign.rank_size, round_.selection.get("answers", 2))
     total = sum(len(c) for c in copies.values())
     for extra in range(REDRAWS + 1):
         draw_missing(round_, tasks, policies, copies, progress, total)
@@ -67,16 +70,26 @@ def fill(round_: Round, progress: Progress) -> None:
                 copies[pk][place] += 1000  # a draw that no other task of the prompt asks for
     for pk, found in repeated.items():
         copies[pk] = [copy for place, copy in enumerate(copies[pk]) if place not in found]
-    link(round_, tasks, copies)
+    link(round_, [task for task in tasks if task.pk not in chosen], copies)
+    if chosen and not batches.asked(round_):
+        batches.ask_at_random(round_, batches.batch_size(round_))
 
 
-def places(tasks: Iterable[Task], rank_size: int) -> dict[int, list[int]]:
-    """Number the draws of each task: one for an edit, two for a comparison, counted on per prompt."""
+def places(tasks: Sequence[Task], rank_size: int, compared: int = 2) -> dict[int, list[int]]:
+    """Number the draws of each task, counted on per prompt: one for an edit, `compared` for a comparison.
+
+    Where more than two are drawn to choose from, comparisons of the same prompt share them, and there are
+    enough for a pair each.
+    """
     draws = {Task.Kind.EDIT: 1, Task.Kind.COMPARE: 2, Task.Kind.RANK: rank_size}
+    sharing = Counter(task.prompt_id for task in tasks if task.kind == Task.Kind.COMPARE)
     next_copy: dict[int, int] = defaultdict(int)
     copies = {}
     for task in tasks:
         n = draws[Task.Kind(task.kind)]
+        if compared > 2 and task.kind == Task.Kind.COMPARE:
+            n = next(k for k in count(compared) if k * (k - 1) // 2 >= sharing[task.prompt_id])
+            n *= sharing.pop(task.prompt_id, 0) > 0
         first = next_copy[task.prompt_id]
         copies[task.pk] = list(range(first, first + n))
         next_copy[task.prompt_id] = first + n

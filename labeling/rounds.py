@@ -63,11 +63,19 @@ def create_next(campaign: Campaign) -> Round:
                 sampling=campaign.sampling,
                 seed=last + 1,
                 task_target=campaign.tasks_per_round,
+                selection=begin_choosing(campaign),
             )
             round_.policies.add(policy)
     except IntegrityError as error:
         raise StateError(_("The campaign already has a round under way.")) from error
     return round_
+
+
+def begin_choosing(campaign: Campaign) -> dict[str, int]:
+    """Return Round.selection of a round that begins: empty where comparisons aren't chosen."""
+    if not campaign.choose_pairs or campaign.selection.get("stopped"):
+        return {}
+    return {"answers": campaign.answers_per_prompt}
 
 
 def start_next(campaign: Campaign, by: User) -> Round:

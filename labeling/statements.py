@@ -158,13 +158,16 @@ WITH claimed AS (
 )
 {_SHOWN}"""
 
-# The slots of a round's open tasks, which have none yet, in an order drawn now.
+# The slots of a round's open tasks, which have none yet, in an order drawn now. A comparison whose answers
+# are still to be chosen (labeling.batches) gets its slots with them.
 OPEN_SLOTS = """
 INSERT INTO labeling_slot (campaign_id, task_id, status, order_key, priority, gold, order_shown)
 SELECT task.campaign_id, task.id, 'open', random(), task.priority, task.gold, '{}'
 FROM labeling_task task CROSS JOIN LATERAL generate_series(1, task.overlap)
 WHERE task.round_id = %(round)s AND task.status = 'open'
     AND NOT EXISTS (SELECT FROM labeling_slot slot WHERE slot.task_id = task.id)
+    AND (task.kind <> 'compare'
+        OR EXISTS (SELECT FROM labeling_taskresponse place WHERE place.task_id = task.id))
 """
 
 # A rater's slot by its lease, locked after their membership (and, where the overlap adapts, after a share of
