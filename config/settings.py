@@ -224,6 +224,7 @@ CELERY_TASK_ROUTES = {
     "labeling.tasks.fit_raters": {"queue": "sample"},
     "labeling.tasks.measure_figures": {"queue": "sample"},
     "labeling.tasks.answer_turn": {"queue": "chat"},
+    "training.tasks.choose_pairs": {"queue": "sample"},
     "training.tasks.execute_run": {"queue": "train"},
     "training.tasks.evaluate_run": {"queue": "train"},
 }

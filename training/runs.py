@@ -56,7 +56,7 @@ def queue_reward(
         raise RunError(
             _("There are no comparisons with a preference yet to learn from in the training split.")
         )
-    trunk = trunk or _first_checkpoint(campaign)
+    trunk = trunk or first_checkpoint(campaign)
     if trunk is None:
         raise RunError(
             _("There is no checkpoint to grow a reward model from; register a transformers model first.")
@@ -185,6 +185,7 @@ def succeed(run: Run, result: dict[str, Any], location: str) -> Run:
             _model_name(run, family),
             ModelVersion.Backend.TRANSFORMERS.value,
             location,
+            options=_options(result),
             parent=run.parent,
             by=run.created_by,
         )
@@ -197,6 +198,12 @@ def succeed(run: Run, result: dict[str, Any], location: str) -> Run:
             error="",
             finished_at=timezone.now(),
         )
+
+
+def _options(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what a version keeps of its test: the temperature that makes probabilities of its scores."""
+    found = (result.get("report") or {}).get("calibration") or {}
+    return {"temperature": found["temperature"]} if "temperature" in found else {}
 
 
 def fail(run: Run, sentence: str) -> Run:
@@ -284,7 +291,11 @@ def _queue(
         return live
 
 
-def _first_checkpoint(campaign: Campaign) -> ModelVersion | None:
+def first_checkpoint(campaign: Campaign) -> ModelVersion | None:
+    """Return what reward models grow from: the oldest checkpoint in the line of the policy in use.
+
+    Where no policy has one, the champion reward model.
+    """
     version = registry.champion(campaign.model_family, ModelVersion.Kind.POLICY)
     found = None
     while version is not None:

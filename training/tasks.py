@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from training import execution, loop
+from training import execution, loop, selection
 from training.models import Run
 
 logger = logging.getLogger(__name__)
@@ -35,12 +35,21 @@ def evaluate_run(run_id: int) -> None:
 
 
 @shared_task
+def choose_pairs(round_id: int) -> None:
+    """Choose an open round's next comparisons (queue: sample)."""
+    from training import choosing  # NumPy comes with it, which no idle worker needs
+
+    choosing.tend(round_id)
+
+
+@shared_task
 def conduct() -> None:
     """Recover runs whose worker is gone, and take every active campaign one stretch further."""
     loop.recover_runs()
     for campaign in loop.active_campaigns():
         try:
             loop.tick(campaign)
+            selection.tend(campaign)
         except Exception:
             # one campaign's trouble must not stop the others
             logger.exception("The loop of campaign %s met an error", campaign.slug)

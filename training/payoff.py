@@ -1,0 +1,142 @@
+"""Whether choosing comparisons pays: heads fitted to as many chosen as random labels are compared.
+
+Both foretell the votes on held-out prompts, which are always random pairs. Of the arm with more labels, as
+many as the other has are drawn, several times.
+"""
+
+from typing import Any
+
+import numpy as np
+from django.utils import timezone
+
+from labeling.models import Round
+from models_app.models import ModelVersion
+from preferences.intervals import Floats, clustered_bootstrap
+from preferences.selection import ENOUGH, Payoff, pays
+from preferences.types import Estimate
+from training import selection
+from training.frozen import ACTIVE, RANDOM, Ints, Space, Votes, fit, read_space, read_votes
+
+SMALLEST = 25  # labels of either arm, below which nothing is compared
+GROWTH = 1.1  # of the labels before they are compared again
+DRAWS = 5  # of labels of an arm that has more
+
+
+def measure(round_: Round, trunk: ModelVersion) -> None:
+    """Compare the arms where enough was said since the last time, and stop choosing if it doesn't pay.
+
+    It is decided at 1,000 labels and at each doubling, so that chance has few tries.
+    """
+    votes = read_votes(round_.campaign)
+    mine = _mine(votes, round_)
+    labels = int(mine.sum())
+    known = round_.selection.get("payoff", {})
+    if labels < max(2 * SMALLEST, GROWTH * known.get("labels", 0)):
+        return
+    space = read_space(trunk, np.unique(np.concatenate([votes.left, votes.right])))
+    found = compare(votes, space, mine)
+    looked = round_.campaign.selection.get("looked", ENOUGH / 2)
+    payoff = found.pop("payoff", None)
+    selection.note(round_, payoff={"labels": labels, "at": timezone.now().isoformat(), **found})
+    if payoff is None or payoff.verdict == "early" or labels < 2 * looked:
+        return
+    selection.look(round_.campaign, labels)
+    if payoff.verdict == "no better":
+        selection.stop(round_.campaign, {"labels": labels, **_figure(payoff.gain)})
+
+
+def _mine(votes: Votes, round_: Round) -> Any:
+    """Select the labels by which the arms are compared: of rounds that choose, since it began."""
+    since = round_.campaign.selection.get("since", 0)
+    return votes.training & votes.chosen & (votes.arm > 0) & (votes.task > since)
+
+
+def compare(votes: Votes, space: Space, mine: Any) -> dict[str, Any]:
+    """Fit either arm to ever more labels; return the curve, what was saved, and the payoff.
+
+    `curve` is [{"labels", "active", "random"}] of shares of held-out votes foretold, `saved` how many fewer
+    chosen labels do as well as all random ones, where they do, and `everything` the share with all labels.
+    """
+    usable = space.knows(votes.left, votes.right)
+    held_out = np.flatnonzero(usable & ~votes.training & (votes.arm == RANDOM) & (votes.says != 0.5))
+    arms = {arm: np.flatnonzero(usable & mine & (votes.arm == arm)) for arm in (ACTIVE, RANDOM)}
+    fewest = min(len(rows) for rows in arms.values())
+    found: dict[str, Any] = {
+        "held_out": len(held_out),
+        "active": len(arms[ACTIVE]),
+        "random": len(arms[RANDOM]),
+    }
+    if fewest < SMALLEST or not len(held_out):
+        return found
+    prompts = votes.prompt[held_out]
+    curve: list[dict[str, Any]] = []
+    for n in sizes(fewest):
+        hits = {arm: _hits(votes, space, rows, n, held_out) for arm, rows in arms.items()}
+        curve.append(
+            {
+                "labels": n,
+                "active": _figure(clustered_bootstrap(hits[ACTIVE], prompts)),
+                "random": _figure(clustered_bootstrap(hits[RANDOM], prompts)),
+            }
+        )
+    everything = _score(votes, space, np.flatnonzero(usable & votes.training), held_out)
+    verdict: Payoff = pays(hits[ACTIVE], hits[RANDOM], prompts, int(mine.sum()))
+    return found | {
+        "curve": curve,
+        "everything": _figure(clustered_bootstrap(everything, prompts)),
+        "gain": _figure(verdict.gain),
+        "verdict": verdict.verdict,
+        "saved": saved(curve) if verdict.verdict == "pays" else None,
+        "payoff": verdict,
+    }
+
+
+def sizes(fewest: int) -> list[int]:
+    """Return how many labels the arms are compared at: doubling up to all of the smaller arm."""
+    found = [fewest]
+    while found[-1] >= 2 * SMALLEST:
+        found.append(found[-1] // 2)
+    return found[::-1]
+
+
+def saved(curve: list[dict[str, Any]]) -> float | None:
+    """Return by which share fewer chosen labels do as well as the random ones at the curve's end.
+
+    Read off the curve between its points; None where the chosen ones never do as well.
+    """
+    goal, most = curve[-1]["random"]["value"], curve[-1]["labels"]
+    before = None
+    for point in curve:
+        value = point["active"]["value"]
+        if value >= goal:
+            if before is None or value == before["active"]["value"]:
+                return float(1 - point["labels"] / most)
+            low = before["active"]["value"]
+            part = (goal - low) / (value - low)
+            needed = before["labels"] + part * (point["labels"] - before["labels"])
+            return float(1 - needed / most)
+        before = point
+    return None
+
+
+def _hits(votes: Votes, space: Space, rows: Ints, n: int, held_out: Ints) -> Floats:
+    """Return how often heads fitted to n of an arm's labels foretell each held-out vote."""
+    rng = np.random.default_rng([n, len(rows)])
+    draws = [rng.choice(rows, n, replace=False) for _draw in range(DRAWS if n < len(rows) else 1)]
+    return np.asarray(np.mean([_score(votes, space, drawn, held_out) for drawn in draws], axis=0))
+
+
+def _score(votes: Votes, space: Space, rows: Ints, held_out: Ints) -> Floats:
+    head = fit(votes, space, rows)
+    margin = np.dot(space.gaps(votes.left[held_out], votes.right[held_out]), head.weights)
+    return np.asarray(0.5 + 0.5 * np.sign(margin) * np.sign(votes.says[held_out] - 0.5))
+
+
+def _figure(estimate: Estimate) -> dict[str, Any]:
+    interval = estimate.interval
+    return {
+        "value": estimate.value,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "n": estimate.n,
+    }
