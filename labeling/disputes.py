@@ -6,8 +6,8 @@ A comparison is in dispute when nobody is asked about it any more and one of the
   rater's weight, times W / (W + 1). Opposite sides count 1, a side against a tie ¼; W is the sum of weights,
   so that a dispute between raters of little weight comes later.
 - conflict: raters and the champion reward model are each sure of another side. With p the weighted share of
-  the raters' side and q = σ(|margin|) the model's: (2p − 1) W / (W + 1) · (2q − 1), from p ≥ .75 with two
-  votes and q ≥ .9 on.
+  the raters' side and q = σ(|margin| / T) the model's, T its temperature: (2p − 1) W / (W + 1) · (2q − 1),
+  from p ≥ .75 with two votes and q ≥ .9 on.
 - flag: F / (F + 1) with F the weights of those who flagged it.
 
 The largest is its urgency and its reason; all figures are kept as evidence.
@@ -59,7 +59,7 @@ votes AS MATERIALIZED (
             WHERE place.task_id = tallies.task_id AND place.position = 1) AS margin
     FROM tallies
 ), sure AS (
-    SELECT scored.*, 1 / (1 + exp(-least(abs(margin), 30.0))) AS model_sure FROM scored
+    SELECT scored.*, 1 / (1 + exp(-least(abs(margin) / %(temperature)s, 30.0))) AS model_sure FROM scored
 ), doubts AS (
     SELECT sure.*, greatest(square - mean * mean, 0) * whole / (whole + 1) AS disagreement,
         CASE WHEN votes >= {FEWEST_VOTES} AND people >= {SURE_PEOPLE} AND model_sure >= {SURE_MODEL}
@@ -89,7 +89,8 @@ WITH {_FOUND}, settled AS (
         CASE urgency WHEN conflict THEN 'conflict' WHEN flag THEN 'flag' ELSE 'disagreement' END,
         jsonb_build_object('votes', votes, 'first', first, 'tied', tied, 'second', second,
             'mean', round(mean::numeric, 4), 'weights', round(whole::numeric, 4), 'margin', margin,
-            'model', CASE WHEN margin IS NULL THEN NULL ELSE %(name)s END, 'flags', flags),
+            'model', CASE WHEN margin IS NULL THEN NULL ELSE %(name)s END, 'flags', flags,
+            'temperature', %(temperature)s),
         urgency, now(), false, '', ''
     FROM found
     ON CONFLICT (task_id) WHERE decided_at IS NULL DO UPDATE
@@ -121,6 +122,7 @@ def refresh(campaign: Campaign) -> int:
         "campaign": campaign.pk,
         "model": champion.pk if champion else None,
         "name": champion.name if champion else None,
+        "temperature": float(champion.options.get("temperature", 1.0)) if champion else 1.0,
     }
     with transaction.atomic():
         # two refreshes of a campaign follow each other

@@ -212,6 +212,6 @@ def revealed(campaign: Campaign, row: Adjudication, said: dict[str, str] | None 
 
 def model_says(row: Adjudication, margin: float) -> dict[str, Any]:
     """Return which side the reward model scored higher, by how much, and how sure that makes it."""
-    sure = 1 / (1 + exp(-min(abs(margin), 30.0)))
+    sure = 1 / (1 + exp(-min(abs(margin) / row.evidence.get("temperature", 1.0), 30.0)))
     side = NAMES[0] if margin > 0 else NAMES[1]
     return {"name": row.evidence["model"], "side": side, "margin": abs(margin), "sure": sure}

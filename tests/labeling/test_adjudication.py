@@ -13,6 +13,7 @@ from labeling.campaigns import CampaignError
 from labeling.models import Adjudication, GuidelineGap, Judgment, Reliability, Score, Task
 from labeling.reviews import ReviewError
 from labeling.submissions import SubmissionError
+from labeling.views.adjudicating import model_says
 from models_app import registry
 from tests.cast import make_campaign, make_open_round, make_user
 
@@ -121,6 +122,19 @@ def test_a_confident_conflict_with_the_reward_model_is_routed(campaign, raters):
     row = rows[against.pk]
     assert (row.reason, row.evidence["model"], row.evidence["margin"]) == ("conflict", model.name, -6.0)
     assert row.urgency == pytest.approx(3 / 4 * (2 / (1 + 2.718281828**-6) - 1))
+
+
+def test_a_model_that_boasts_is_believed_as_far_as_its_temperature_says(campaign, raters):
+    model = crown(campaign)
+    type(model).objects.filter(pk=model.pk).update(options={"temperature": 2.0})
+    sure, boasting = ask(campaign, raters, 0, 0, 0), ask(campaign, raters, 0, 0, 0)
+    score(model, sure, -3.0, 3.0)
+    score(model, boasting, -2.0, 2.0)  # σ(4) = .98, σ(4 / 2) = .88
+    disputes.refresh(campaign)
+    (row,) = opened(campaign).values()
+    assert row.task == sure
+    assert row.urgency == pytest.approx(3 / 4 * (2 / (1 + 2.718281828**-3) - 1))
+    assert model_says(row, -6.0)["sure"] == pytest.approx(1 / (1 + 2.718281828**-3))
 
 
 def test_flags_gold_and_open_tasks(campaign, raters):

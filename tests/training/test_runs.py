@@ -71,6 +71,8 @@ def test_a_reward_run_makes_a_candidate_and_keeps_its_curves(campaign, snapshot)
     done = execution.execute(run.pk)
     assert done is not None
     assert done.status == "succeeded", done.error
+    calibration = done.result["report"]["calibration"]
+    assert done.produced.options == {"temperature": calibration["temperature"]}
     assert done.produced is not None
     assert done.produced.kind == "reward"
     assert done.produced.status == "candidate"
