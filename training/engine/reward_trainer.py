@@ -1,24 +1,30 @@
-"""Fit a reward model to preferences: Bradley–Terry on a scalar head (Ouyang et al. 2022, section 3.5)."""
+"""Fit a reward model to preferences by the ordinal model of raters, or by Bradley–Terry on soft labels."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
-from training.engine import report
+from training.engine import preference, report
+from training.engine.batching import Answers, batches, encode, splitter
 from training.engine.config import EngineError, RewardConfig, RewardHyper
-from training.engine.data import SPLITS, Encoder, Indices, Pair, batches, hold_out_raters, read_pairs
-from training.engine.linear_head import fit_head
+from training.engine.data import SPLITS, Encoder, Indices, Pair, hold_out_raters, read_pairs
+from training.engine.features import embed, principal
 from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume
-from training.engine.reward_model import forward, grow_reward_model, longest_input, score
+from training.engine.preference import Raters, Terms
+from training.engine.reward_model import forward, grow_reward_model, longest_input, reward_head, score
 from training.engine.run_dir import RunDir
 
-TokenPair = tuple[list[int], list[int]]
+PROBE_PAIRS = 4000  # more hardly move a linear head, and tell little more of raters
+RIDGE = 1.0  # of the summed loss, on components of mean variance 1
+
+Parts = dict[str, list[Pair]]
 
 
 def train_reward_model(run: RunDir, config: RewardConfig) -> None:
@@ -29,23 +35,17 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     began = time.monotonic()
     torch.set_num_threads(config.threads or torch.get_num_threads())
     run.progress(0, 1, "loading")
-    pairs = hold_out_raters(read_pairs(run.path), config.hyper.held_out_raters)
-    parts = {
-        name: [pair for pair in pairs if pair.split == name and not (pair.rater_held_out and name != "test")]
-        for name in SPLITS
-    }
-    if not any(pair.weight for pair in parts["train"]):
-        raise EngineError("The snapshot has no training pairs; a reward model needs some.")
+    parts = _read(run, config)
     resume = load_resume(run)
     model, tokenizer, fresh = grow_reward_model(config.trunk, config.seed)
     if resume.model:
         model.load_state_dict(resume.model)
     encoder = Encoder(tokenizer, longest_input(model, tokenizer, config.hyper.max_length))
-    tokens = {name: [_encode(encoder, pair) for pair in parts[name]] for name in ("train", "validation")}
-    if fresh and not resume.step:
-        run.progress(0, 1, "fitting the head")
-        fit_head(model, tokens["train"], parts["train"], config.seed)
-    _fit(run, config, model, parts, tokens, resume)
+    answers = {name: encode(encoder, parts[name]) for name in ("train", "validation")}
+    raters = _start(run, config, model, parts["train"], answers["train"], resume, fresh)
+    votes = {name: preference.terms(parts[name], raters, config.hyper.length_preference) for name in answers}
+    if config.tuning != "frozen":
+        _fit(run, config, model, parts, answers, votes, resume)
     run.check_stop()
     run.progress(0, 1, "testing")
     model.save_pretrained(run.model)
@@ -54,6 +54,9 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     run.finish(
         {
             **result,
+            "tuning": config.tuning,
+            "loss": config.loss,
+            "raters": raters.summary() if raters else None,
             "truncated": encoder.truncated,
             "dropped": 0,
             "steps": resume.total_step,
@@ -62,36 +65,112 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     )
 
 
-def preference_loss(model: Any, tokens: Sequence[TokenPair], pairs: Sequence[Pair], centre: float) -> Loss:
-    """Build the loss of pairs, −p·log σ(d) − (1−p)·log σ(−d), d the difference of scores.
+def _read(run: RunDir, config: RewardConfig) -> Parts:
+    pairs = hold_out_raters(read_pairs(run.path), config.hyper.held_out_raters)
+    parts = {
+        name: [pair for pair in pairs if pair.split == name and not (pair.rater_held_out and name != "test")]
+        for name in SPLITS
+    }
+    if not any(pair.weight for pair in parts["train"]):
+        raise EngineError("The snapshot has no training pairs; a reward model needs some.")
+    return parts
 
-    Both sides go through one forward. `centre` weighs the squared mean score of a pair, which the
-    preferences themselves leave free.
+
+def _start(
+    run: RunDir,
+    config: RewardConfig,
+    model: Any,
+    pairs: Sequence[Pair],
+    answers: Answers,
+    resume: Resume,
+    fresh: bool,
+) -> Raters | None:
+    """Fit what needs no gradient of the trunk: the raters, and a linear head where that is new or all.
+
+    A run that goes on keeps the raters that it began with.
     """
-    probability = torch.tensor([pair.probability for pair in pairs])
-    weight = torch.tensor([pair.weight for pair in pairs])
+    if "raters" in resume.notes:
+        known = resume.notes["raters"]
+        return None if known is None else Raters(**known)
+    heads = fresh or config.tuning == "frozen"
+    if not heads and config.loss == "binary":
+        return None
+    read = _probed(answers, config.seed)
+    features = embed(
+        config.trunk,
+        _conversations(pairs, answers, read),
+        cache=run.features,
+        max_length=config.hyper.max_length,
+        progress=lambda done, total: run.progress(done, total, "reading"),
+    )
+    run.progress(0, 1, "fitting raters and head")
+    raters = preference.fit_raters(pairs, answers.sides, read, features) if config.loss == "ordinal" else None
+    if heads:
+        votes = preference.terms(pairs, raters, config.hyper.length_preference)
+        _fit_head(model, answers, read, features, votes)
+    resume.notes["raters"] = asdict(raters) if raters else None
+    return raters
+
+
+def _probed(answers: Answers, seed: int) -> Indices:
+    """Draw the answers that are read by the frozen trunk, those of PROBE_PAIRS pairs."""
+    pairs = np.unique(answers.sides, axis=0)
+    drawn = np.random.default_rng(seed).permutation(len(pairs))[:PROBE_PAIRS]
+    return np.unique(pairs[drawn])
+
+
+def _conversations(pairs: Sequence[Pair], answers: Answers, read: Indices) -> list[Any]:
+    first: dict[int, Any] = {}
+    for pair, (chosen, rejected) in zip(pairs, answers.sides.tolist(), strict=True):
+        first.setdefault(chosen, (pair.before_chosen, pair.chosen))
+        first.setdefault(rejected, (pair.before_rejected, pair.rejected))
+    return [[*first[i][0], {"role": "assistant", "content": first[i][1]}] for i in read.tolist()]
+
+
+def _fit_head(
+    model: Any, answers: Answers, read: Indices, features: np.ndarray[Any, Any], votes: Terms
+) -> None:
+    """Fit the linear head on the frozen trunk, before anything else moves."""
+    place = np.full(len(answers.rows), -1)
+    place[read] = np.arange(len(read))
+    sides = place[answers.sides]
+    kept = np.flatnonzero((sides >= 0).all(axis=1))
+    mean, directions = principal(features)
+    parts = (features - mean) @ directions
+    gaps = parts[sides[kept, 0]] - parts[sides[kept, 1]]
+    weights = directions @ preference.fit_linear(gaps, votes.take(kept), RIDGE)
+    head = reward_head(model)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(weights)[None])
+        if head.bias is not None:
+            head.bias.fill_(-float(mean @ weights))
+
+
+def preference_loss(model: Any, answers: Answers, votes: Terms, centre: float) -> Loss:
+    """Build the loss of votes (preference.Terms) on differences of scores.
+
+    Each answer of a batch goes through the model once, however many votes are on it. `centre` weighs the
+    squared mean score of a vote's two answers, which the preferences themselves leave free.
+    """
+    held = {name: torch.from_numpy(array).float() for name, array in vars(votes).items()}
 
     def loss(batch: Indices) -> tuple[torch.Tensor, Figures]:
-        scores = forward(model, [tokens[i][0] for i in batch] + [tokens[i][1] for i in batch])
-        chosen, rejected = scores.chunk(2)
+        distinct, place = np.unique(answers.sides[batch], return_inverse=True)
+        scores = forward(model, [answers.rows[i] for i in distinct])
+        chosen, rejected = scores[torch.from_numpy(place.reshape(-1, 2)).to(scores.device)].unbind(1)
         margin = chosen - rejected
-        p, w = probability[batch].to(margin), weight[batch].to(margin)
-        nll = -p * logsigmoid(margin) - (1 - p) * logsigmoid(-margin)
-        agree = ((margin > 0) == (p > 0.5)).float()
+        v = {name: array[batch].to(margin) for name, array in held.items()}
+        eta = v["ability"] * margin
+        nll = -v["lost"] * logsigmoid(v["upper"] - eta) - v["won"] * logsigmoid(eta - v["lower"])
+        agree = ((margin > 0) == (v["probability"] > 0.5)).float()
+        w = v["weight"]
         figures = {"accuracy": float((w * agree).sum()), "margin": float((w * margin.detach()).sum())}
         return (w * (nll + centre * ((chosen + rejected) / 2) ** 2)).sum(), figures
 
     return loss
 
 
-def _encode(encoder: Encoder, pair: Pair) -> TokenPair:
-    return (
-        encoder.conversation(pair.before_chosen, pair.chosen),
-        encoder.conversation(pair.before_rejected, pair.rejected),
-    )
-
-
-def optimisation(hyper: RewardHyper, seed: int) -> Optimisation:
+def optimisation(hyper: RewardHyper, seed: int, answers: Answers | None = None) -> Optimisation:
     """Take the optimiser's settings from a reward model's."""
     return Optimisation(
         learning_rate=hyper.learning_rate,
@@ -102,6 +181,7 @@ def optimisation(hyper: RewardHyper, seed: int) -> Optimisation:
         checkpoint_steps=hyper.checkpoint_steps,
         seed=seed,
         average_from=hyper.average_from,
+        split=splitter(answers, hyper.micro_batch_size) if answers else None,
     )
 
 
@@ -109,33 +189,35 @@ def _fit(
     run: RunDir,
     config: RewardConfig,
     model: Any,
-    parts: dict[str, list[Pair]],
-    tokens: dict[str, list[TokenPair]],
+    parts: Parts,
+    answers: dict[str, Answers],
+    votes: dict[str, Terms],
     resume: Resume,
 ) -> None:
-    hyper = config.hyper
-    train = parts["train"]
-    lengths = [max(map(len, pair)) for pair in tokens["train"]]
-    epochs = [batches(lengths, hyper.batch_size, config.seed, epoch) for epoch in range(hyper.epochs)]
+    hyper, train = config.hyper, answers["train"]
+    prompts = [pair.prompt_id for pair in parts["train"]]
+    epochs = [
+        batches(train, prompts, hyper.batch_size, hyper.tokens_per_batch, config.seed, epoch)
+        for epoch in range(hyper.epochs)
+    ]
     ends = frozenset(int(end) for end in np.cumsum([len(epoch) for epoch in epochs]))
-    votes = sum(pair.probability != 0.5 for pair in parts["validation"])
+    clear = sum(pair.probability != 0.5 for pair in parts["validation"])
 
     def validate() -> float:
-        scores = score(model, [side for pair in tokens["validation"] for side in pair])
-        margin = scores[::2] - scores[1::2]
-        probability = report.probabilities(parts["validation"])
-        nll = probability * np.logaddexp(0, -margin) + (1 - probability) * np.logaddexp(0, margin)
-        return -float(np.average(nll, weights=[max(pair.weight, 1e-12) for pair in parts["validation"]]))
+        scores = score(model, answers["validation"].rows)
+        margin = scores[answers["validation"].sides] @ [1.0, -1.0]
+        held = votes["validation"]
+        return -float(np.average(held.loss(margin)[0], weights=np.maximum(held.weight, 1e-12)))
 
     fit(
         run,
         "reward",
         model,
         [batch for epoch in epochs for batch in epoch],
-        np.array([pair.weight for pair in train]),
-        preference_loss(model, tokens["train"], train, hyper.centre),
-        optimisation(hyper, config.seed),
+        votes["train"].weight,
+        preference_loss(model, train, votes["train"], hyper.centre),
+        optimisation(hyper, config.seed, train),
         resume,
-        score=validate if votes >= hyper.min_validation_votes else None,
+        score=validate if clear >= hyper.min_validation_votes else None,
         score_after=ends,
     )

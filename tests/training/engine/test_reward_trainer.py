@@ -16,9 +16,11 @@ from transformers import LlamaConfig, LlamaForSequenceClassification
 from models_app.backends.transformers import load_reward_model
 from tests.training.engine.conftest import World, metrics, prepare, start, weights
 from training.engine.__main__ import main
+from training.engine.batching import encode
 from training.engine.config import RewardHyper
 from training.engine.data import Encoder, read_pairs
 from training.engine.optimisation import Resume, fit
+from training.engine.preference import terms
 from training.engine.reward_model import grow_reward_model, score
 from training.engine.reward_trainer import optimisation, preference_loss
 from training.engine.run_dir import RunDir
@@ -150,11 +152,7 @@ def test_weights_count_votes(policy: Path, tmp_path: Path) -> None:
     rows = read_pairs(folder)
     model, tokenizer, _ = grow_reward_model(str(policy), 0)
     encoder = Encoder(tokenizer, 64)
-    tokens = [
-        (encoder.conversation(p.messages, p.chosen), encoder.conversation(p.messages, p.rejected))
-        for p in rows
-    ]
-    loss = preference_loss(model, tokens, rows, 0.01)
+    loss = preference_loss(model, encode(encoder, rows), terms(rows, None), 0.01)
     with torch.no_grad():
         assert float(loss(np.arange(64, 128))[0]) == 0.0
         assert float(loss(np.arange(64))[0]) > 0.0
@@ -267,10 +265,7 @@ def test_the_best_epoch_wins_when_validation_can_tell(policy: Path, tmp_path: Pa
     model, tokenizer, _ = grow_reward_model(str(policy), 0)
     rows = [pair for pair in read_pairs(folder) if pair.split == "train"]
     encoder = Encoder(tokenizer, 64)
-    tokens = [
-        (encoder.conversation(p.messages, p.chosen), encoder.conversation(p.messages, p.rejected))
-        for p in rows
-    ]
+    answers = encode(encoder, rows)
     seen: list[torch.Tensor] = []
     scores = iter([0.1, 0.9, 0.2])
 
@@ -281,6 +276,6 @@ def test_the_best_epoch_wins_when_validation_can_tell(policy: Path, tmp_path: Pa
     plan = [np.arange(16)] * 6
     sizes = np.array([pair.weight for pair in rows])
     how = optimisation(RewardHyper(), 0)
-    loss = preference_loss(model, tokens, rows, 0.01)
+    loss = preference_loss(model, answers, terms(rows, None), 0.01)
     fit(RunDir(folder), "reward", model, plan, sizes, loss, how, Resume(), judge, frozenset({2, 4, 6}))
     assert torch.equal(model.score.weight, seen[1])

@@ -1,0 +1,200 @@
+"""How votes bear on a reward: by the ordinal model of raters (preferences.ordinal), or as soft labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from preferences import ordinal
+from training.engine.data import Indices, Pair
+from training.engine.features import principal
+
+Floats = npt.NDArray[np.float64]
+
+# the verdicts that a scale of so many points offers; labeling.judgments says the same to raters
+SCALES = {
+    2: (-2, 2),
+    3: (-2, 0, 2),
+    4: (-2, -1, 1, 2),
+    5: (-2, -1, 0, 1, 2),
+    6: (-3, -2, -1, 1, 2, 3),
+    7: (-3, -2, -1, 0, 1, 2, 3),
+}
+VOTES_PER_COMPONENT = 10  # fewer fit chance
+OUTERMOST = 60.0  # instead of infinity
+UNKNOWN = (1.0, 0.0, 0.0, 1.0)  # ability, side, taste for length and spread of a rater nobody knows
+
+
+@dataclass(frozen=True)
+class Raters:
+    """Hold what the ordinal model found: thresholds of the scale, and each rater's four parameters.
+
+    `length` is the taste for length that all share, by standard deviation of an answer's log words, which is
+    `length_deviation`. `raters` are (ability, pull to the left, own taste for length, spread of the scale).
+    """
+
+    points: int
+    thresholds: list[float]
+    length: float
+    length_deviation: float
+    residual: float
+    raters: dict[str, tuple[float, float, float, float]]
+    unreliable: int
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a result says of the raters."""
+        found = np.array(list(self.raters.values()))
+        names = ("ability", "side", "length_taste", "spread")
+        quantiles = np.quantile(found, [0.05, 0.5, 0.95], axis=0).T.round(4)
+        return {
+            **{key: value for key, value in asdict(self).items() if key != "raters"},
+            "n": len(found),
+            **{name: row.tolist() for name, row in zip(names, quantiles, strict=True)},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """Hold each vote's part of the loss, −lost·log σ(upper − a·m) − won·log σ(a·m − lower), m the margin.
+
+    With a grade's two thresholds as bounds and won = lost = 1 that is the cumulative link; with both bounds 0
+    and won = 1 − lost it is Bradley–Terry on a soft label. `probability` is that label either way.
+    """
+
+    probability: Floats
+    ability: Floats
+    upper: Floats
+    lower: Floats
+    won: Floats
+    lost: Floats
+    weight: Floats
+
+    def take(self, kept: Indices) -> Terms:
+        """Return some of the votes."""
+        return Terms(**{name: array[kept] for name, array in vars(self).items()})
+
+    def loss(self, margin: Floats) -> tuple[Floats, Floats]:
+        """Return each vote's loss, unweighted, and its derivative by the margin."""
+        over, under = self.upper - self.ability * margin, self.ability * margin - self.lower
+        value = self.lost * np.logaddexp(0, -over) + self.won * np.logaddexp(0, -under)
+        slope = self.lost * _sigmoid(-over) - self.won * _sigmoid(-under)
+        return value, self.ability * slope
+
+
+def graded(pairs: Sequence[Pair], points: int) -> npt.NDArray[np.bool_]:
+    """Tell which votes are grades of a scale of so many points."""
+    offered = SCALES.get(points, ())
+    return np.array([pair.points == points and pair.verdict in offered for pair in pairs], dtype=bool)
+
+
+def fit_raters(
+    pairs: Sequence[Pair], sides: Indices, read: Indices, features: npt.NDArray[np.floating]
+) -> Raters | None:
+    """Fit the ordinal model to the votes whose answers have features; None where no vote is a grade.
+
+    `sides` (votes, 2) are the answers chosen and rejected, `read` the answers that `features` has rows of.
+    Most votes' scale counts; those on another are left to soft labels, like rankings and edits.
+    """
+    scales = Counter(pair.points for pair in pairs if pair.points)
+    if not scales:
+        return None
+    points = max(scales, key=lambda many: (scales[many], many))
+    place = np.full(max(int(sides.max()), int(read.max())) + 1, -1)
+    place[read] = np.arange(len(read))
+    usable = graded(pairs, points) & np.array([pair.weight > 0 for pair in pairs])
+    usable &= (place[sides] >= 0).all(axis=1) & (sides[:, 0] != sides[:, 1])
+    kept = np.flatnonzero(usable).tolist()
+    if not kept:
+        return None
+    words = _log_words(pairs, sides, len(place))
+    deviation = float(words[read].std()) or 1.0
+    directions = principal(features)[1][:, : len(kept) // VOTES_PER_COMPONENT]
+    centred = features - features.mean(axis=0)
+    names, codes = np.unique([pairs[i].rater for i in kept], return_inverse=True)
+    found = ordinal.fit(
+        centred @ directions,
+        (words[read] - words[read].mean()) / deviation,
+        _as_shown([pairs[i] for i in kept], place[sides[kept]], codes, points, len(names)),
+    )
+    own = zip(found.ability, found.side, found.length_taste, found.spread, strict=True)
+    return Raters(
+        points=points,
+        thresholds=found.thresholds.tolist(),
+        length=found.length,
+        length_deviation=deviation,
+        residual=found.residual,
+        raters={str(name): tuple(map(float, row)) for name, row in zip(names, own, strict=True)},  # type: ignore[misc]
+        unreliable=int(found.unreliable.sum()),
+    )
+
+
+def _as_shown(
+    pairs: Sequence[Pair], sides: Indices, codes: npt.NDArray[np.intp], points: int, n_raters: int
+) -> ordinal.Votes:
+    """Put votes as the model wants them: left and right, where nobody knows by a coin."""
+    coin = np.random.default_rng(0).choice([-1, 1], len(pairs))
+    shown = np.array([pair.chosen_left for pair in pairs])
+    shown = np.where(shown == 0, coin, shown)
+    left = np.where(shown > 0, sides[:, 0], sides[:, 1])
+    right = np.where(shown > 0, sides[:, 1], sides[:, 0])
+    verdicts = -shown * np.array([pair.verdict for pair in pairs])
+    grades = ordinal.grade_verdicts(verdicts, SCALES[points])
+    return ordinal.Votes(left, right, codes, grades, points, n_raters)
+
+
+def terms(pairs: Sequence[Pair], raters: Raters | None, length_preference: float = 0.0) -> Terms:
+    """Say what each vote asks of a margin, given its rater; without raters all are soft labels.
+
+    A standard deviation of log length keeps the worth `length_preference`, in logits; what the raters like of
+    length beyond that is taken out.
+    """
+    probability = np.array([pair.probability for pair in pairs], dtype=np.float64)
+    won, lost = probability.copy(), 1 - probability
+    ability, upper, lower = np.ones(len(pairs)), np.zeros(len(pairs)), np.zeros(len(pairs))
+    weight = np.array([pair.weight for pair in pairs], dtype=np.float64)
+    if raters is None or not pairs:
+        return Terms(probability, ability, upper, lower, won, lost, weight)
+    kept = np.flatnonzero(graded(pairs, raters.points)).tolist()
+    own = np.array([raters.raters.get(pairs[i].rater, UNKNOWN) for i in kept]).reshape(-1, 4)
+    grades = np.searchsorted(SCALES[raters.points], [pairs[i].verdict for i in kept])
+    edges = np.array([-OUTERMOST, *raters.thresholds, OUTERMOST])
+    longer = np.array([_words(pairs[i].chosen) - _words(pairs[i].rejected) for i in kept])
+    taste = (raters.length + own[:, 2] - length_preference) * longer / raters.length_deviation
+    offset = own[:, 1] * np.array([pairs[i].chosen_left for i in kept]) + taste
+    ability[kept] = own[:, 0]
+    upper[kept] = own[:, 3] * edges[grades + 1] - offset
+    lower[kept] = own[:, 3] * edges[grades] - offset
+    won[kept], lost[kept] = 1.0, 1.0
+    return Terms(probability, ability, upper, lower, won, lost, weight)
+
+
+def fit_linear(gaps: Floats, votes: Terms, ridge: float) -> Floats:
+    """Fit a linear reward to differences of features (votes, d), given the raters; returns weights (d,)."""
+
+    def objective(w: Floats) -> tuple[float, Floats]:
+        value, slope = votes.loss(gaps @ w)
+        return float(votes.weight @ value + ridge / 2 * w @ w), gaps.T @ (votes.weight * slope) + ridge * w
+
+    found: Floats = minimize(objective, np.zeros(gaps.shape[1]), jac=True, method="L-BFGS-B").x
+    return found
+
+
+def _log_words(pairs: Sequence[Pair], sides: Indices, n: int) -> Floats:
+    found = np.zeros(n)
+    for pair, (chosen, rejected) in zip(pairs, sides, strict=True):
+        found[chosen], found[rejected] = _words(pair.chosen), _words(pair.rejected)
+    return found
+
+
+def _words(text: str) -> float:
+    return float(np.log1p(len(text.split())))
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(0.5 * (1 + np.tanh(x / 2)))
