@@ -12,6 +12,7 @@ from labeling.campaigns import CampaignError
 from labeling.import_source import SourceError
 from labeling.rounds import StateError
 from labeling.submissions import SubmissionError
+from models_app.queries import QueryError
 from models_app.registry import ModelError
 from training.exports import ExportError
 from training.runs import RunError
@@ -32,7 +33,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 def translate(error: Exception) -> Exception:
     """Turn a refusal of the domain into the API's; other errors stay as they are."""
     match error:
-        case CampaignError() | SubmissionError():
+        case CampaignError() | SubmissionError() | QueryError():
             return exceptions.ValidationError({error.field: [str(error)]})
         case DjangoValidationError():
             problems = error.message_dict if hasattr(error, "error_dict") else {"detail": error.messages}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
@@ -11,8 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import signed_in_user
-from models_app import registry
+from models_app import queries, registry, score_requests
 from models_app.models import ModelVersion, Promotion
+from models_app.tasks import score_texts
 
 
 class ModelSerializer(serializers.ModelSerializer[ModelVersion]):
@@ -120,3 +122,57 @@ class RollBack(APIView):
         form.is_valid(raise_exception=True)
         promotion = registry.roll_back(by=signed_in_user(request), **form.validated_data)
         return Response(PromotionSerializer(promotion).data, status=status.HTTP_201_CREATED)
+
+
+class QuerySerializer(serializers.Serializer[Any]):
+    """Texts to score: strings in the model's chat template, lists of messages, or {"prompt", "response"}."""
+
+    query = serializers.ListField(child=serializers.JSONField(), max_length=score_requests.MOST)
+    prompts = serializers.ListField(child=serializers.JSONField(), required=False, allow_null=True)
+    labels = serializers.ListField(child=serializers.JSONField(), required=False, allow_null=True)
+
+
+class ScoreSerializer(serializers.Serializer[Any]):
+    """Rewards in the order of the texts once `status` is done; `detail` says why it failed."""
+
+    id = serializers.CharField()
+    status = serializers.ChoiceField(choices=["queued", "done", "failed"])
+    rewards = serializers.ListField(child=serializers.FloatField(), required=False)
+    scores = serializers.ListField(child=serializers.FloatField(), required=False)
+    extra_logs = serializers.DictField(required=False)
+    model = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+
+
+class AskScores(APIView):
+    """Have a small batch of texts scored by a reward model: 202 until a worker has done it, then 200."""
+
+    action_for = {"POST": "view_campaigns"}
+
+    @extend_schema(
+        operation_id="model_score",
+        request=QuerySerializer,
+        responses={200: ScoreSerializer, 202: ScoreSerializer},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        version = get_object_or_404(ModelVersion, pk=pk)
+        texts = queries.read(request.data, score_requests.MOST)
+        return scored(score_requests.ask(version, texts, score_texts.delay_on_commit))  # type: ignore[attr-defined]
+
+
+class FindScores(APIView):
+    """Show the scores that were asked for, kept for ten minutes."""
+
+    action_for = {"GET": "view_campaigns"}
+
+    @extend_schema(operation_id="model_scored", responses={200: ScoreSerializer, 202: ScoreSerializer})
+    def get(self, request: Request, pk: int, key: str) -> Response:
+        found = score_requests.find(pk, key)
+        if found is None:
+            raise Http404
+        return scored(found)
+
+
+def scored(answer: score_requests.Answer) -> Response:
+    """Answer with scores, or with 202 as long as there are none."""
+    return Response(answer, status.HTTP_202_ACCEPTED if answer["status"] == "queued" else status.HTTP_200_OK)

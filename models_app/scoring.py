@@ -1,6 +1,7 @@
 """Score answers with a reward model: at once, or those of many callers together."""
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -8,7 +9,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from django.db import connection
 
 from models_app import registry
@@ -61,7 +61,7 @@ def read(name: str, model: "TransformersRewardModel", queries: Sequence[Conversa
     """Score texts with a loaded model; raises ScoringError where it gives no numbers."""
     tokens = [model.tokens(query) for query in queries]
     rewards = model.read_tokens(tokens)[0]
-    if not np.isfinite(rewards).all():
+    if not all(map(math.isfinite, rewards)):
         raise ScoringError(f"{name} gives something that is not a number.")
     return Scored(rewards, [len(row) for row in tokens], name)
 

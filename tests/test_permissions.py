@@ -200,6 +200,8 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_models": {"GET": API_LOOK, "POST": API_CREATE},
     "api_model": {"GET": API_LOOK},
     "api_promote": {"POST": API_CREATE},
+    "api_score": {"POST": (401, 403, 403, 400, 400)},  # it is a policy
+    "api_scored": {"GET": (401, 403, 403, 404, 404)},  # nobody asked for them
     "api_roll_back": {"POST": (401, 403, 403, 403, 400)},  # there is no champion
     # training
     "snapshots": {"GET": LOOK},
@@ -320,6 +322,8 @@ def world():
         "promote": {"pk": policy.pk},
         "roll_back": {"pk": policy.pk},
         "api_promote": {"pk": policy.pk},
+        "api_score": {"pk": policy.pk},
+        "api_scored": {"pk": policy.pk, "key": "none"},
     }
     lease = {"lease": str(slot.lease), "idempotency_key": str(uuid4())}
     registration = {"family": campaign.slug, "kind": "policy", "name": "another", "backend": "imported"}
@@ -406,6 +410,7 @@ def world():
         "api_models": registration,
         "promote": {"reason": "It is better."},
         "api_promote": {"reason": "It is better."},
+        "api_score": {"query": ["How?"]},
         "api_roll_back": {"family": campaign.slug, "kind": "policy", "reason": "It is worse."},
         "api_runs": {"kind": "reward", "snapshot": snapshot.pk},
     }

@@ -4,9 +4,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from models_app import queries, registry
 from models_app.demo import corpus
 from models_app.models import ModelVersion
+from models_app.tasks import score_texts
 from tests.cast import make_user
+from tests.models_app.test_serving import save as save_reward_model
 
 pytestmark = pytest.mark.django_db
 DEMO_POLICY = corpus.__file__.replace("corpus.py", "policy")
@@ -94,3 +97,49 @@ def test_the_list_asks_as_many_queries_for_many_models_as_for_one(client, django
         client.post(reverse("register_model"), {**FORM, "name": str(number), "backend": "imported"})
     with django_assert_max_num_queries(cost):
         client.get(reverse("models"))
+
+
+def test_small_batches_are_scored_by_a_worker_once(client, tmp_path, django_capture_on_commit_callbacks):
+    version = registry.register("kitchen", "reward", "judge", "transformers", save_reward_model(tmp_path, 0))
+    body = {"query": ["<|user|>Rice?<|assistant|>Ten minutes.", {"prompt": "Rice?", "response": "No."}]}
+    url = reverse("api_score", args=[version.pk])
+
+    with django_capture_on_commit_callbacks() as sent:
+        asked = client.post(url, body, content_type="application/json")
+        again = client.post(url, body, content_type="application/json")
+    assert (asked.status_code, again.status_code, len(sent)) == (202, 202, 1)
+    assert asked.json() == again.json() == {"id": asked.json()["id"], "status": "queued"}
+
+    key = asked.json()["id"]
+    score_texts(key, version.pk, queries.read(body))
+    done = client.get(reverse("api_scored", args=[version.pk, key]))
+    assert done.status_code == 200
+    assert done.json() == client.post(url, body, content_type="application/json").json()
+    assert done.json()["status"] == "done"
+    assert done.json()["rewards"] == pytest.approx(
+        registry.reward_model(version).read_tokens(
+            [registry.reward_model(version).tokens(query) for query in queries.read(body)]
+        )[0],
+        abs=1e-4,
+    )
+
+    version.location = "/nowhere/at/all"
+    version.save()
+    score_texts("gone", version.pk, [])
+    failed = client.get(reverse("api_scored", args=[version.pk, "gone"])).json()
+    assert failed == {"id": "gone", "status": "failed", "detail": "There is no folder /nowhere/at/all."}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"query": "x"}, "query"),
+        ({"query": ["x"] * 65}, "query"),
+        ({"query": ["x" * 1024**2]}, "query"),
+        ({"query": [5]}, "query[0]"),
+    ],
+)
+def test_a_batch_that_cannot_be_scored_is_refused_by_field(client, tmp_path, body, field):
+    version = registry.register("kitchen", "reward", "judge", "transformers", save_reward_model(tmp_path, 0))
+    refused = client.post(reverse("api_score", args=[version.pk]), body, content_type="application/json")
+    assert (refused.status_code, list(refused.json())) == (400, [field])

@@ -223,7 +223,7 @@ def test_health_and_other_addresses(service: Service) -> None:
 
 @pytest.mark.django_db
 def test_tokens_of_who_may_see_campaigns_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving.connection, "close", lambda: None)  # the test's own transaction
+    monkeypatch.setattr("models_app.serving.connection.close", lambda: None)  # the test's own transaction
     door = Doorkeeper()
     issued = {role: tokens.issue(make_user(role), "trainer") for role in Role.values}
     admitted = {role: door.admits(f"Bearer {token}") for role, token in issued.items()}

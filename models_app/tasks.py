@@ -1,0 +1,13 @@
+"""Celery's way into the models: each takes ids, calls one function, and is safe to run twice."""
+
+from typing import Any
+
+from celery import shared_task
+
+from models_app import score_requests
+
+
+@shared_task
+def score_texts(key: str, model_id: int, queries: list[Any]) -> None:
+    """Score a small batch of texts and keep the answer for who asks again (queue: sample)."""
+    score_requests.answer(key, model_id, queries)
