@@ -76,7 +76,7 @@ def refill(round_: Round, trunk: ModelVersion | None) -> int:
         "at": timezone.now().isoformat(),
     }
     n = batches.ask(round_, picks, give_up=tasks)
-    selection.note(round_, why="", refit=refit, examples=examples)
+    selection.note(round_, why="", refit=refit, **({"examples": examples} if examples else {}))
     return n
 
 
