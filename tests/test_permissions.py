@@ -22,6 +22,7 @@ from tests.cast import (
     make_round,
     make_user,
 )
+from tests.training.cast import make_model
 from training import snapshots
 from training.models import Run
 
@@ -194,11 +195,13 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     # models
     "models": {"GET": LOOK},
     "model": {"GET": LOOK},
+    "model_card": {"GET": LOOK},
     "register_model": {"GET": MANAGE, "POST": CHANGE},
     "promote": {"POST": CHANGE},
     "roll_back": {"POST": (LOGIN, 403, 403, 403, 404)},  # it is no champion
     "api_models": {"GET": API_LOOK, "POST": API_CREATE},
     "api_model": {"GET": API_LOOK},
+    "api_model_card": {"GET": API_LOOK},
     "api_promote": {"POST": API_CREATE},
     "api_score": {"POST": (401, 403, 403, 400, 400)},  # it is a policy
     "api_scored": {"GET": (401, 403, 403, 404, 404)},  # nobody asked for them
@@ -269,7 +272,8 @@ def world():
     known, could = (add_task(make_round(campaign)) for _ in range(2))
     gold = Gold.objects.create(task=known, verdict=1)
     of_gold = {**in_campaign, "pk": gold.pk}
-    pks = {"snapshot": snapshot.pk, "run": run.pk, "model": policy.pk}
+    judge = make_model(campaign.slug, "reward", "judge")
+    pks = {"snapshot": snapshot.pk, "run": run.pk, "model": policy.pk, "card": judge.pk}
     args = {
         "welcome": {"uidb64": uid, "token": "false-token"},
         "revoke_token": {"pk": token.pk},

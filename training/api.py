@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 
 from accounts.roles import signed_in_user
 from labeling.api.campaigns import InCampaign
-from training import exports, runs, snapshots
+from models_app.models import ModelVersion
+from training import card_files, cards, exports, runs, snapshots
 from training.formats import FORMATS
 from training.models import Evaluation, Run, Snapshot
 from training.readings import curves
@@ -149,6 +150,17 @@ class Metrics(APIView):
     @extend_schema(operation_id="run_metrics", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: int) -> Response:
         return Response(curves(get_object_or_404(Run, pk=pk)))
+
+
+class Card(APIView):
+    """Show a reward model's card: what was measured, its gate, and who made it champion or went back."""
+
+    action_for = {"GET": "view_campaigns"}
+
+    @extend_schema(operation_id="model_card", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        version = get_object_or_404(ModelVersion, pk=pk, kind=ModelVersion.Kind.REWARD)
+        return Response(card_files.as_json(cards.read(version)))
 
 
 class CancelSerializer(serializers.Serializer[Run]):

@@ -9,6 +9,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/runs/", api.Runs.as_view(), name="api_runs"),
     path("snapshots/<int:pk>/", api.OneSnapshot.as_view(), name="api_snapshot"),
     path("snapshots/<int:pk>/download/", api.Download.as_view(), name="api_download"),
+    path("models/<int:pk>/card/", api.Card.as_view(), name="api_model_card"),
     path("runs/<int:pk>/", api.OneRun.as_view(), name="api_run"),
     path("runs/<int:pk>/metrics/", api.Metrics.as_view(), name="api_metrics"),
     path("runs/<int:pk>/cancel/", api.Cancel.as_view(), name="api_cancel_run"),

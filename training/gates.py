@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from labeling.rounds import StateError
 from models_app import registry, scoring
@@ -114,7 +115,7 @@ def _beats_chance(test: dict[str, Any]) -> Check:
         says = f"It agrees with {accuracy:.1%} of {test['n']} held-out votes ({_range(interval)}), " + (
             "more often than chance." if passed else "which may be chance."
         )
-    return _check("Beats chance", passed, accuracy, interval, test.get("n", 0), says)
+    return _check(gettext_noop("Beats chance"), passed, accuracy, interval, test.get("n", 0), says)
 
 
 def _beats_length(result: dict[str, Any], votes: _Votes, enough: bool) -> Check:
@@ -125,7 +126,7 @@ def _beats_length(result: dict[str, Any], votes: _Votes, enough: bool) -> Check:
     passed = low > 0 if enough else high >= 0
     says = f"Always preferring the {rule} answer agrees with {baseline.mean():.1%}; the model is {_gap(gap)}"
     says += "." if passed else ", clearly worse." if high < 0 else ", which may be no gain."
-    return _check("Beats length alone", passed, gap.value, gap.interval, gap.n, says)
+    return _check(gettext_noop("Beats length alone"), passed, gap.value, gap.interval, gap.n, says)
 
 
 def _against_champion(run: Run, champion: ModelVersion, votes: _Votes, enough: bool) -> list[Check]:
@@ -134,7 +135,7 @@ def _against_champion(run: Run, champion: ModelVersion, votes: _Votes, enough: b
         theirs = votes.hits(_champion_margins(run, champion, votes.pairs))
     except (BackendError, ModelError) as error:
         says = f"{champion.name} cannot score the same votes: {error} A person may promote with a reason."
-        return [_check("Not worse than the champion", False, None, None, 0, says)]
+        return [_check(gettext_noop("Not worse than the champion"), False, None, None, 0, says)]
     gap = paired_difference(votes.mine, theirs, votes.prompts)
     checks = [_beats_champion(champion, gap, enough)]
     newest = votes.rounds == votes.rounds.max()
@@ -157,14 +158,16 @@ def _beats_champion(champion: ModelVersion, gap: Estimate, enough: bool) -> Chec
         says += "; a loss of more than a point is not excluded"
         says += "." if enough else f", which blocks only from {ENOUGH:,} comparisons on."
     passed = high >= 0 and (excluded or not enough)
-    return _check("Not worse than the champion", passed, gap.value, gap.interval, gap.n, says)
+    return _check(gettext_noop("Not worse than the champion"), passed, gap.value, gap.interval, gap.n, says)
 
 
 def _holds_on_newest(champion: ModelVersion, gap: Estimate, round_: int) -> Check:
     worse = gap.interval is not None and gap.interval.high < 0
     says = f"On the votes of round {round_}, the newest, it is {_gap(gap)} against {champion.name}"
     says += ", clearly worse." if worse else "."
-    return _check("Not worse on the newest round", not worse, gap.value, gap.interval, gap.n, says)
+    return _check(
+        gettext_noop("Not worse on the newest round"), not worse, gap.value, gap.interval, gap.n, says
+    )
 
 
 def _invariant(greatest: float | None) -> Check:
@@ -174,7 +177,7 @@ def _invariant(greatest: float | None) -> Check:
     else:
         says = f"A score differs by up to {greatest:.1g} with what is scored beside it; "
         says += f"at most {MOST_DRIFT:g} is allowed."
-    return _check("Scores alike in any company", passed, greatest, None, 0, says)
+    return _check(gettext_noop("Scores alike in any company"), passed, greatest, None, 0, says)
 
 
 def _advisory(comparisons: int) -> Check:
@@ -186,18 +189,18 @@ def _advisory(comparisons: int) -> Check:
         )
     else:
         says += "."
-    return _check("Enough comparisons", True, comparisons, None, comparisons, says)
+    return _check(gettext_noop("Enough comparisons"), True, comparisons, None, comparisons, says)
 
 
 def _wins(proxy: dict[str, Any] | None) -> Check:
     if proxy is None or proxy.get("win_rate") is None:
         says = "No reward model has compared it with its parent; a person may promote it with a reason."
-        return _check("Wins against its parent", False, None, None, 0, says)
+        return _check(gettext_noop("Wins against its parent"), False, None, None, 0, says)
     rate, interval, n = proxy["win_rate"], proxy.get("interval"), proxy["n"]
     passed = interval is not None and interval[0] > 0.5
     says = f"The reward model prefers it to its parent on {rate:.1%} of {n} held-out prompts"
     says += f" ({_range(interval)})." if interval else "; too few for an interval."
-    return _check("Wins against its parent", passed, rate, interval, n, says)
+    return _check(gettext_noop("Wins against its parent"), passed, rate, interval, n, says)
 
 
 def _length(result: dict[str, Any]) -> Check:
@@ -206,7 +209,7 @@ def _length(result: dict[str, Any]) -> Check:
     says = "There are no answers to measure." if ratio is None else (
         f"Its answers are {ratio:.2f} times as long as its parent's; at most {LONGEST} is allowed."
     )  # fmt: skip
-    return _check("Length", passed, ratio, None, (result.get("proxy") or {}).get("n", 0), says)
+    return _check(gettext_noop("Length"), passed, ratio, None, (result.get("proxy") or {}).get("n", 0), says)
 
 
 def _variety(result: dict[str, Any]) -> Check:
@@ -215,7 +218,9 @@ def _variety(result: dict[str, Any]) -> Check:
     says = "There are no answers to compare." if distinct is None else (
         f"{distinct:.1%} of its answers are distinct; at least {LEAST_DISTINCT:.0%} must be."
     )  # fmt: skip
-    return _check("Variety", passed, distinct, None, (result.get("proxy") or {}).get("n", 0), says)
+    return _check(
+        gettext_noop("Variety"), passed, distinct, None, (result.get("proxy") or {}).get("n", 0), says
+    )
 
 
 def _champion_margins(run: Run, champion: ModelVersion, pairs: list[Pair]) -> Floats:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training.views import campaign, runs, snapshots
+from training.views import campaign, models, runs, snapshots
 
 urlpatterns = [
     path("campaigns/<slug:slug>/", campaign.campaign, name="campaign"),
@@ -16,5 +16,6 @@ urlpatterns = [
     path("runs/<int:pk>/live/", runs.run_live, name="run_live"),
     path("runs/<int:pk>/cancel/", runs.cancel_run, name="cancel_run"),
     path("runs/<int:pk>/retry/", runs.retry_run, name="retry_run"),
-    path("models/<int:pk>/", runs.model, name="model"),
+    path("models/<int:pk>/", models.model, name="model"),
+    path("models/<int:pk>/card.md", models.model_card, name="model_card"),
 ]

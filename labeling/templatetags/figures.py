@@ -32,6 +32,9 @@ REASONS = (
     gettext_noop("the answers never differ in it"),
     gettext_noop("nobody has compared these two yet"),
     gettext_noop("it needs exactly two raters"),
+    gettext_noop("raters are kept out of training only where there are at least 20"),
+    gettext_noop("a calibration error needs at least 100 test votes"),
+    gettext_noop("a learning curve needs at least 200 training votes"),
 )
 
 

@@ -1,17 +1,14 @@
-"""Runs and the models that they make."""
+"""Runs of the engine: what they do, how they went, and starting one."""
 
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
-from labeling.models import Campaign
 from labeling.rounds import StateError
-from models_app.models import ModelVersion, Promotion
 from training import runs as runs_
 from training.models import Evaluation, Run, Snapshot
 from training.readings import curves, log_tail
@@ -30,7 +27,8 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": run.campaign,
         "evaluation": Evaluation.objects.filter(run=run).select_related("champion").first(),
         "events": run.events.select_related("by").order_by("pk"),
-        "figures": flatten(run.result),
+        # what is long and nested stands on the model's card
+        "figures": flatten({name: value for name, value in run.result.items() if name != "report"}),
         "settings": flatten(run.config),
         "log": log_tail(run),
         "live": run.status in {Run.Status.QUEUED, Run.Status.RUNNING},
@@ -99,35 +97,3 @@ def start_run(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("snapshot", pk)
     execute_run.delay_on_commit(run.pk)  # type: ignore[attr-defined]
     return redirect("run", run.pk)
-
-
-@require_safe
-@require("view_campaigns")
-def model(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a model: where it comes from, what was measured, and when it was in use."""
-    version = get_object_or_404(ModelVersion.objects.select_related("parent", "created_by"), pk=pk)
-    made_by = Run.objects.filter(produced=version).select_related("snapshot", "round", "campaign").first()
-    context = {
-        "model": version,
-        "run": made_by,
-        "evaluation": Evaluation.objects.filter(run=made_by).select_related("champion").first(),
-        "lineage": lineage(version),
-        "children": version.children.order_by("pk"),
-        "promotions": Promotion.objects.filter(Q(version=version) | Q(previous=version))
-        .select_related("version", "previous", "by")
-        .order_by("-pk"),
-        "campaigns": Campaign.objects.filter(model_family=version.family),
-        "section": "models",
-    }
-    return render(request, "training/model.html", context)
-
-
-def lineage(version: ModelVersion) -> list[ModelVersion]:
-    """Return a model's ancestors, its parent first."""
-    family = {v.pk: v for v in ModelVersion.objects.filter(family=version.family)}
-    found: list[ModelVersion] = []
-    parent = family.get(version.parent_id or 0)
-    while parent is not None:
-        found.append(parent)
-        parent = family.get(parent.parent_id or 0)
-    return found

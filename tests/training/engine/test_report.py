@@ -131,7 +131,9 @@ def test_a_taste_for_length_shows_at_equal_verdicts() -> None:
 
 
 def test_a_run_reports_all_of_it(policy: Path, tmp_path: Path) -> None:
-    pairs = [row | {"rater": f"r{n // 8 % 30}", "skills": '["code"]'} for n, row in enumerate(World().pairs(480))]
+    pairs = [
+        row | {"rater": f"r{n // 8 % 30}", "skills": '["code"]'} for n, row in enumerate(World().pairs(480))
+    ]
     folder = prepare(tmp_path / "run", {"kind": "reward", "trunk": str(policy)}, pairs=pairs)
     assert main([str(folder)]) == 0, (folder / "error.txt").read_text()
     result = json.loads((folder / "result.json").read_text())

@@ -1,0 +1,130 @@
+"""Plots of shares, as shapes with their places: templates/training/_plot.html draws them without a script."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import ceil, floor
+from typing import Any
+
+from preferences.types import Estimate
+
+WIDTH, HEIGHT = 360, 200
+LEFT, RIGHT, TOP, BOTTOM = 40, 12, 10, 34
+LABELS = 7  # under an axis, at most
+
+Place = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One figure of a series: where it stands, what stands under it, and how sure it is."""
+
+    x: float
+    label: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Series:
+    """Figures of one kind; `joined` ones follow each other, `hollow` ones are drawn as rings."""
+
+    name: str
+    marks: Sequence[Mark]
+    joined: bool = False
+    hollow: bool = False
+
+
+@dataclass(frozen=True)
+class Level:
+    """A share to compare with, as a line across the plot."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Shares over something; `diagonal` adds the line on which x and y are the same share.
+
+    `x` names what the marks' labels are, `y` what is drawn.
+    """
+
+    key: str
+    x: str
+    y: str
+    series: Sequence[Series]
+    levels: Sequence[Level] = field(default_factory=tuple)
+    diagonal: str = ""
+
+    def table(self) -> list[tuple[str, list[Estimate]]]:
+        """Return the figures by label, each with one of every series; one that isn't there has no value."""
+        none = Estimate(None, None, 0, "it was not measured")
+        rows: dict[str, list[Estimate]] = {}
+        for at, series in enumerate(self.series):
+            for mark in series.marks:
+                rows.setdefault(mark.label, [none] * len(self.series))[at] = mark.estimate
+        return list(rows.items())
+
+
+def draw(plot: Plot) -> dict[str, Any]:
+    """Place everything in a view of 360 × 200 units; as text, since languages write numbers their own way."""
+    marks = [mark for series in plot.series for mark in series.marks if mark.estimate.value is not None]
+    low, high = _bounds(plot, marks)
+    xs = [mark.x for mark in marks]
+    first, last = (low, high) if plot.diagonal else (min(xs) - 0.5, max(xs) + 0.5)
+
+    def x(at: float) -> str:
+        return f"{LEFT + (at - first) / (last - first) * (WIDTH - LEFT - RIGHT):.1f}"
+
+    def y(share: float) -> str:
+        return f"{HEIGHT - BOTTOM - (share - low) / (high - low) * (HEIGHT - TOP - BOTTOM):.1f}"
+
+    step = 0.1 if high - low <= 0.5 else 0.25 if high - low > 0.8 else 0.2
+    ticks = [low + step * n for n in range(round((high - low) / step) + 1)]
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "right": WIDTH - RIGHT,
+        "base": HEIGHT - BOTTOM,
+        "rows": [(y(tick), f"{tick:.0%}") for tick in ticks],
+        "columns": _columns(plot, ticks, marks, x),
+        "levels": [(y(level.share), at) for at, level in enumerate(plot.levels)],
+        "diagonal": (x(low), y(low), x(high), y(high)) if plot.diagonal else None,
+        "series": [_series(series, x, y) for series in plot.series],
+    }
+
+
+def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float]:
+    shares = [level.share for level in plot.levels]
+    for mark in marks:
+        shares += [mark.estimate.value or 0.0, *(mark.estimate.interval or ())]
+        shares += [mark.x] if plot.diagonal else []
+    low, high = floor(min(shares) * 10) / 10, ceil(max(shares) * 10) / 10
+    if high - low > 0.5:
+        # whole steps of a fifth or a quarter
+        return (0.0, 1.0) if high - low > 0.8 or low < 0.2 else (0.2, 1.0)
+    return (low, high) if high - low >= 0.2 else (max(0.0, high - 0.2), max(0.2, high))
+
+
+def _columns(plot: Plot, ticks: list[float], marks: Sequence[Mark], x: Place) -> list[tuple[str, str]]:
+    if plot.diagonal:
+        return [(x(tick), f"{tick:.0%}") for tick in ticks]
+    labels = {mark.x: mark.label for mark in marks}
+    stride = ceil(len(labels) / LABELS)
+    return [(x(at), label) for at, label in sorted(labels.items())[::-stride][::-1]]
+
+
+def _series(series: Series, x: Place, y: Place) -> dict[str, Any]:
+    shown = [mark for mark in series.marks if mark.estimate.value is not None]
+    places = [(x(mark.x), y(mark.estimate.value or 0.0)) for mark in shown]
+    whiskers = [
+        (x(mark.x), y(mark.estimate.interval.low), y(mark.estimate.interval.high))
+        for mark in shown
+        if mark.estimate.interval is not None
+    ]
+    return {
+        "hollow": series.hollow,
+        "line": " ".join(f"{a},{b}" for a, b in places) if series.joined and len(places) > 1 else "",
+        "places": places,
+        "whiskers": whiskers,
+    }

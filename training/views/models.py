@@ -1,0 +1,52 @@
+"""One model: where it comes from, what it is worth, and when it was in use."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from accounts.roles import require
+from labeling.models import Campaign
+from models_app.models import ModelVersion
+from training import card_files, cards
+
+
+@require_safe
+@require("view_campaigns")
+def model(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a model; a reward model with its card."""
+    version = get_object_or_404(ModelVersion.objects.select_related("parent", "created_by"), pk=pk)
+    card = cards.read(version)
+    context = {
+        "model": version,
+        "run": card.run,
+        "evaluation": card.evaluation,
+        "card": card,
+        "failed": cards.failed_checks(card.evaluation),
+        "lineage": lineage(version),
+        "children": version.children.order_by("pk"),
+        "campaigns": Campaign.objects.filter(model_family=version.family),
+        "section": "models",
+    }
+    return render(request, "training/model.html", context)
+
+
+@require_safe
+@require("view_campaigns")
+def model_card(request: HttpRequest, pk: int) -> HttpResponse:
+    """Download a reward model's card as Markdown."""
+    version = get_object_or_404(ModelVersion, pk=pk, kind=ModelVersion.Kind.REWARD)
+    text = card_files.as_markdown(cards.read(version))
+    answer = HttpResponse(text, content_type="text/markdown; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="reward-model-{version.pk}.md"'
+    return answer
+
+
+def lineage(version: ModelVersion) -> list[ModelVersion]:
+    """Return a model's ancestors, its parent first."""
+    family = {v.pk: v for v in ModelVersion.objects.filter(family=version.family)}
+    found: list[ModelVersion] = []
+    parent = family.get(version.parent_id or 0)
+    while parent is not None:
+        found.append(parent)
+        parent = family.get(parent.parent_id or 0)
+    return found
