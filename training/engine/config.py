@@ -17,8 +17,8 @@ class EngineError(Exception):
     """Say in one plain sentence why a run cannot go on."""
 
 
-def _number(default: float, low: float, high: float = math.inf) -> Any:
-    return field(default=default, metadata={"low": low, "high": high})
+def _number(default: float, low: float, high: float = math.inf, none: bool = False) -> Any:
+    return field(default=default, metadata={"low": low, "high": high, "none": none})
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class RewardHyper:
     top_layers: int = _number(2, 1)  # the last layers, which tuning "top" moves
     lora_rank: int = _number(16, 1)
     held_out_raters: float = _number(0.1, 0, 0.5)  # share of the raters whose votes only test
-    # what a standard deviation of log length is worth in logits; what raters like of length is taken out
-    length_preference: float = _number(0.0, -10, 10)
+    # what a standard deviation of log length is worth, in logits; null: as much as the raters make of it
+    length_preference: float | None = _number(0.0, -10, 10, none=True)
 
 
 @dataclass(frozen=True)
@@ -189,6 +189,8 @@ def _read_hyper(kind: type[Hyper], raw: Any) -> Hyper:
 
 def _check_number(setting: Field[Any], value: Any) -> None:
     assert setting.default is not MISSING
+    if value is None and setting.metadata["none"]:
+        return
     whole = isinstance(setting.default, int)
     low, high = setting.metadata["low"], setting.metadata["high"]
     good = _is_int(value) or (not whole and isinstance(value, float) and math.isfinite(value))

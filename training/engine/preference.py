@@ -27,6 +27,9 @@ SCALES = {
     7: (-3, -2, -1, 0, 1, 2, 3),
 }
 VOTES_PER_COMPONENT = 10  # fewer fit chance
+# of the summed loss, on components of mean variance 1; from the strongest on, each a start for the next
+RIDGES = (10_000.0, 1_000.0, 100.0, 10.0)
+FOLDS = 3
 OUTERMOST = 60.0  # instead of infinity
 UNKNOWN = (1.0, 0.0, 0.0, 1.0)  # ability, side, taste for length and spread of a rater nobody knows
 
@@ -148,11 +151,11 @@ def _as_shown(
     return ordinal.Votes(left, right, codes, grades, points, n_raters)
 
 
-def terms(pairs: Sequence[Pair], raters: Raters | None, length_preference: float = 0.0) -> Terms:
+def terms(pairs: Sequence[Pair], raters: Raters | None, length_preference: float | None = 0.0) -> Terms:
     """Say what each vote asks of a margin, given its rater; without raters all are soft labels.
 
-    A standard deviation of log length keeps the worth `length_preference`, in logits; what the raters like of
-    length beyond that is taken out.
+    A standard deviation of log length keeps the worth `length_preference`, in logits (None: what the raters
+    share of a taste for it); what they like of length beyond that is taken out.
     """
     probability = np.array([pair.probability for pair in pairs], dtype=np.float64)
     won, lost = probability.copy(), 1 - probability
@@ -165,7 +168,8 @@ def terms(pairs: Sequence[Pair], raters: Raters | None, length_preference: float
     grades = np.searchsorted(SCALES[raters.points], [pairs[i].verdict for i in kept])
     edges = np.array([-OUTERMOST, *raters.thresholds, OUTERMOST])
     longer = np.array([_words(pairs[i].chosen) - _words(pairs[i].rejected) for i in kept])
-    taste = (raters.length + own[:, 2] - length_preference) * longer / raters.length_deviation
+    kept_length = raters.length if length_preference is None else length_preference
+    taste = (raters.length + own[:, 2] - kept_length) * longer / raters.length_deviation
     offset = own[:, 1] * np.array([pairs[i].chosen_left for i in kept]) + taste
     ability[kept] = own[:, 0]
     upper[kept] = own[:, 3] * edges[grades + 1] - offset
@@ -174,14 +178,30 @@ def terms(pairs: Sequence[Pair], raters: Raters | None, length_preference: float
     return Terms(probability, ability, upper, lower, won, lost, weight)
 
 
-def fit_linear(gaps: Floats, votes: Terms, ridge: float) -> Floats:
-    """Fit a linear reward to differences of features (votes, d), given the raters; returns weights (d,)."""
+def fit_linear(gaps: Floats, votes: Terms, prompts: Sequence[str]) -> Floats:
+    """Fit a linear reward to differences of features (votes, d), given the raters; returns weights (d,).
 
+    The ridge is the one of RIDGES that foretells votes on other prompts best (cross-validated).
+    """
+    folds = np.unique(prompts, return_inverse=True)[1] % FOLDS
+    lost = dict.fromkeys(RIDGES, 0.0)
+    for fold in range(FOLDS):
+        out, kept = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        if not (len(out) and len(kept)):
+            continue
+        train, test, weights = votes.take(kept), votes.take(out), np.zeros(gaps.shape[1])
+        for ridge in RIDGES:
+            weights = _fit_ridge(gaps[kept], train, ridge, weights)
+            lost[ridge] += float(test.weight @ test.loss(gaps[out] @ weights)[0])
+    return _fit_ridge(gaps, votes, min(lost, key=lambda ridge: lost[ridge]), np.zeros(gaps.shape[1]))
+
+
+def _fit_ridge(gaps: Floats, votes: Terms, ridge: float, start: Floats) -> Floats:
     def objective(w: Floats) -> tuple[float, Floats]:
         value, slope = votes.loss(gaps @ w)
         return float(votes.weight @ value + ridge / 2 * w @ w), gaps.T @ (votes.weight * slope) + ridge * w
 
-    found: Floats = minimize(objective, np.zeros(gaps.shape[1]), jac=True, method="L-BFGS-B").x
+    found: Floats = minimize(objective, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-7}).x
     return found
 
 

@@ -22,7 +22,6 @@ from training.engine.reward_model import forward, grow_reward_model, longest_inp
 from training.engine.run_dir import RunDir
 
 PROBE_PAIRS = 4000  # more hardly move a linear head, and tell little more of raters
-RIDGE = 1.0  # of the summed loss, on components of mean variance 1
 
 Parts = dict[str, list[Pair]]
 
@@ -38,6 +37,7 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     parts = _read(run, config)
     resume = load_resume(run)
     model, tokenizer, fresh = grow_reward_model(config.trunk, config.seed)
+    _drop_nothing(model)
     if resume.model:
         model.load_state_dict(resume.model)
     encoder = Encoder(tokenizer, longest_input(model, tokenizer, config.hyper.max_length))
@@ -76,6 +76,13 @@ def _read(run: RunDir, config: RewardConfig) -> Parts:
     return parts
 
 
+def _drop_nothing(model: Any) -> None:
+    """Train without dropout, as a model is later used: it took 17 to 36 % of a step's time on a processor."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+
+
 def _start(
     run: RunDir,
     config: RewardConfig,
@@ -107,7 +114,7 @@ def _start(
     raters = preference.fit_raters(pairs, answers.sides, read, features) if config.loss == "ordinal" else None
     if heads:
         votes = preference.terms(pairs, raters, config.hyper.length_preference)
-        _fit_head(model, answers, read, features, votes)
+        _fit_head(model, answers, read, features, votes, [pair.prompt_id for pair in pairs])
     resume.notes["raters"] = asdict(raters) if raters else None
     return raters
 
@@ -128,7 +135,12 @@ def _conversations(pairs: Sequence[Pair], answers: Answers, read: Indices) -> li
 
 
 def _fit_head(
-    model: Any, answers: Answers, read: Indices, features: np.ndarray[Any, Any], votes: Terms
+    model: Any,
+    answers: Answers,
+    read: Indices,
+    features: np.ndarray[Any, Any],
+    votes: Terms,
+    prompts: Sequence[str],
 ) -> None:
     """Fit the linear head on the frozen trunk, before anything else moves."""
     place = np.full(len(answers.rows), -1)
@@ -138,7 +150,7 @@ def _fit_head(
     mean, directions = principal(features)
     parts = (features - mean) @ directions
     gaps = parts[sides[kept, 0]] - parts[sides[kept, 1]]
-    weights = directions @ preference.fit_linear(gaps, votes.take(kept), RIDGE)
+    weights = directions @ preference.fit_linear(gaps, votes.take(kept), [prompts[i] for i in kept.tolist()])
     head = reward_head(model)
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weights)[None])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from training.engine.config import EngineError, PolicyConfig, RewardConfig, read_config
+from training.engine.config import EngineError, PolicyConfig, RewardConfig, RewardHyper, read_config
 
 POLICY = {"kind": "policy", "parent": "/p", "stages": ["sft"]}
 
@@ -23,6 +23,9 @@ def test_defaults_and_overrides(tmp_path: Path) -> None:
     assert config.seed == 0
     assert config.threads is None
     assert (config.tuning, config.loss) == ("full", "ordinal")
+    hyper = {"length_preference": None}
+    config = read_config(write(tmp_path, {"kind": "reward", "trunk": "/t", "hyper": hyper}))
+    assert config.hyper == RewardHyper(length_preference=None)
 
 
 def test_keys_of_the_other_kind_may_be_null(tmp_path: Path) -> None:
@@ -47,6 +50,7 @@ def test_keys_of_the_other_kind_may_be_null(tmp_path: Path) -> None:
         ({"kind": "reward", "trunk": "/t", "seed": -1}, "seed"),
         ({"kind": "reward", "trunk": "/t", "threads": 0}, "threads"),
         ({"kind": "reward", "trunk": "/t", "hyper": []}, "hyper"),
+        ({"kind": "reward", "trunk": "/t", "hyper": {"epochs": None}}, "epochs"),
         ({"kind": "reward", "trunk": "/t", "hyper": {"held_out_raters": 0.6}}, "held_out_raters"),
         ({"kind": "reward", "trunk": "/t", "hyper": {"length_preference": "long"}}, "length_preference"),
         ({"kind": "reward", "trunk": "/t", "tuning": "some"}, "tuning"),

@@ -54,6 +54,13 @@ def test_a_grade_costs_what_the_ordinal_model_says(pair: Pair) -> None:
     assert found - found[0] == pytest.approx(wanted - wanted[0], abs=1e-9)
 
 
+def test_length_may_be_worth_what_the_raters_make_of_it() -> None:
+    pair = vote("bob", left=0)
+    shared = terms([pair], KNOWN, KNOWN.length)
+    assert terms([pair], KNOWN, None).upper == pytest.approx(shared.upper)
+    assert terms([pair], KNOWN, 0.0).upper < shared.upper
+
+
 def test_derivatives_are_those_of_the_loss() -> None:
     votes = terms([vote(), vote(verdict=0), vote(points=0, verdict=2), vote("bob", 2)], KNOWN)
     margin, step = np.array([0.3, -0.7, 1.1, -2.0]), 1e-6
@@ -124,7 +131,8 @@ def test_knowing_the_raters_finds_the_better_reward() -> None:
     crowd = Crowd(1500, 20, careless=("r0", "r2", "r3", "r4", "r5"))
     raters = fit_raters(crowd.pairs, crowd.sides, crowd.read, crowd.features)
     gaps = crowd.features[crowd.sides[:, 0]] - crowd.features[crowd.sides[:, 1]]
-    aware, plain = (fit_linear(gaps, terms(crowd.pairs, who), 1.0) for who in (raters, None))
+    prompts = [str(i // 30) for i in range(len(gaps))]
+    aware, plain = (fit_linear(gaps, terms(crowd.pairs, who), prompts) for who in (raters, None))
     likeness = [float(w[0] / np.linalg.norm(w)) for w in (aware, plain)]
     assert likeness[0] > likeness[1] + 0.02, likeness
 
