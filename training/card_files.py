@@ -83,17 +83,14 @@ def _head(card: Card) -> str:
 def _origin(card: Card) -> str:
     if card.run is None:
         return _("It was registered, not trained here, so nothing about it was measured.")
-    words = {
-        "campaign": card.run.campaign.name,
-        "comparisons": f"{card.run.snapshot.counts.get('comparisons', 0):,}",
-        "snapshot": card.run.snapshot.digest,
-        "trunk": card.run.parent.name,
-    }
-    says = _(
-        "A reward model of the campaign %(campaign)s, grown from %(trunk)s and fitted to %(comparisons)s "
-        "comparisons (snapshot %(snapshot)s)."
-    )
-    return says % words
+    run = card.run
+    lines = [
+        (_("Campaign"), run.campaign.name),
+        (_("Grown from"), run.parent.name),
+        (_("Snapshot"), run.snapshot.digest),
+        (_("Comparisons"), f"{run.snapshot.counts.get('comparisons', 0):,}"),
+    ]
+    return "\n".join(f"- {name}: {value}" for name, value in lines)
 
 
 def _gate(card: Card) -> list[str]:

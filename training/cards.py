@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from labeling.templatetags.figures import spell
 from models_app.models import ModelVersion, Promotion
 from preferences.types import Estimate, Interval
 from training.models import Evaluation, Run
@@ -182,9 +183,6 @@ def _calibration(found: dict[str, Any]) -> Section:
         Row(_("Calibration error as trained"), _read(found.get("before"))),
         Row(_("With the temperature"), _read(found.get("after"))),
     ]
-    if found.get("by_chance") is not None:
-        perfect = Estimate(found["by_chance"], None, rows[1].estimate.n)
-        rows.append(Row(_("What a perfectly calibrated model would show"), perfect))
     says = []
     if "temperature" in found:
         words = {"temperature": f"{found['temperature']:.2f}", "n": found["n"]}
@@ -197,6 +195,9 @@ def _calibration(found: dict[str, Any]) -> Section:
             )
             % words
         )
+    if found.get("by_chance") is not None:
+        chance = {"error": spell(found["by_chance"], "%")}
+        says.append(_("With so many votes, a perfectly calibrated model would show %(error)s.") % chance)
     series = [
         Series(name, [_bin(b) for b in part["bins"]], hollow=hollow)
         for name, part, hollow in ((_("As trained"), before, True), (_("With the temperature"), after, False))

@@ -43,7 +43,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Plot:
-    """Shares over something; `diagonal` adds the line on which x and y are the same share.
+    """Shares over something; `diagonal` names a line on which x, from ½ to 1, and y are the same share.
 
     `x` names what the marks' labels are, `y` what is drawn.
     """
@@ -70,7 +70,7 @@ def draw(plot: Plot) -> dict[str, Any]:
     marks = [mark for series in plot.series for mark in series.marks if mark.estimate.value is not None]
     low, high = _bounds(plot, marks)
     xs = [mark.x for mark in marks]
-    first, last = (low, high) if plot.diagonal else (min(xs) - 0.5, max(xs) + 0.5)
+    first, last = (0.5, 1.0) if plot.diagonal else (min(xs) - 0.5, max(xs) + 0.5)
 
     def x(at: float) -> str:
         return f"{LEFT + (at - first) / (last - first) * (WIDTH - LEFT - RIGHT):.1f}"
@@ -87,18 +87,17 @@ def draw(plot: Plot) -> dict[str, Any]:
         "right": WIDTH - RIGHT,
         "base": HEIGHT - BOTTOM,
         "rows": [(y(tick), f"{tick:.0%}") for tick in ticks],
-        "columns": _columns(plot, ticks, marks, x),
+        "columns": _columns(plot, marks, x),
         "levels": [(y(level.share), at) for at, level in enumerate(plot.levels)],
-        "diagonal": (x(low), y(low), x(high), y(high)) if plot.diagonal else None,
+        "diagonal": (x(0.5), y(0.5), x(1.0), y(1.0)) if plot.diagonal else None,
         "series": [_series(series, x, y) for series in plot.series],
     }
 
 
 def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float]:
-    shares = [level.share for level in plot.levels]
+    shares = [level.share for level in plot.levels] + ([0.5, 1.0] if plot.diagonal else [])
     for mark in marks:
         shares += [mark.estimate.value or 0.0, *(mark.estimate.interval or ())]
-        shares += [mark.x] if plot.diagonal else []
     low, high = floor(min(shares) * 10) / 10, ceil(max(shares) * 10) / 10
     if high - low > 0.5:
         # whole steps of a fifth or a quarter
@@ -106,9 +105,9 @@ def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float]:
     return (low, high) if high - low >= 0.2 else (max(0.0, high - 0.2), max(0.2, high))
 
 
-def _columns(plot: Plot, ticks: list[float], marks: Sequence[Mark], x: Place) -> list[tuple[str, str]]:
+def _columns(plot: Plot, marks: Sequence[Mark], x: Place) -> list[tuple[str, str]]:
     if plot.diagonal:
-        return [(x(tick), f"{tick:.0%}") for tick in ticks]
+        return [(x(tick), f"{tick:.0%}") for tick in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
     labels = {mark.x: mark.label for mark in marks}
     stride = ceil(len(labels) / LABELS)
     return [(x(at), label) for at, label in sorted(labels.items())[::-stride][::-1]]

@@ -1,10 +1,12 @@
 """The card of a reward model: on its page, for programs, and as a file; and who overrode the gate."""
 
+import io
 import json
 from typing import Any
 
 import numpy as np
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -185,3 +187,31 @@ def test_a_plot_keeps_every_mark_and_whisker_within_it(make_version):
     drawn = plots.draw(plots.Plot("round", "Round", "Accuracy", [plots.Series("a", many)]))
     assert len(drawn["columns"]) <= 7
     assert drawn["columns"][-1][1] == "39"
+
+
+def test_commands_promote_and_roll_back_on_a_managers_behalf(make_version, manager):
+    first, second = (
+        make_version("reward-1", measured(40)),
+        make_version("reward-2", measured(40), refused=True),
+    )
+    registry.promote(first, gate={"checks": []})
+    said = io.StringIO()
+    decide = {"by": "mara", "reason": "it is needed", "stdout": said}
+    call_command("promote", "kitchen", "reward", "reward-2", **decide)
+    assert said.getvalue() == "“reward-2” is the champion now, overriding: Beats chance.\n"
+    assert registry.champion("kitchen", "reward") == second
+    call_command("roll_back", "kitchen", "reward", **decide)
+    assert registry.champion("kitchen", "reward") == first
+    assert [d.promotion.reason for d in cards.read(second).decisions] == ["it is needed"] * 2
+    rater = cast.make_user(username="rafi")
+    for wrong, words in [
+        (("kitchen", "reward", "reward-9"), "no reward model “reward-9”"),
+        (("cellar", "reward", "reward-1"), "no campaign “cellar”"),
+        (("kitchen", "reward", "reward-1"), "is the champion already"),
+    ]:
+        with pytest.raises(CommandError, match=words):
+            call_command("promote", *wrong, **decide)
+    with pytest.raises(CommandError, match="--by: “rafi” is no active manager"):
+        call_command("roll_back", "kitchen", "reward", by=rater.username, reason="why not")
+    with pytest.raises(CommandError, match="needs a named person and a reason"):
+        call_command("promote", "kitchen", "reward", "reward-2", by="mara", reason=" ")
