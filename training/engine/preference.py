@@ -178,29 +178,45 @@ def terms(pairs: Sequence[Pair], raters: Raters | None, length_preference: float
     return Terms(probability, ability, upper, lower, won, lost, weight)
 
 
-def fit_linear(gaps: Floats, votes: Terms, prompts: Sequence[str]) -> Floats:
-    """Fit a linear reward to differences of features (votes, d), given the raters; returns weights (d,).
+def fit_linear_reward(
+    features: npt.NDArray[np.floating], read: Indices, sides: Indices, votes: Terms, prompts: Sequence[str]
+) -> tuple[Floats, float]:
+    """Fit a linear reward on features (answers read, d), given the raters; returns weights (d,) and offset.
 
-    The ridge is the one of RIDGES that foretells votes on other prompts best (cross-validated).
+    Votes on answers that weren't read are left out. The mean reward is 0. The ridge is the one of RIDGES that
+    foretells votes on other prompts best (cross-validated).
     """
-    folds = np.unique(prompts, return_inverse=True)[1] % FOLDS
+    place = np.full(max(int(sides.max()), int(read.max())) + 1, -1)
+    place[read] = np.arange(len(read))
+    kept = np.flatnonzero((place[sides] >= 0).all(axis=1))
+    mean, directions = principal(features)
+    parts = (features - mean) @ directions
+    gaps = parts[place[sides[kept, 0]]] - parts[place[sides[kept, 1]]]
+    folds = np.unique(prompts, return_inverse=True)[1][kept] % FOLDS
+    votes = votes.take(kept)
+    weights = directions @ _fit_ridge(gaps, votes, _ridge(gaps, votes, folds))
+    return weights, -float(mean @ weights)
+
+
+def _ridge(gaps: Floats, votes: Terms, folds: Indices) -> float:
     lost = dict.fromkeys(RIDGES, 0.0)
     for fold in range(FOLDS):
-        out, kept = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        if not (len(out) and len(kept)):
+        out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        if not (len(out) and len(rest)):
             continue
-        train, test, weights = votes.take(kept), votes.take(out), np.zeros(gaps.shape[1])
+        train, test, weights = votes.take(rest), votes.take(out), None
         for ridge in RIDGES:
-            weights = _fit_ridge(gaps[kept], train, ridge, weights)
+            weights = _fit_ridge(gaps[rest], train, ridge, weights)
             lost[ridge] += float(test.weight @ test.loss(gaps[out] @ weights)[0])
-    return _fit_ridge(gaps, votes, min(lost, key=lambda ridge: lost[ridge]), np.zeros(gaps.shape[1]))
+    return min(lost, key=lambda ridge: lost[ridge])
 
 
-def _fit_ridge(gaps: Floats, votes: Terms, ridge: float, start: Floats) -> Floats:
+def _fit_ridge(gaps: Floats, votes: Terms, ridge: float, start: Floats | None = None) -> Floats:
     def objective(w: Floats) -> tuple[float, Floats]:
         value, slope = votes.loss(gaps @ w)
         return float(votes.weight @ value + ridge / 2 * w @ w), gaps.T @ (votes.weight * slope) + ridge * w
 
+    start = np.zeros(gaps.shape[1]) if start is None else start
     found: Floats = minimize(objective, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-7}).x
     return found
 

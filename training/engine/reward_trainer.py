@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
-from training.engine import preference, report
+from training.engine import criteria, preference, report
 from training.engine.batching import Answers, batches, encode, splitter
 from training.engine.config import EngineError, RewardConfig, RewardHyper
 from training.engine.data import SPLITS, Encoder, Indices, Pair, hold_out_raters, read_pairs
-from training.engine.features import embed, principal
+from training.engine.evaluation import Floats
+from training.engine.features import embed
 from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume
 from training.engine.preference import Raters, Terms
 from training.engine.reward_model import forward, grow_reward_model, longest_input, reward_head, score
@@ -50,6 +51,7 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     run.progress(0, 1, "testing")
     model.save_pretrained(run.model)
     tokenizer.save_pretrained(run.model)
+    figures = _criteria(run, config, model, encoder, parts, answers["train"])
     result = report.write(run, config, parts)
     run.finish(
         {
@@ -57,6 +59,7 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
             "tuning": config.tuning,
             "loss": config.loss,
             "raters": raters.summary() if raters else None,
+            "criteria": figures,
             "truncated": encoder.truncated,
             "dropped": 0,
             "steps": resume.total_step,
@@ -114,7 +117,8 @@ def _start(
     raters = preference.fit_raters(pairs, answers.sides, read, features) if config.loss == "ordinal" else None
     if heads:
         votes = preference.terms(pairs, raters, config.hyper.length_preference)
-        _fit_head(model, answers, read, features, votes, [pair.prompt_id for pair in pairs])
+        prompts = [pair.prompt_id for pair in pairs]
+        _set_head(model, *preference.fit_linear_reward(features, read, answers.sides, votes, prompts))
     resume.notes["raters"] = asdict(raters) if raters else None
     return raters
 
@@ -134,28 +138,25 @@ def _conversations(pairs: Sequence[Pair], answers: Answers, read: Indices) -> li
     return [[*first[i][0], {"role": "assistant", "content": first[i][1]}] for i in read.tolist()]
 
 
-def _fit_head(
-    model: Any,
-    answers: Answers,
-    read: Indices,
-    features: np.ndarray[Any, Any],
-    votes: Terms,
-    prompts: Sequence[str],
-) -> None:
-    """Fit the linear head on the frozen trunk, before anything else moves."""
-    place = np.full(len(answers.rows), -1)
-    place[read] = np.arange(len(read))
-    sides = place[answers.sides]
-    kept = np.flatnonzero((sides >= 0).all(axis=1))
-    mean, directions = principal(features)
-    parts = (features - mean) @ directions
-    gaps = parts[sides[kept, 0]] - parts[sides[kept, 1]]
-    weights = directions @ preference.fit_linear(gaps, votes.take(kept), [prompts[i] for i in kept.tolist()])
+def _criteria(
+    run: RunDir, config: RewardConfig, model: Any, encoder: Encoder, parts: Parts, answers: Answers
+) -> list[dict[str, Any]]:
+    """Fit, save and test heads for the criteria that were graded; returns a figure for each."""
+    test = [pair for pair in parts["test"] if pair.criteria]
+    heads = criteria.fit_heads(
+        model, parts["train"], answers, config.hyper.length_preference, PROBE_PAIRS, config.seed
+    )
+    if heads:
+        criteria.save(heads, run.model)
+    return criteria.accuracy(heads, model, test, encode(encoder, test))
+
+
+def _set_head(model: Any, weights: Floats, offset: float) -> None:
     head = reward_head(model)
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weights)[None])
         if head.bias is not None:
-            head.bias.fill_(-float(mean @ weights))
+            head.bias.fill_(offset)
 
 
 def preference_loss(model: Any, answers: Answers, votes: Terms, centre: float) -> Loss:

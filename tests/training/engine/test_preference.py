@@ -9,7 +9,7 @@ import torch
 from training.engine import preference
 from training.engine.batching import Answers
 from training.engine.data import Pair
-from training.engine.preference import SCALES, Raters, fit_linear, fit_raters, terms
+from training.engine.preference import SCALES, Raters, fit_linear_reward, fit_raters, terms
 from training.engine.reward_trainer import preference_loss
 
 KNOWN = Raters(
@@ -130,10 +130,13 @@ def test_raters_are_told_apart() -> None:
 def test_knowing_the_raters_finds_the_better_reward() -> None:
     crowd = Crowd(1500, 20, careless=("r0", "r2", "r3", "r4", "r5"))
     raters = fit_raters(crowd.pairs, crowd.sides, crowd.read, crowd.features)
-    gaps = crowd.features[crowd.sides[:, 0]] - crowd.features[crowd.sides[:, 1]]
-    prompts = [str(i // 30) for i in range(len(gaps))]
-    aware, plain = (fit_linear(gaps, terms(crowd.pairs, who), prompts) for who in (raters, None))
-    likeness = [float(w[0] / np.linalg.norm(w)) for w in (aware, plain)]
+    prompts = [str(i // 30) for i in range(len(crowd.pairs))]
+    aware, plain = (
+        fit_linear_reward(crowd.features, crowd.read, crowd.sides, terms(crowd.pairs, who), prompts)
+        for who in (raters, None)
+    )
+    likeness = [float(w[0] / np.linalg.norm(w)) for w, _offset in (aware, plain)]
+    assert aware[1] == pytest.approx(-float(crowd.features.mean(axis=0) @ aware[0]))
     assert likeness[0] > likeness[1] + 0.02, likeness
 
 
