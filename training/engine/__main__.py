@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
     if not path.is_dir():
         print(f"There is no run directory at {path}.", file=sys.stderr)
         return 2
-    run = RunDir(path)
+    run = RunDir(path, writes=os.environ.get("RANK", "0") == "0")
     if run.finished:
         return 0
     with run.alive():
@@ -44,6 +45,8 @@ def _train(run: RunDir) -> None:
         from training.engine.reward_trainer import train_reward_model
 
         train_reward_model(run, config)
+    elif int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise EngineError("A policy is improved by one process; launch its run without accelerate.")
     else:
         from training.engine.policy_trainer import train_policy
 

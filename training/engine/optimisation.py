@@ -9,8 +9,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
+from training.engine import ranks
 from training.engine.config import EngineError
 from training.engine.data import Indices
 from training.engine.evaluation import Floats
@@ -118,17 +120,19 @@ def fit(
     Raises Cancelled, its resume point saved, when the run is asked to stop.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
+    ranks.agree(parameters)
     optimizer = torch.optim.AdamW(_groups(model, how.weight_decay), lr=how.learning_rate)
     if resume.optimizer:
         optimizer.load_state_dict(resume.optimizer)
     for step in range(resume.step, len(plan)):
-        if run.stopping:
+        if ranks.any_of(run.stopping):
             _keep(run, resume, model, optimizer, step)
             raise Cancelled
         torch.manual_seed(how.seed * 1_000_003 + resume.total_step)  # dropout is a function of the step alone
         for group in optimizer.param_groups:
             group["lr"] = how.learning_rate * _schedule(step, len(plan), how.warmup)
         figures = _take(model, plan[step], sizes, loss, how)
+        ranks.add_gradients(parameters)
         norm = torch.nn.utils.clip_grad_norm_(parameters, how.clip if how.clip else math.inf)
         run.metric(
             resume.total_step, **{f"{stage}/{k}": v for k, v in {**figures, "grad_norm": float(norm)}.items()}
@@ -144,28 +148,31 @@ def fit(
             _keep(run, resume, model, optimizer, resume.step)
     final = resume.best or resume.average
     if final:
-        model.load_state_dict(final)
+        restore(model, final)
     model.zero_grad(set_to_none=True)
 
 
 def _take(model: torch.nn.Module, batch: Indices, sizes: Floats, loss: Loss, how: Optimisation) -> Figures:
-    """Accumulate one step's gradient; returns its figures averaged over the step."""
+    """Accumulate this process's share of a step's gradient; returns figures averaged over all of the step."""
     model.train()
     model.zero_grad(set_to_none=True)
     size = max(float(sizes[batch].sum()), 1e-12)
     totals: Figures = {"loss": 0.0}
-    for examples in _parts(batch, how):
+    for examples in _parts(np.array_split(batch, ranks.count())[ranks.rank()], how):
         part, figures = loss(examples)
-        if not torch.isfinite(part):
-            raise EngineError("The loss became NaN or infinite; try a lower learning rate.")
         (part / size).backward()
         totals["loss"] += float(part.detach())
         for name, value in figures.items():
             totals[name] = totals.get(name, 0.0) + value
+    totals = ranks.sums(totals)
+    if not math.isfinite(totals["loss"]):
+        raise EngineError("The loss became NaN or infinite; try a lower learning rate.")
     return {name: value / size for name, value in totals.items()}
 
 
 def _parts(batch: Indices, how: Optimisation) -> Sequence[Indices]:
+    if not len(batch):
+        return []
     if how.split is not None:
         return how.split(batch)
     size = how.micro_batch_size
@@ -188,19 +195,29 @@ def _schedule(step: int, total: int, warmup: float) -> float:
 
 
 def snapshot(model: torch.nn.Module) -> Weights:
-    """Copy a model's weights to the processor's memory."""
-    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    """Copy the weights that train to the processor's memory."""
+    return {name: weight.cpu().clone() for name, weight in _trained(model).items()}
+
+
+def restore(model: torch.nn.Module, weights: Weights) -> None:
+    """Put back what `snapshot` took; raises EngineError for the weights of another model."""
+    if weights.keys() != _trained(model).keys():
+        raise EngineError("The resume point holds the weights of another model; use a new folder.")
+    model.load_state_dict(weights, strict=False)
+
+
+def _trained(model: torch.nn.Module) -> Weights:
+    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
 
 def _average(resume: Resume, model: torch.nn.Module) -> None:
     resume.averaged += 1
+    fresh = _trained(model)
     if not resume.average:
-        resume.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        resume.average = {name: weight.clone() for name, weight in fresh.items()}
         return
-    for name, tensor in model.state_dict().items():
-        mean = resume.average[name]
-        if mean.is_floating_point():
-            mean.lerp_(tensor.detach().to(mean.device), 1 / resume.averaged)
+    for name, weight in fresh.items():
+        resume.average[name] = resume.average[name].to(weight.device).lerp_(weight, 1 / resume.averaged)
 
 
 def _try_best(
@@ -208,16 +225,18 @@ def _try_best(
 ) -> None:
     fresh = snapshot(model)
     if resume.average:
-        model.load_state_dict(resume.average)
+        restore(model, resume.average)
     found = score()
     run.metric(resume.total_step, **{f"{stage}/validation": found})
     if found > resume.best_score:
         resume.best_score, resume.best = found, snapshot(model)
-    model.load_state_dict(fresh)
+    restore(model, fresh)
 
 
 def _keep(
     run: RunDir, resume: Resume, model: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int
 ) -> None:
-    resume.step, resume.model, resume.optimizer = step, snapshot(model), optimizer.state_dict()
-    save_resume(run, resume)
+    resume.step = step
+    if run.writes:
+        resume.model, resume.optimizer = snapshot(model), optimizer.state_dict()
+        save_resume(run, resume)

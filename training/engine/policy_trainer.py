@@ -23,7 +23,15 @@ from training.engine.data import (
 )
 from training.engine.evaluation import Floats
 from training.engine.objectives import dpo_loss, imitation_loss, imitation_sizes
-from training.engine.optimisation import Optimisation, Resume, fit, load_resume, save_resume, snapshot
+from training.engine.optimisation import (
+    Optimisation,
+    Resume,
+    fit,
+    load_resume,
+    restore,
+    save_resume,
+    snapshot,
+)
 from training.engine.policy_evaluation import compare
 from training.engine.policy_model import load_policy_model, score_replies
 from training.engine.reward_model import longest_input
@@ -42,7 +50,7 @@ def train_policy(run: RunDir, config: PolicyConfig) -> None:
     resume = load_resume(run)
     model, tokenizer = load_policy_model(config.parent)
     if resume.model:
-        model.load_state_dict(resume.model)
+        restore(model, resume.model)
     encoder = Encoder(tokenizer, longest_input(model, tokenizer, config.hyper.max_length))
     job = PolicyJob(run, config, model, tokenizer, encoder, resume)
     verbs: dict[str, list[Callable[[], dict[str, Any]]]] = {

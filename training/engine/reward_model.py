@@ -19,13 +19,15 @@ from transformers import (
 )
 
 from models_app.backends.mean_pooled import MeanPooledConfig, MeanPooledForSequenceClassification
+from training.engine import ranks
 from training.engine.config import EngineError
 from training.engine.data import pad
 from training.engine.evaluation import Floats
-from training.engine.optimisation import attention, autocast, device
+from training.engine.optimisation import autocast, device
 from training.engine.pooling import deepen, pool, pools
 
 SCORING_TOKENS = 8192  # of one forward without gradient, padding included
+SHORT = 160  # tokens up to which a processor attends faster by the plain way, if with more memory
 
 # For trunks that never saw a conversation; encoders get the two tokens that they were trained with.
 PLAIN_TEMPLATE = (
@@ -69,11 +71,13 @@ def grow_reward_model(trunk: str, seed: int) -> tuple[Any, Any, bool]:
         tokenizer.chat_template = PLAIN_TEMPLATE
     model.config.pad_token_id = tokenizer.pad_token_id
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    if model.base_model.config._attn_implementation == "sdpa" and not torch.cuda.is_available():
+        model.base_model.register_forward_pre_hook(_attend, with_kwargs=True)
     return model.to(device()), tokenizer, not grown
 
 
 def _load(trunk: str, config: Any, grown: bool) -> Any:
-    how = {"dtype": torch.float32, "attn_implementation": attention()}
+    how = {"dtype": torch.float32}
     if not grown and _encodes(config):
         encoder = AutoModel.from_pretrained(trunk, **how)
         encoder.config._name_or_path = ""
@@ -88,6 +92,13 @@ def _load(trunk: str, config: Any, grown: bool) -> Any:
     if pooled:
         pool(model)
     return model
+
+
+def _attend(trunk: Any, args: Any, kwargs: Any) -> None:
+    """Choose how attention is computed: training on 96 tokens takes .8 of the time plainly, on 240 1.25."""
+    rows = args[0] if args else kwargs["input_ids"]
+    plainly = rows.shape[1] <= SHORT
+    trunk.config._attn_implementation = "eager" if plainly else "sdpa"
 
 
 def _encodes(config: Any) -> bool:
@@ -127,13 +138,14 @@ def outputs(model: Any, rows: Sequence[Sequence[int]]) -> torch.Tensor:
 
 
 def score(model: Any, rows: Sequence[Sequence[int]]) -> Floats:
-    """Score token rows without gradient, in batches of similar lengths; returns (rows,)."""
+    """Score token rows without gradient, shared by all processes; returns (rows,)."""
     scores = np.zeros(len(rows))
     model.eval()
     with torch.no_grad():
-        for part in _batches(rows):
-            scores[part] = forward(model, [rows[i] for i in part]).cpu().numpy()
-    return scores
+        for number, part in enumerate(scoring_batches(rows)):
+            if number % ranks.count() == ranks.rank():
+                scores[part] = forward(model, [rows[i] for i in part]).cpu().numpy()
+    return ranks.add_up(scores)
 
 
 def features(model: Any, rows: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
@@ -145,7 +157,7 @@ def features(model: Any, rows: Sequence[Sequence[int]]) -> npt.NDArray[np.float3
     model.eval()
     try:
         with torch.no_grad():
-            for part in _batches(rows):
+            for part in scoring_batches(rows):
                 outputs(model, [rows[i] for i in part])
                 read = given.pop()
                 if read.dim() == 3:  # a decoder's head reads every token, and the last one's is the reward
@@ -156,7 +168,7 @@ def features(model: Any, rows: Sequence[Sequence[int]]) -> npt.NDArray[np.float3
     return found
 
 
-def _batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+def scoring_batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
     """Part rows into batches of similar lengths with a bound on their tokens."""
     part: list[int] = []
     for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
-from training.engine import criteria, preference, report
+from training.engine import criteria, preference, ranks, report, tuning
 from training.engine.batching import Answers, batches, encode, splitter
 from training.engine.config import EngineError, RewardConfig, RewardHyper
 from training.engine.data import SPLITS, Encoder, Indices, Pair, hold_out_raters, read_pairs
 from training.engine.evaluation import Floats
 from training.engine.features import embed
-from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume
+from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume, restore
 from training.engine.preference import Raters, Terms
 from training.engine.reward_model import forward, grow_reward_model, longest_input, reward_head, score
 from training.engine.run_dir import RunDir
@@ -34,20 +34,26 @@ def train_reward_model(run: RunDir, config: RewardConfig) -> None:
     """
     began = time.monotonic()
     torch.set_num_threads(config.threads or torch.get_num_threads())
+    ranks.join()
     run.progress(0, 1, "loading")
     parts = _read(run, config)
     resume = load_resume(run)
     model, tokenizer, fresh = grow_reward_model(config.trunk, config.seed)
     _drop_nothing(model)
-    if resume.model:
-        model.load_state_dict(resume.model)
     encoder = Encoder(tokenizer, longest_input(model, tokenizer, config.hyper.max_length))
     answers = {name: encode(encoder, parts[name]) for name in ("train", "validation")}
     raters = _start(run, config, model, parts["train"], answers["train"], resume, fresh)
     votes = {name: preference.terms(parts[name], raters, config.hyper.length_preference) for name in answers}
     if config.tuning != "frozen":
+        rows = [row for part in answers.values() for row in part.rows]
+        model = tuning.apply(model, config, rows, lambda done, total: run.progress(done, total, "reading"))
+        if resume.model:
+            restore(model, resume.model)
         _fit(run, config, model, parts, answers, votes, resume)
+        model = tuning.plain(model)
     run.check_stop()
+    if ranks.rank():
+        return
     run.progress(0, 1, "testing")
     model.save_pretrained(run.model)
     tokenizer.save_pretrained(run.model)
@@ -106,13 +112,14 @@ def _start(
     if not heads and config.loss == "binary":
         return None
     read = _probed(answers, config.seed)
-    features = embed(
-        config.trunk,
-        _conversations(pairs, answers, read),
-        cache=run.features,
-        max_length=config.hyper.max_length,
-        progress=lambda done, total: run.progress(done, total, "reading"),
-    )
+    with ranks.first_goes_first():
+        features = embed(
+            config.trunk,
+            _conversations(pairs, answers, read),
+            cache=run.features,
+            max_length=config.hyper.max_length,
+            progress=lambda done, total: run.progress(done, total, "reading"),
+        )
     run.progress(0, 1, "fitting raters and head")
     raters = preference.fit_raters(pairs, answers.sides, read, features) if config.loss == "ordinal" else None
     if heads:

@@ -26,13 +26,14 @@ class Cancelled(Exception):
 
 
 class RunDir:
-    """Read and write the files of one run.
+    """Read and write the files of one run; without `writes` only read them, and say why it failed.
 
     `metrics.jsonl` only ever grows, and holds each (step, name) once even when a killed run repeats steps.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, writes: bool = True) -> None:
         self.path = path
+        self.writes = writes
         self.work = path / "checkpoint"
         self.model = path / "model"
         self._stop = threading.Event()
@@ -54,7 +55,7 @@ class RunDir:
         done = threading.Event()
 
         def beat() -> None:
-            while True:
+            while self.writes:
                 (self.path / "heartbeat").touch()
                 if done.wait(HEARTBEAT_SECONDS):
                     return
@@ -62,7 +63,8 @@ class RunDir:
         def stop(signum: int, frame: FrameType | None) -> None:
             self._stop.set()
 
-        (self.path / "error.txt").unlink(missing_ok=True)
+        if self.writes:
+            (self.path / "error.txt").unlink(missing_ok=True)
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
         thread.start()
@@ -86,12 +88,15 @@ class RunDir:
 
     def metric(self, step: int, **values: float) -> None:
         """Append figures of one step, those written before a restart excepted; figures must be finite."""
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise EngineError(f"{name} is {value} at step {step}; try a lower learning rate.")
+        if not self.writes:
+            return
         if self._written is None:
             self._written = self._read_metrics()
         lines = []
         for name, value in values.items():
-            if not math.isfinite(value):
-                raise EngineError(f"{name} is {value} at step {step}; try a lower learning rate.")
             if (step, name) not in self._written:
                 self._written.add((step, name))
                 lines.append(json.dumps({"step": step, "name": name, "value": round(float(value), 6)}) + "\n")
@@ -119,6 +124,8 @@ class RunDir:
 
     def write_bytes(self, path: Path, content: bytes, durable: bool = True) -> None:
         """Replace a file atomically; a durable one outlives a power cut as well."""
+        if not self.writes:
+            return
         path.parent.mkdir(exist_ok=True)
         fresh = path.with_name(path.name + ".new")
         with fresh.open("wb") as file:
@@ -130,12 +137,17 @@ class RunDir:
 
     def fail(self, sentence: str) -> None:
         """Leave the reason of a failure, on one line."""
-        self.write_bytes(self.path / "error.txt", (" ".join(sentence.split()) + "\n").encode())
+        line = " ".join(sentence.split()) + "\n"
+        if self.writes:
+            self.write_bytes(self.path / "error.txt", line.encode())
+        else:  # the others may never hear of it
+            (self.path / "error.txt").write_text(line)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result, last of all, and drop what only a resume would need."""
         self.write_json("result.json", result)
-        shutil.rmtree(self.work, ignore_errors=True)
+        if self.writes:
+            shutil.rmtree(self.work, ignore_errors=True)
 
     @cached_property
     def fingerprint(self) -> str:
