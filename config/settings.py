@@ -221,10 +221,13 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "models_app.tasks.*": {"queue": "sample"},
     "labeling.tasks.generate_round": {"queue": "sample"},
+    "labeling.tasks.score_round": {"queue": "sample"},
     "labeling.tasks.fit_raters": {"queue": "sample"},
     "labeling.tasks.measure_figures": {"queue": "sample"},
     "labeling.tasks.answer_turn": {"queue": "chat"},
     "training.tasks.choose_pairs": {"queue": "sample"},
+    "training.tasks.look_at_watch": {"queue": "sample"},
+    "training.tasks.count_watch": {"queue": "sample"},
     "training.tasks.execute_run": {"queue": "train"},
     "training.tasks.evaluate_run": {"queue": "train"},
 }
@@ -238,6 +241,8 @@ STACK_WORKERS = "config.stack.workers"
 CONDUCTOR_SECONDS = float(os.environ.get("CONDUCTOR_SECONDS", "3"))
 # New judgments of a campaign after which its raters are fitted anew, or 1 % of all where that is more.
 RELIABILITY_EVERY = int(os.environ.get("RELIABILITY_EVERY", "50"))
+# Of a round's tasks, how many more ask whether choosing by the reward model still pleases people; 0: none.
+WATCH_SHARE = float(os.environ.get("WATCH_SHARE", "0.15"))
 CELERY_BEAT_SCHEDULE = {
     "conduct": {"task": "training.tasks.conduct", "schedule": CONDUCTOR_SECONDS},
     "tend-imports": {"task": "labeling.tasks.tend_imports", "schedule": 30.0},

@@ -4,21 +4,24 @@ They are computed once per answer and model, in the background, and read by whoe
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from django.db.models import Exists, OuterRef, QuerySet
 
-from labeling.models import Campaign, Judgment, Response, Score, TaskResponse
+from labeling.models import Campaign, Judgment, Response, Round, Score, TaskResponse
 from labeling.vote_table import Ints
 from models_app import registry
 from models_app.backends import BackendError, Conversation
 from models_app.models import ModelVersion
 from models_app.registry import ModelError
 from preferences.intervals import Floats
+
+if TYPE_CHECKING:
+    from models_app.backends.transformers import TransformersRewardModel
 
 R = TypeVar("R")
 SECONDS = 120.0  # of one visit; what is left waits for the next
@@ -53,17 +56,42 @@ def fill(campaign: Campaign, seconds: float = SECONDS) -> int:
         return 0
     until, done = time.monotonic() + seconds, 0
     while time.monotonic() < until and (batch := list(missing(campaign, model)[:BATCH])):
-        values, features = loaded.read([conversation(answer) for answer in batch])
-        rows = zip(batch, values, features.astype(np.float16), strict=True)
-        Score.objects.bulk_create(
-            (Score(response=a, model=model, value=value, features=read.tobytes()) for a, value, read in rows),
-            ignore_conflicts=True,
-        )
+        keep(model, loaded, batch)
         done += len(batch)
     if not missing(campaign, model).exists():
         stale = Score.objects.filter(response__prompt__campaign=campaign, model__family=model.family)
         stale = stale.filter(model__kind=ModelVersion.Kind.REWARD)  # a frozen trunk's features stay
         stale.exclude(model=model).delete()
+    return done
+
+
+def keep(model: ModelVersion, loaded: "TransformersRewardModel", answers: Sequence[Response]) -> None:
+    """Read answers with a loaded reward model and store what it gives them; what is stored already stays."""
+    values, features = loaded.read([conversation(answer) for answer in answers])
+    rows = zip(answers, values, features.astype(np.float16), strict=True)
+    Score.objects.bulk_create(
+        (Score(response=a, model=model, value=value, features=read.tobytes()) for a, value, read in rows),
+        ignore_conflicts=True,
+    )
+
+
+def fill_round(round_: Round) -> int:
+    """Score the answers of a round with the champion reward model, those that it hasn't; return how many.
+
+    Loads torch where there is something to score. A model that can't be loaded scores nothing.
+    """
+    model = registry.champion(round_.campaign.model_family, ModelVersion.Kind.REWARD)
+    scored = Score.objects.filter(response=OuterRef("pk"), model=model)
+    answers = round_.responses.filter(~Exists(scored)).select_related("prompt").order_by("pk")
+    if model is None or not answers.exists():
+        return 0
+    try:
+        loaded, done = registry.reward_model(model), 0
+    except (BackendError, ModelError):
+        return 0
+    for batch in batched(answers.iterator(BATCH), BATCH):
+        keep(model, loaded, batch)
+        done += len(batch)
     return done
 
 

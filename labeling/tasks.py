@@ -17,15 +17,24 @@ from labeling import (
     trust,
     uploads,
 )
-from labeling.models import Campaign, Edit, Import
+from labeling.models import Campaign, Edit, Import, Round
 
 FIT_SECONDS = 1800  # after which a fit that never ended stands in nobody's way
 
 
 @shared_task
 def generate_round(round_id: int) -> None:
-    """Sample a round's answers and open it (queue: sample)."""
-    generation.generate(round_id)
+    """Sample a round's answers, open it and have them scored (queue: sample)."""
+    if generation.generate(round_id):
+        score_round.delay(round_id)
+
+
+@shared_task
+def score_round(round_id: int) -> None:
+    """Score a round's answers with the champion reward model and keep the scores (queue: sample)."""
+    from labeling import scores  # NumPy comes with it, which no short work needs
+
+    scores.fill_round(Round.objects.select_related("campaign").get(pk=round_id))
 
 
 @shared_task

@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from training import execution, loop, selection
+from training import execution, loop, selection, watch
 from training.models import Run
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,22 @@ def choose_pairs(round_id: int) -> None:
 
 
 @shared_task
+def look_at_watch(watch_id: int) -> None:
+    """Draw and score a watch's answers and ask people about them (queue: sample)."""
+    from training import watching  # SciPy comes with it
+
+    watching.look(watch_id)
+
+
+@shared_task
+def count_watch(watch_id: int) -> None:
+    """Count people's votes on a watch (queue: sample)."""
+    from training import watching  # SciPy comes with it
+
+    watching.count(watch_id)
+
+
+@shared_task
 def conduct() -> None:
     """Recover runs whose worker is gone, and take every active campaign one stretch further."""
     loop.recover_runs()
@@ -50,6 +66,7 @@ def conduct() -> None:
         try:
             loop.tick(campaign)
             selection.tend(campaign)
+            watch.tend(campaign)
         except Exception:
             # one campaign's trouble must not stop the others
             logger.exception("The loop of campaign %s met an error", campaign.slug)
