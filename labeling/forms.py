@@ -69,7 +69,8 @@ class SettingsForm(CampaignModelForm):
         fields = [
             "name", "description", "scale", "allow_ties", "overlap", "overlap_cap", "certainty",
             "lease_minutes", "tasks_per_round", "rater_limit", "daily_limit",
-            "edit_share", "rank_share", "rank_size", "chat_share", "chat_turns", "reasons", "display_rate",
+            "edit_share", "rank_share", "rank_size", "chat_share", "chat_turns", "choose_pairs",
+            "answers_per_prompt", "reasons", "display_rate",
             "undo_minutes", "skills", "pass_mark", "test_attempts", "show_figures", "gold_share",
             "repeat_share", "weigh_votes", "retrain_after",
             "max_rounds", "stages", "hyper",
@@ -91,6 +92,8 @@ class SettingsForm(CampaignModelForm):
             "rank_size": _("Answers in a ranking"),
             "chat_share": _("Share of live conversations"),
             "chat_turns": _("Turns of a conversation"),
+            "choose_pairs": _("Ask what teaches the reward model most, as far as is known, batch by batch"),
+            "answers_per_prompt": _("Answers to choose from"),
             "display_rate": _("Words a second"),
             "undo_minutes": _("Minutes for taking back"),
             "pass_mark": _("Pass mark of the test"),
@@ -117,6 +120,9 @@ class SettingsForm(CampaignModelForm):
             "rank_size": _("From 3 to 9."),
             "chat_share": _("Of a round's tasks, 0 to 1: a talk with two policies at once."),
             "chat_turns": _("After so many it is over; raters may end it earlier."),
+            "answers_per_prompt": _(
+                "For each prompt, 2 to 8; more take longer to draw, and two leave little to choose."
+            ),
             "display_rate": _("How fast answers appear; 0 shows them at once."),
             "undo_minutes": _("How long raters can take back what they sent, while its round is open."),
             "pass_mark": _("From 0 to 1: the share that must be right; empty for no test."),
@@ -129,7 +135,7 @@ class SettingsForm(CampaignModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("gold_share", "repeat_share"):
+        for name in ("gold_share", "repeat_share", "answers_per_prompt"):
             self.fields[name].required = False
         if self.instance.sampling is not None:
             for name in ["temperature", "top_p", "max_new_tokens"]:
@@ -162,6 +168,9 @@ class SettingsForm(CampaignModelForm):
 
     def clean_repeat_share(self) -> float:
         return self.cleaned_data["repeat_share"] or 0.0
+
+    def clean_answers_per_prompt(self) -> int:
+        return int(self.cleaned_data["answers_per_prompt"] or self.instance.answers_per_prompt)
 
     def clean_hyper(self) -> dict[str, Any]:
         hyper = self.cleaned_data["hyper"] or {}
