@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,6 +96,15 @@ def conversations(pairs: Sequence[Pair]) -> list[Conversation]:
         for pair in pairs
         for before, text in ((pair.before_chosen, pair.chosen), (pair.before_rejected, pair.rejected))
     ]
+
+
+def distinct_conversations(pairs: Sequence[Pair]) -> tuple[list[Conversation], npt.NDArray[np.intp]]:
+    """Return every conversation once, and which of them each pair's sides are, (pairs, 2)."""
+    talks = conversations(pairs)
+    codes, n = encode_clusters([json.dumps(talk) for talk in talks])
+    first = np.full(n, len(talks))
+    np.minimum.at(first, codes, np.arange(len(talks)))
+    return [talks[i] for i in first], codes.reshape(-1, 2)
 
 
 def word_difference(pairs: Sequence[Pair]) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -139,10 +138,8 @@ def invariance(judge: TransformersRewardModel, pairs: Sequence[Pair], seed: int)
 
 def _rewards(judge: TransformersRewardModel, pairs: Sequence[Pair]) -> Floats:
     """Score both sides of pairs, an answer that many votes are on once; returns (pairs, 2)."""
-    texts = [json.dumps(talk) for talk in conversations(pairs)]
-    distinct = list(dict.fromkeys(texts))
-    rewards = dict(zip(distinct, judge.score([json.loads(text) for text in distinct]), strict=True))
-    return np.array([rewards[text] for text in texts], dtype=np.float64).reshape(-1, 2)
+    talks, sides = held_out.distinct_conversations(pairs)
+    return np.array(judge.score(talks), dtype=np.float64)[sides]
 
 
 def _write_test_votes(run: RunDir, config: RewardConfig, test: HeldOut) -> None:
