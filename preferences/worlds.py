@@ -72,13 +72,26 @@ class Crowd:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Hold what was voted and what is true. `votes` are in the order in which each rater gave them."""
+    """Hold what was voted and what is true. `votes` are in the order in which each rater gave them.
+
+    `tastes` (answers × clusters) is what clusters of raters like beside utility, `cluster` is each rater's.
+    """
 
     features: Floats
     lengths: Floats
     utility: Floats
     votes: Votes
     crowd: Crowd
+    tastes: Floats
+    cluster: Ints
+    noise: Noise
+
+    def ask(self, left: Ints, right: Ints, raters: Ints, rng: np.random.Generator) -> Votes:
+        """Let raters vote on more pairs of answers; who tires or copies is here as able as on the average."""
+        of = self.cluster[raters]
+        gaps = self.utility[left] + self.tastes[left, of] - self.utility[right] - self.tastes[right, of]
+        grades = self.crowd.grade(raters, gaps, self.lengths[left] - self.lengths[right], rng, self.noise)
+        return Votes(left, right, raters, grades, self.votes.points, self.votes.n_raters)
 
 
 @dataclass(frozen=True)
@@ -129,13 +142,20 @@ def draw_crowd(
 
 
 def draw_world(
-    kind: str, seed: int, *, raters: int = 100, each: int = 100, overlap: float = 0.2, per_prompt: int = 2
+    kind: str,
+    seed: int,
+    *,
+    raters: int = 100,
+    each: int = 100,
+    overlap: float = 0.2,
+    per_prompt: int = 2,
+    spare: int = 0,
 ) -> World:
     """Make a world of `kind` (easy, hard, probit, curved, crowds) in which everybody gives `each` votes.
 
     A share `overlap` of everybody's votes is on pairs that three raters vote on, the rest on pairs that
-    nobody else sees; a prompt has `per_prompt` answers, and every pair of them is voted on. Raises KeyError
-    for another kind.
+    nobody else sees; a prompt has `per_prompt` answers, and every pair of them is voted on. The last `spare`
+    answers nobody votes on: rewards are tried on them. Raises KeyError for another kind.
     """
     recipe = RECIPES[kind]
     rng = np.random.default_rng(seed)
@@ -148,13 +168,15 @@ def draw_world(
         crowd.role[followed[:, 1]] = "copying"
     who, pair = _give_out(raters, each, round(overlap * each), followed, rng)
     first, second = _pair_up(int(pair.max()) + 1, per_prompt)
-    features, lengths, utility = _write_answers(recipe, int(second.max()) + 1, rng)
+    features, lengths, utility = _write_answers(recipe, int(second.max()) + 1 + spare, rng)
     turned = rng.random(len(who)) < 0.5
     left, right = np.where(turned, second[pair], first[pair]), np.where(turned, first[pair], second[pair])
     gaps, alertness = utility[left] - utility[right], np.ones(len(who))
+    tastes, cluster = np.zeros((len(utility), 1)), np.zeros(raters, dtype=np.int64)
     if recipe.crowded:
         tastes = 0.5 * APART / np.sqrt(2) * _standardise(features @ rng.normal(size=(DIMENSIONS, TASTES)))
-        taste = rng.integers(0, TASTES, raters)[who]
+        cluster = rng.integers(0, TASTES, raters)
+        taste = cluster[who]
         gaps = gaps + tastes[left, taste] - tastes[right, taste]
         tires = (rng.random(raters) < 0.2) & (crowd.role == "honest")
         crowd.ability[tires] *= (1 + TIRED) / 2
@@ -164,7 +186,7 @@ def draw_world(
     for leader, follower in followed:
         _copy(pair, who == leader, who == follower, turned, grades)
     votes = Votes(left, right, who, grades, len(THRESHOLDS) + 1, raters)
-    return World(features, lengths, utility, votes, crowd)
+    return World(features, lengths, utility, votes, crowd, tastes, cluster, recipe.noise)
 
 
 def _give_out(

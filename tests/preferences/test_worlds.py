@@ -77,3 +77,16 @@ def test_who_copies_says_the_same_of_every_pair_that_both_saw():
 def test_an_unknown_world_is_refused():
     with pytest.raises(KeyError):
         draw_world("flat", 0)
+
+
+@pytest.mark.parametrize("kind", ["easy", "crowds"])
+def test_answers_to_spare_are_like_the_others_and_raters_can_be_asked_about_them(kind):
+    world = draw_world(kind, 0, each=20, spare=3000)
+    n = len(world.lengths)
+    assert max(world.votes.left.max(), world.votes.right.max()) < n - 3000
+    assert world.utility[-3000:].std() == pytest.approx(world.utility[:-3000].std(), rel=0.1)
+    rng = np.random.default_rng(0)
+    left, right = rng.permutation(np.arange(n - 3000, n)).reshape(2, -1)
+    honest = rng.choice(np.flatnonzero(world.crowd.role == "honest"), 1500)
+    grades = world.ask(left, right, honest, rng).grades
+    assert np.corrcoef(world.utility[left] - world.utility[right], grades)[0, 1] > 0.5
