@@ -5,7 +5,7 @@ For a vote of rater r on pair p of answers, L left and R right, with features φ
     η = a_r·(w·(φ_L − φ_R) + δ_p) + b_r + (l₀ + l_r)·(length_L − length_R),   P(grade ≤ k) = σ(s_r·t_k − η)
 
 with grades 0 (right much better) … K−1 (left much better), symmetric thresholds t = ±cumsum(exp q), a_r the
-    η = a_r·(w·(φ_L − φ_R) + δ_p) + b_r + (l₀ + l_r)·(length_L − length_R),  P(grade ≤ k) = σ(s_r·t_k − η)
+rater's ability, b_r the pull to the left side, l_r the taste for length, s_r how widely the scale is used and
 δ_p ~ N(0, τ²) what the pair has beyond the features. A graded response model (Samejima 1969, Psychometrika
 Monograph 17) whose items are anchored on features: one to three raters see a pair, too few to fit δ_p beside
 them (abilities would suffer), so it is integrated over by Gauss–Hermite quadrature and only τ is fitted
@@ -175,6 +175,23 @@ def label_pairs(fit: Fit, features: Floats, lengths: Floats, votes: Votes, *, le
     return Labels(first, second, u, se, ndtr(u / se), np.bincount(of, minlength=len(u)))
 
 
+def set_length(
+    weights: Floats, covariance: Floats, features: Floats, lengths: Floats, *, length: float = 0.0
+) -> tuple[Floats, Floats]:
+    """Set what length counts: over the answers, w·φ then rises by `length` a unit of `lengths`.
+
+    Returns N(weights, covariance) (d, d × d) conditioned on that slope. Where features know how long an
+    answer is, votes can hardly tell w and l₀ apart, and raters who only look at length pull l₀ up and w down;
+    so nothing is left to chance. It needs answers and no votes.
+    """
+    off = np.asarray(lengths, dtype=np.float64) - np.mean(lengths)
+    slope = np.asarray(features, dtype=np.float64).T @ off / max(float(off @ off), 1e-12)
+    moved = covariance @ slope
+    of_slope = max(float(slope @ moved), 1e-12)
+    set_weights = weights + moved * (length - slope @ weights) / of_slope
+    return np.asarray(set_weights), np.asarray(covariance - np.outer(moved, moved) / of_slope)
+
+
 def _checked(features: Floats, lengths: Floats, votes: Votes) -> tuple[Floats, Floats]:
     features, lengths = np.asarray(features, dtype=np.float64), np.asarray(lengths, dtype=np.float64)
     if features.ndim != 2 or lengths.shape != features.shape[:1]:
@@ -203,4 +220,4 @@ def _unfit(start: Fit, packing: Packing) -> Floats:
     return x
 
 
-__all__ = ["DOUBT", "Fit", "Labels", "Votes", "fit", "grade_verdicts", "label_pairs"]
+__all__ = ["DOUBT", "Fit", "Labels", "Votes", "fit", "grade_verdicts", "label_pairs", "set_length"]

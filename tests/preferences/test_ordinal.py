@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from preferences.ordinal import Votes, fit, grade_verdicts, label_pairs
+from preferences.ordinal import Votes, fit, grade_verdicts, label_pairs, set_length
 from preferences.ordinal_likelihood import Likelihood, Packing
+from preferences.selection import estimate_covariance
+from preferences.worlds import draw_world
 
 THRESHOLDS = np.array([-2.0, -1.0, -0.2, 0.2, 1.0, 2.0])
 
@@ -157,3 +159,21 @@ def test_answers_that_were_not_given_are_refused():
     features, lengths, votes, _ = make(100)
     with pytest.raises(ValueError, match="beyond the 10 given"):
         fit(features[:10], lengths[:10], votes)
+
+
+def test_what_length_counts_can_be_set_and_then_a_reward_follows_it_no_more_than_that():
+    world = draw_world("hard", 2, each=20)
+    found = fit(world.features, world.lengths, world.votes)
+    covariance = estimate_covariance(found, world.features, world.lengths, world.votes)
+
+    def slope(weights):
+        return np.polyfit(world.lengths, world.features @ weights, 1)[0]
+
+    for length in (0.0, 0.5):
+        weights, left = set_length(found.weights, covariance, world.features, world.lengths, length=length)
+        assert slope(weights) == pytest.approx(length)
+        assert (np.linalg.eigvalsh(covariance - left) > -1e-9).all()
+        off = world.lengths - world.lengths.mean()
+        assert left @ (world.features.T @ off) == pytest.approx(0, abs=1e-9)
+    alone, _ = set_length(np.ones(2), np.eye(2), np.column_stack([off, np.zeros_like(off)]), off)
+    assert alone == pytest.approx([0, 1])
