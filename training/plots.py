@@ -108,7 +108,11 @@ def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float]:
 def _columns(plot: Plot, marks: Sequence[Mark], x: Place) -> list[tuple[str, str]]:
     if plot.diagonal:
         return [(x(tick), f"{tick:.0%}") for tick in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
-    labels = {mark.x: mark.label for mark in marks}
+    under: dict[str, list[float]] = {}
+    for mark in marks:
+        under.setdefault(mark.label, []).append(mark.x)
+    # marks of several series that share a label stand side by side over it
+    labels = {sum(xs) / len(xs): label for label, xs in under.items()}
     stride = ceil(len(labels) / LABELS)
     return [(x(at), label) for at, label in sorted(labels.items())[::-stride][::-1]]
 
