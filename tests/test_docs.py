@@ -7,7 +7,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from labeling.import_formats import FORMATS as IMPORT_FORMATS
-from training.formats import FORMATS as EXPORT_FORMATS
+from training.export_formats import FORMATS as EXPORT_FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = {path: path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}

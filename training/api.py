@@ -16,7 +16,7 @@ from accounts.roles import signed_in_user
 from labeling.api.campaigns import InCampaign
 from models_app.models import ModelVersion
 from training import card_files, cards, exports, runs, snapshots
-from training.formats import FORMATS
+from training.export_formats import FORMATS
 from training.models import Evaluation, Run, Snapshot
 from training.readings import curves
 from training.tasks import execute_run
@@ -67,13 +67,18 @@ class Download(APIView):
 
     @extend_schema(
         operation_id="snapshot_download",
-        parameters=[OpenApiParameter("format", enum=list(FORMATS), required=True)],
+        parameters=[
+            OpenApiParameter("format", enum=list(FORMATS), required=True),
+            OpenApiParameter(
+                "file", description="jsonl, jsonl.gz, jsonl.zst, parquet or csv, as the format has"
+            ),
+        ],
         responses={(200, "application/zip"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         snapshot = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
-        format = request.query_params.get("format", "")
-        return as_download(exports.export(snapshot, format), exports.file_name(snapshot, format))
+        format, file = request.query_params.get("format", ""), request.query_params.get("file", "")
+        return as_download(exports.export(snapshot, format, file), exports.file_name(snapshot, format))
 
 
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):

@@ -1,18 +1,22 @@
 """Write a snapshot in one of the formats that trainers read, as a folder or as one zip file."""
 
+import csv
+import gzip
 import json
 import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from io import RawIOBase
+from contextlib import contextmanager
+from io import RawIOBase, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.utils.translation import gettext as _
 
-from training import formats, snapshots
-from training.formats import FORMATS, Format
+from training import snapshots
+from training.export_formats import FORMATS, Format
+from training.formats import Row
 from training.models import Snapshot
 
 CHUNK = 1 << 16  # bytes
@@ -27,46 +31,53 @@ def file_name(snapshot: Snapshot, format: str) -> str:
     return f"{snapshot.campaign.slug}-{snapshot.digest[:12]}-{format}.zip"
 
 
-def export(snapshot: Snapshot, format: str) -> Iterator[bytes]:
+def export(snapshot: Snapshot, format: str, file: str = "") -> Iterator[bytes]:
     """Yield the bytes of a zip file that holds an export (see `write`), in constant memory.
 
     Raises ExportError for an unknown format or an export without rows before the first byte.
     """
     scratch = tempfile.TemporaryDirectory(prefix="touchstone-export-")
     try:
-        files = write(snapshot, format, Path(scratch.name) / "export")
+        files = write(snapshot, format, Path(scratch.name) / "export", file)
     except BaseException:
         scratch.cleanup()
         raise
     return _zipped(scratch, files)
 
 
-def write(snapshot: Snapshot, format: str, folder: Path) -> list[Path]:
+def write(snapshot: Snapshot, format: str, folder: Path, file: str = "") -> list[Path]:
     """Write an export to a new folder; returns its files.
 
-    data/<split>.<extension> for each split that has rows, README.md (a Hugging Face dataset card, so that
-    datasets.load_dataset reads the folder), and manifest.json. Raises ExportError when the format is unknown,
-    the folder is not empty, or there is no row to write.
+    data/<split>.<file> for each split that has rows, README.md (a Hugging Face dataset card, so that
+    datasets.load_dataset reads the folder), manifest.json, and what else its readers want. `file` is one of
+    the format's kinds of files, the usual one when empty. Raises ExportError when the format or the file is
+    unknown, the folder is not empty, or there is no row to write.
     """
     if format not in FORMATS:
         raise ExportError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
+    kind = FORMATS[format]
+    file = file or kind.files[0]
+    if file not in kind.files:
+        raise ExportError(f"{format} has no {file!r} files; it has {', '.join(kind.files)}.")
     source = snapshots.path(snapshot)
     if folder.exists() and any(folder.iterdir()):
         raise ExportError(f"The folder {folder} is not empty.")
     (folder / "data").mkdir(parents=True, exist_ok=True)
     manifest = json.loads((source / "manifest.json").read_text())
-    written: Counter[str] = Counter()
-    for split in snapshots.SPLITS:
-        file = folder / "data" / f"{split}.{FORMATS[format].extension}"
-        written[split] = _write_split(snapshot, FORMATS[format], split, file)
-        if not written[split]:
-            file.unlink()
-    if not written.total():
+    found = {
+        split: _write_split(snapshot, kind, split, folder / "data" / f"{split}.{file}")
+        for split in snapshots.SPLITS
+    }
+    if not any(tally["rows"] for tally in found.values()):
         raise ExportError(
             _("This snapshot has nothing to say in the format %(format)s.") % {"format": format}
         )
-    manifest |= {"format": format, "rows": dict(written)}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    manifest |= {"format": format, "file": file}
+    manifest |= {name: {split: found[split][name] for split in found} for name in ("rows", "left_out")}
+    written = {split: f"data/{split}.{file}" for split in found if found[split]["rows"]}
+    texts = {"manifest.json": manifest, **kind.beside(f"touchstone_{snapshot.campaign.slug}", written)}
+    for name, content in texts.items():
+        (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     (folder / "README.md").write_text(card(manifest))
     return sorted(file for file in folder.rglob("*") if file.is_file())
 
@@ -78,9 +89,10 @@ def card(manifest: dict[str, Any]) -> str:
     head = ["---", "pretty_name: " + json.dumps(f"{manifest['campaign']} ({kind.title})"), "license: other"]
     head += ["tags:", "- preference", "- rlhf", "configs:", "- config_name: default", "  data_files:"]
     for split in splits:
-        head += [f"  - split: {split}", f"    path: data/{split}.{kind.extension}"]
+        head += [f"  - split: {split}", f"    path: data/{split}.{manifest['file']}"]
     counts = manifest["counts"]
     rows = ", ".join(f"{split} {manifest['rows'][split]}" for split in splits)
+    left_out = sum(manifest["left_out"].values())
     guidelines = ", ".join(str(guideline["number"]) for guideline in manifest["guidelines"]) or "none"
     body = [
         "---",
@@ -93,7 +105,8 @@ def card(manifest: dict[str, Any]) -> str:
         "|---|---|",
         *(f"| {name.replace('_', ' ')} | {number} |" for name, number in sorted(counts.items())),
         "",
-        f"Rows of this export: {rows}. Splits are by prompt: no prompt is in two of them.",
+        f"Rows of this export: {rows}. Splits are by prompt: no prompt is in two of them."
+        + (f" Left out, since this format cannot say them: {left_out}." if left_out else ""),
         "",
         f"Raters appear under pseudonyms. They judged on {manifest['scale']} points, sides shuffled for each "
         f"rater, under guideline versions {guidelines}. Judgments marked as extra, withdrawn or superseded "
@@ -102,25 +115,59 @@ def card(manifest: dict[str, Any]) -> str:
     return "\n".join([*head, *body]) + "\n"
 
 
-def _write_split(snapshot: Snapshot, format: Format, split: str, file: Path) -> int:
-    written = 0
+def _write_split(snapshot: Snapshot, format: Format, split: str, file: Path) -> Counter[str]:
+    """Write one split's file, none where it has no rows; returns how many are in it and how many left out."""
+    tally: Counter[str] = Counter()
+    rows = snapshots.rows(snapshot, split) if format.of == "tasks" else snapshots.prompts(snapshot)
 
-    def projected() -> Iterator[formats.Row]:
-        nonlocal written
-        for row in snapshots.rows(snapshot, split):
-            for out in format.project(row):
-                written += 1
-                yield out
+    def projected() -> Iterator[Row]:
+        for row in rows:
+            if row["split"] == split:
+                for out in format.project(row):
+                    tally["left_out" if out is None else "rows"] += 1
+                    if out is not None:
+                        yield out
 
-    if format.extension == "parquet":
+    if file.name.endswith(".parquet"):
         from training import parquet
 
-        parquet.write(file, parquet.ROWS, projected())
+        parquet.write(
+            file, parquet.ROWS if format.columns is None else parquet.schema(format.columns), projected()
+        )
     else:
-        with file.open("w") as lines:
-            for row in projected():
-                lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return written
+        with _text_file(file) as lines:
+            if file.suffix == ".csv":
+                table = csv.DictWriter(lines, list(format.columns or ()))
+                table.writeheader()
+                table.writerows(projected())
+            else:
+                lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in projected())
+    if not tally["rows"]:
+        file.unlink()
+    return tally
+
+
+@contextmanager
+def _text_file(file: Path) -> Iterator[IO[str]]:
+    """Open a new text file, compressed as its name says; the same text gives the same bytes."""
+    with file.open("wb") as raw:
+        if file.suffix == ".gz":
+            with (
+                gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+                TextIOWrapper(packed, "utf-8") as text,
+            ):
+                yield text
+        elif file.suffix == ".zst":
+            import pyarrow as pa
+
+            with (
+                pa.CompressedOutputStream(raw, "zstd") as packed,
+                TextIOWrapper(packed, "utf-8", newline="") as text,
+            ):
+                yield text
+        else:
+            with TextIOWrapper(raw, "utf-8", newline="") as text:
+                yield text
 
 
 class _Pipe(RawIOBase):

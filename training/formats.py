@@ -1,12 +1,11 @@
-"""What trainers read: one pure projection of a snapshot's canonical rows per format.
+"""What canonical rows say, and what the engine reads of them. What other trainers read is in export_formats.
 
 A canonical row is one task with everything that was said about it (see parquet.ROWS). Nothing here reads the
 database.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from preferences.rankings import expand
@@ -93,7 +92,7 @@ def engine_pairs(
                 "chosen_left": 0 if ranked else _left(judgment, turned),
                 "criteria": "{}" if ranked else _grades(judgment, turned),
             }
-    for edit, original in _changed(row):
+    for edit, original in changed(row):
         texts = {**_side("chosen", edit["edited"]), "rejected": original, "rejected_turns": ""}
         sure = {"probability": 1.0, "verdict": max(SURE), "points": 0, "chosen_left": 0, "criteria": "{}"}
         yield {**_prompt(row), **base, **texts, **_rater(edit["rater"], skills), **sure}
@@ -141,52 +140,13 @@ def _final_word(consensus: Row) -> Row:
 
 def engine_demonstrations(row: Row) -> Iterator[Row]:
     """Yield an edit's text, or its original where the rater called that good already."""
-    for text in _demonstrated(row):
+    for text in demonstrated(row):
         yield {**_prompt(row), "completion": text, "weight": 1.0}
 
 
 def engine_prompt(prompt: Row) -> Row:
     """Return a prompt of a snapshot as the engine reads it."""
     return _prompt(prompt)
-
-
-def trl_preference(row: Row) -> Iterator[Row]:
-    """Yield a comparison by its consensus, ties left out, and edited over original (conversational)."""
-    if row["consensus"] and row["consensus"]["label"] and not is_identical(row):
-        label = row["consensus"]["label"]
-        yield _trl_pair(row, _turns(row["responses"][label > 0]), _turns(row["responses"][label < 0]))
-    for first, second, sum_ in _ranked(row):
-        yield _trl_pair(row, _turns(second if sum_ > 0 else first), _turns(first if sum_ > 0 else second))
-    for edit, original in _changed(row):
-        yield _trl_pair(row, [_answer(edit["edited"]["text"])], [_answer(original)])
-
-
-def trl_sft(row: Row) -> Iterator[Row]:
-    """Yield what people wrote, or called good already, as whole conversations."""
-    for text in _demonstrated(row):
-        yield {"messages": [*row["prompt"], _answer(text)]}
-
-
-def canonical(row: Row) -> Iterator[Row]:
-    """Yield the row itself."""
-    yield row
-
-
-@dataclass(frozen=True)
-class Format:
-    """Say what an export holds: its projection, and whether its files are Parquet or JSON lines."""
-
-    title: str
-    project: Callable[[Row], Iterator[Row]]
-    extension: str
-
-
-FORMATS = {
-    "canonical-parquet": Format("Canonical rows, Parquet", canonical, "parquet"),
-    "canonical-jsonl": Format("Canonical rows, JSON lines", canonical, "jsonl"),
-    "trl-preference": Format("TRL preference (RewardTrainer, DPOTrainer)", trl_preference, "jsonl"),
-    "trl-sft": Format("TRL SFT (SFTTrainer)", trl_sft, "jsonl"),
-}
 
 
 def _prompt(row: Row) -> Row:
@@ -199,7 +159,8 @@ def _side(name: str, response: Row) -> Row:
     return {name: response["text"], f"{name}_turns": turns}
 
 
-def _changed(row: Row) -> Iterator[tuple[Row, str]]:
+def changed(row: Row) -> Iterator[tuple[Row, str]]:
+    """Yield the counted edits that changed a text, each with the original's text."""
     texts = {response["id"]: response["text"] for response in row["responses"]}
     for edit in counted(row["edits"]):
         original = texts[edit["original"]]
@@ -207,30 +168,8 @@ def _changed(row: Row) -> Iterator[tuple[Row, str]]:
             yield edit, original
 
 
-def _demonstrated(row: Row) -> Iterator[str]:
+def demonstrated(row: Row) -> Iterator[str]:
+    """Yield what people wrote, or the original where they called it good already."""
     texts = {response["id"]: response["text"] for response in row["responses"]}
     for edit in counted(row["edits"]):
         yield texts[edit["original"]] if edit["edited"] is None else edit["edited"]["text"]
-
-
-def _ranked(row: Row) -> Iterator[tuple[Row, Row, int]]:
-    """Yield the pairs of a ranked task with the sum of what its rankings say, without those that tie."""
-    sums: dict[tuple[str, str], tuple[Row, Row, int]] = {}
-    for judgment in counted(row["judgments"]):
-        if judgment.get("ranking") is not None:
-            for first, second, verdict in preferences(row, judgment):
-                key = first["id"], second["id"]
-                sums[key] = first, second, verdict + (sums[key][2] if key in sums else 0)
-    yield from (pair for pair in sums.values() if pair[2])
-
-
-def _trl_pair(row: Row, chosen: list[Row], rejected: list[Row]) -> Row:
-    return {"prompt": row["prompt"], "chosen": chosen, "rejected": rejected}
-
-
-def _turns(response: Row) -> list[Row]:
-    return response.get("turns") or [_answer(response["text"])]
-
-
-def _answer(text: str) -> Row:
-    return {"role": "assistant", "content": text}

@@ -6,6 +6,7 @@ never touch such a file.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -149,6 +150,22 @@ ENGINE_DEMONSTRATIONS = pa.schema(
     ]
 )
 ENGINE_PROMPTS = pa.schema([("prompt_id", pa.string()), ("prompt", pa.string()), ("split", pa.string())])
+
+
+_KINDS = {"text": pa.string(), "number": pa.float64(), "whole": pa.int64(), "truth": pa.bool_()}
+
+
+def schema(columns: Row) -> pa.Schema:
+    """Return the schema of an export's columns, as training.export_formats spells them."""
+
+    def kind(spelt: Any) -> pa.DataType:
+        if isinstance(spelt, list):
+            return pa.list_(kind(spelt[0]))
+        if isinstance(spelt, dict):
+            return pa.struct([(name, kind(part)) for name, part in spelt.items()])
+        return _KINDS[spelt]
+
+    return pa.schema([(name, kind(spelt)) for name, spelt in columns.items()])
 
 
 def write(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:

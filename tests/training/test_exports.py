@@ -5,16 +5,33 @@ import json
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
 from tests import cast
 from tests.training import cast as labels
-from training import exports, formats, snapshots
+from training import exports, snapshots
+from training.export_formats import FORMATS
 from training.exports import ExportError
 
 pytestmark = pytest.mark.django_db
+
+
+# of each split; the other formats have a row for each of three preferences and an edit
+ROWS = {
+    "canonical-parquet": 5,
+    "canonical-jsonl": 5,
+    "trl-kto": 8,
+    "trl-sft": 1,
+    "trl-completion": 1,
+    "trl-prompt": 5,
+    "verl-rl": 5,
+    "llama-factory-kto": 8,
+    "helpsteer3-edit": 1,
+    "arena": 4,
+}
 
 
 @pytest.fixture
@@ -35,20 +52,35 @@ def snapshot(campaign):
     return snapshots.cut(campaign)
 
 
-def test_every_format_is_a_folder_that_datasets_loads(snapshot, tmp_path, monkeypatch):
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_is_a_folder_that_datasets_and_pandas_load(snapshot, tmp_path, monkeypatch, format):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    datasets = pytest.importorskip("datasets")
-    rows = {"canonical-parquet": 5, "canonical-jsonl": 5, "trl-preference": 4, "trl-sft": 1}
-    assert set(rows) == set(formats.FORMATS)
-    for format, expected in rows.items():
-        folder = tmp_path / format
-        exports.write(snapshot, format, folder)
-        loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
-        assert {split: len(loaded[split]) for split in loaded} == {"train": expected, "test": expected}
+    datasets, pandas = pytest.importorskip("datasets"), pytest.importorskip("pandas")
+    kind = FORMATS[format]
+    for file in kind.files:
+        folder = tmp_path / file
+        exports.write(snapshot, format, folder, file)
         manifest = json.loads((folder / "manifest.json").read_text())
-        assert manifest["digest"] == snapshot.digest
-        assert manifest["rows"] == {"train": expected, "validation": 0, "test": expected}
+        assert (manifest["digest"], manifest["file"]) == (snapshot.digest, file)
+        assert manifest["left_out"] == {"train": 0, "validation": 0, "test": 0}
         assert snapshot.digest in (folder / "README.md").read_text()
+        assert manifest["rows"]["train"] == manifest["rows"]["test"] == ROWS.get(format, 4)
+        if file == "jsonl.zst":  # for which datasets wants another package, and pandas too
+            with pa.input_stream(str(folder / "data" / "train.jsonl.zst"), compression="zstd") as lines:
+                assert len(lines.read().splitlines()) == manifest["rows"]["train"]
+            continue
+        loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache" / file))
+        assert {split: len(loaded[split]) for split in loaded} == {
+            split: rows for split, rows in manifest["rows"].items() if rows
+        }
+        if kind.columns is not None:
+            assert loaded["train"].column_names == list(kind.columns)
+        data = folder / "data" / f"train.{file}"
+        if file == "parquet":
+            assert pq.read_schema(data).names == loaded["train"].column_names
+        reader = pandas.read_parquet if file == "parquet" else pandas.read_csv
+        table = pandas.read_json(data, lines=True) if "jsonl" in file else reader(data)
+        assert len(table) == manifest["rows"]["train"]
 
 
 def test_the_canonical_export_is_the_snapshot(snapshot, tmp_path):

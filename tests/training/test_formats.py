@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from training import formats
+from training import formats, projections
 
 PROMPT = [{"role": "user", "content": "How long do eggs boil?"}]
 ASKED = json.dumps(PROMPT)
@@ -113,8 +113,8 @@ def test_what_does_not_count_is_not_trained_on():
 def test_identical_answers_are_no_preference_anywhere():
     row = comparison(judged("ann", -3), texts=("same", "same"), label=-1)
     assert list(formats.engine_pairs(row)) == []
-    assert list(formats.trl_preference(row)) == []
-    assert list(formats.canonical(row)) == [row]
+    assert list(projections.trl_preference(row)) == []
+    assert list(projections.canonical(row)) == [row]
 
 
 def test_a_rewrite_is_preferred_to_its_original_and_demonstrated():
@@ -124,7 +124,7 @@ def test_a_rewrite_is_preferred_to_its_original_and_demonstrated():
     demonstration = {"completion": "Ten minutes, gladly.", "weight": 1.0}
     base = {"prompt_id": "p1", "prompt": ASKED, "split": "train"}
     assert list(formats.engine_demonstrations(row)) == [{**base, **demonstration}]
-    assert list(formats.trl_sft(row)) == [
+    assert list(projections.trl_sft(row)) == [
         {"messages": [*PROMPT, {"role": "assistant", "content": "Ten minutes, gladly."}]}
     ]
 
@@ -137,14 +137,14 @@ def test_already_good_is_a_demonstration_and_no_pair():
 
 @pytest.mark.parametrize(("label", "chosen"), [(-1, "Ten minutes."), (1, "Ugh.")])
 def test_trl_reads_the_consensus_as_messages(label, chosen):
-    (pair,) = formats.trl_preference(comparison(judged("ann", 1), label=label))
+    (pair,) = projections.trl_preference(comparison(judged("ann", 1), label=label))
     assert pair["prompt"] == PROMPT
     assert pair["chosen"] == [{"role": "assistant", "content": chosen}]
     assert pair["rejected"] != pair["chosen"]
 
 
 def test_trl_leaves_ties_out():
-    assert list(formats.trl_preference(comparison(judged("ann", 0)))) == []
+    assert list(projections.trl_preference(comparison(judged("ann", 0)))) == []
 
 
 def test_a_ranking_is_worth_its_pairs_and_each_answer_counts_once():
@@ -177,7 +177,8 @@ def test_trl_takes_each_pair_of_several_rankings_by_their_majority():
         ranked("dan", [3], [2], [1], [0], counted=False),
     )
     pairs = {
-        (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in formats.trl_preference(row)
+        (pair["chosen"][0]["content"], pair["rejected"][0]["content"])
+        for pair in projections.trl_preference(row)
     }
     # "three" and "four" are preferred once each and once equal: a tie, which is left out
     assert pairs == {
@@ -200,7 +201,7 @@ def test_whole_conversations_keep_their_turns():
     (pair,) = formats.engine_pairs(row)
     assert (pair["chosen"], json.loads(pair["chosen_turns"])) == ("Ten.", talks[0])
     assert (pair["rejected"], json.loads(pair["rejected_turns"])) == ("Ugh.", talks[1])
-    (kept,) = formats.trl_preference(row)
+    (kept,) = projections.trl_preference(row)
     assert (kept["prompt"], kept["chosen"], kept["rejected"]) == (PROMPT, *talks)
     row["responses"][1]["text"] = "Ten."  # the same last word after another talk is another answer
     row["responses"][1]["turns"] = [{"role": "assistant", "content": "Six."}, *talks[0][1:]]
@@ -213,5 +214,5 @@ def test_rows_from_before_turns_and_rankings_still_project():
     for response in old["responses"]:
         del response["turns"]
     del old["judgments"][0]["ranking"]
-    for project in (formats.engine_pairs, formats.trl_preference):
+    for project in (formats.engine_pairs, projections.trl_preference):
         assert list(project(old)) == list(project(row)) != []

@@ -8,7 +8,7 @@ import pytest
 from labeling import assignment, rankings, rounds
 from labeling.models import Prompt
 from tests import cast
-from training import exports, formats, parquet, snapshots
+from training import exports, formats, parquet, projections, snapshots
 
 pytestmark = pytest.mark.django_db
 TEXTS = ("one", "two", "three", "four")
@@ -58,7 +58,8 @@ def test_a_ranking_is_kept_as_it_was_said_and_trains_as_its_pairs(snapshot, rate
     assert {pair["split"] for pair in first} == {split}
 
     preferred = {
-        (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in formats.trl_preference(row)
+        (pair["chosen"][0]["content"], pair["rejected"][0]["content"])
+        for pair in projections.trl_preference(row)
     }
     assert preferred == {
         ("three", "one"), ("three", "two"), ("three", "four"),

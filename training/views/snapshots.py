@@ -10,8 +10,8 @@ from accounts.roles import require, signed_in_user
 from labeling import campaigns
 from training import exports
 from training import snapshots as snapshots_
+from training.export_formats import FORMATS
 from training.exports import ExportError
-from training.formats import FORMATS
 from training.models import Snapshot
 from training.snapshots import SnapshotError
 from training.views.campaign import visible_campaign
@@ -80,7 +80,7 @@ def download(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
     """Stream a snapshot in one of the formats, as a zip file."""
     row = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
     try:
-        content = exports.export(row, format)
+        content = exports.export(row, format, request.GET.get("file", ""))
     except (ExportError, SnapshotError) as error:
         messages.error(request, str(error))
         return redirect("snapshot", pk)

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from labeling.models import Campaign
 from training import exports, snapshots
+from training.export_formats import FORMATS
 from training.exports import ExportError
-from training.formats import FORMATS
 from training.models import Snapshot
 from training.snapshots import SnapshotError
 
@@ -23,6 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("campaign", help="the campaign's short name, as in its address")
         parser.add_argument("folder", type=Path, help="a folder that is empty or not there yet")
         parser.add_argument("--format", choices=list(FORMATS), default="canonical-parquet")
+        parser.add_argument(
+            "--file", default="", help="jsonl, jsonl.gz, jsonl.zst, parquet or csv, as the format has"
+        )
         parser.add_argument("--digest", help="the beginning of an earlier snapshot's digest")
         parser.add_argument("--rounds", type=int, nargs="+", help="take these rounds only")
 
@@ -32,7 +35,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no campaign “{options['campaign']}”.")
         try:
             snapshot = self._snapshot(campaign, options)
-            files = exports.write(snapshot, options["format"], options["folder"])
+            files = exports.write(snapshot, options["format"], options["folder"], options["file"])
         except (SnapshotError, ExportError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
