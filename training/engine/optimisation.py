@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -92,7 +93,9 @@ def attention() -> str:
 
 
 def autocast() -> AbstractContextManager[Any]:
-    """Compute in bfloat16 where the hardware does."""
+    """Compute in bfloat16 where the hardware does, unless `accelerate launch --mixed_precision no` did it."""
+    if os.environ.get("ACCELERATE_MIXED_PRECISION") == "no":
+        return nullcontext()
     if torch.cuda.is_available():
         return torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_bf16_supported())
     if torch.cpu._is_avx512_bf16_supported():

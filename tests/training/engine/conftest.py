@@ -149,7 +149,7 @@ class World:
 
 def prepare(folder: Path, config: dict[str, Any], **files: list[dict[str, Any]]) -> Path:
     """Write a run directory."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps({"seed": 0, "threads": 1, **config}))
     for name, rows in files.items():
         pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")

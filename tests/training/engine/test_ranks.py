@@ -1,0 +1,66 @@
+"""Several processes fit the model that one would have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models_app.backends.transformers import load_reward_model
+from tests.training.engine.conftest import REPOSITORY, World, metrics, prepare
+from training.engine.__main__ import main
+
+
+def launch(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Launch the engine as a cluster does; --multi_gpu is the launcher's word for several processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    program = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    return subprocess.run(
+        [*program, "--main_process_port", port, *options, "-m", "training.engine", str(folder)],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_two_processes_fit_the_model_that_one_does(
+    policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To 1e-3 in score, with steps that don't divide by two, and a validation that chooses the epoch."""
+    hyper = {"epochs": 2, "batch_size": 7, "min_validation_votes": 20, "held_out_raters": 0}
+    config = {"kind": "reward", "trunk": str(policy), "hyper": hyper}
+    alone = prepare(tmp_path / "one" / "run", config, pairs=World().pairs(200))
+    both = tmp_path / "two" / "run"
+    shutil.copytree(alone, both)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # bfloat16 rounds other batches otherwise
+    assert main([str(alone)]) == 0
+    said = launch(both)
+    assert said.returncode == 0, said.stderr
+    asked = [
+        [
+            {"role": "user", "content": "how long"},
+            {"role": "assistant", "content": World(seed).sentence(1, 12)},
+        ]
+        for seed in range(40)
+    ]
+    scores = [np.array(load_reward_model(str(folder / "model")).score(asked)) for folder in (alone, both)]
+    assert scores[0].std() > 0.1
+    assert np.abs(scores[0] - scores[1]).max() < 1e-3
+    assert metrics(both, "reward/validation") == pytest.approx(metrics(alone, "reward/validation"), abs=1e-3)
+    assert metrics(both, "reward/accuracy") == pytest.approx(metrics(alone, "reward/accuracy"), abs=1e-3)
+
+
+def test_what_no_process_can_do_is_said_in_a_sentence(policy: Path, tmp_path: Path) -> None:
+    policy_run = prepare(tmp_path / "run", {"kind": "policy", "parent": str(policy), "stages": ["sft"]})
+    assert launch(policy_run).returncode != 0
+    assert "one process" in (policy_run / "error.txt").read_text()
