@@ -210,6 +210,10 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_scored": {"GET": (401, 403, 403, 404, 404)},  # nobody asked for them
     "api_roll_back": {"POST": (401, 403, 403, 403, 400)},  # there is no champion
     # training
+    "watch": {"GET": LOOK, "POST": CHANGE},
+    "watch_live": {"GET": LOOK},
+    "watch_csv": {"GET": (LOGIN, 403, 403, 404, 404)},  # there is none
+    "api_watches": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # there is no reward model
     "snapshots": {"GET": LOOK},
     "snapshot": {"GET": LOOK},
     "cut_snapshot": {"POST": (LOGIN, 403, 403, 302, 302)},
@@ -322,6 +326,7 @@ def world():
         "api_close_round": in_round,
         "api_cancel_round": in_round,
         "cut_snapshot": in_campaign,
+        "watch_csv": {**in_campaign, "pk": 1},
         "start_run": {"pk": snapshot.pk},
         "download": {"pk": snapshot.pk, "format": "trl-preference"},
         "api_download": {"pk": snapshot.pk},
@@ -418,6 +423,8 @@ def world():
         "promote": {"reason": "It is better."},
         "api_promote": {"reason": "It is better."},
         "api_score": {"query": ["How?"]},
+        "watch": {"prompts": 8},
+        "api_watches": {"prompts": 8},
         "api_roll_back": {"family": campaign.slug, "kind": "policy", "reason": "It is worse."},
         "api_runs": {"kind": "reward", "snapshot": snapshot.pk},
     }

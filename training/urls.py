@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from training.views import campaign, models, runs, selection, snapshots
+from training.views import campaign, models, runs, selection, snapshots, watch
 
 urlpatterns = [
     path("campaigns/<slug:slug>/", campaign.campaign, name="campaign"),
     path("campaigns/<slug:slug>/live/", campaign.campaign_live, name="campaign_live"),
     path("campaigns/<slug:slug>/selection/", selection.selection, name="selection"),
     path("campaigns/<slug:slug>/selection/resume/", selection.resume, name="resume_selection"),
+    path("campaigns/<slug:slug>/watch/", watch.show, name="watch"),
+    path("campaigns/<slug:slug>/watch/live/", watch.live, name="watch_live"),
+    path("campaigns/<slug:slug>/watch/<int:pk>.csv", watch.download, name="watch_csv"),
     path("campaigns/<slug:slug>/snapshots/", snapshots.cut_snapshot, name="cut_snapshot"),
     path("snapshots/", snapshots.snapshots, name="snapshots"),
     path("snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),

@@ -85,20 +85,16 @@ def context_of(campaign: Campaign, wanted: str) -> dict[str, Any]:
 
 def plot(reading: Reading) -> Plot:
     """Return the two curves over n: the chance to win against a random answer, by models and by people."""
-    marks = [
-        [
-            Mark(at, str(row.n), estimate)
-            for at, (row, estimate) in enumerate(zip(reading.rows, of, strict=True))
-        ]
-        for of in ([row.promised for row in reading.rows], [row.people for row in reading.rows])
-    ]
+    rows = list(enumerate(reading.rows))
+    own = [Mark(at, str(row.n), row.promised) for at, row in rows]
+    people = [Mark(at, str(row.n), row.people) for at, row in rows]
     return Plot(
         "best-of-n",
         _("n, the answers it chooses from"),
         _("Chance to win against a random answer"),
         [
-            Series(_("The reward model's own estimate"), marks[0], joined=True),
-            Series(_("People"), marks[1], joined=True, hollow=True),
+            Series(_("The reward model's own estimate"), own, joined=True),
+            Series(_("People"), people, joined=True, hollow=True),
         ],
         levels=[Level(_("No better than a random answer:"), 0.5)],
     )
@@ -116,10 +112,12 @@ def download(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     rows = csv.writer(answer)
     rows.writerow(["n", "kl", *(f"{name}{part}" for name in columns for part in ("", "_low", "_high", "_n"))])
     for row in watch.read(looked).rows:
-        rows.writerow([row.n, row.divergence, *(v for name in columns for v in _cells(getattr(row, name)))])
+        rows.writerow(
+            [row.n, round(row.divergence, 6), *(v for name in columns for v in _cells(getattr(row, name)))]
+        )
     return answer
 
 
 def _cells(estimate: Estimate) -> list[Any]:
-    low, high = estimate.interval or (None, None)
-    return [estimate.value, low, high, estimate.n]
+    figures = (estimate.value, *(estimate.interval or (None, None)))
+    return [*(None if figure is None else round(figure, 6) for figure in figures), estimate.n]
