@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -77,9 +76,8 @@ def load_resume(run: RunDir) -> Resume:
 
 def save_resume(run: RunDir, resume: Resume) -> None:
     """Write the resume point atomically."""
-    buffer = io.BytesIO()
-    torch.save({**resume.__dict__, "fingerprint": run.fingerprint}, buffer)
-    run.write_bytes(run.work / "state.pt", buffer.getvalue())
+    content = {**resume.__dict__, "fingerprint": run.fingerprint}
+    run.write_by(run.work / "state.pt", lambda file: torch.save(content, file))
 
 
 def device() -> torch.device:
@@ -124,7 +122,8 @@ def fit(
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     ranks.agree(parameters)
-    optimizer = torch.optim.AdamW(_groups(model, how.weight_decay), lr=how.learning_rate)
+    # a seventh of the plain one's time on a processor, which was 7 % of a step's
+    optimizer = torch.optim.AdamW(_groups(model, how.weight_decay), lr=how.learning_rate, fused=True)
     if resume.optimizer:
         optimizer.load_state_dict(resume.optimizer)
     for step in range(resume.step, len(plan)):
@@ -243,3 +242,4 @@ def _keep(
     if run.writes:
         resume.model, resume.optimizer = snapshot(model), optimizer.state_dict()
         save_resume(run, resume)
+        resume.model = {}  # on disk is enough

@@ -9,12 +9,12 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 from training.engine.config import EngineError
 
@@ -124,12 +124,16 @@ class RunDir:
 
     def write_bytes(self, path: Path, content: bytes, durable: bool = True) -> None:
         """Replace a file atomically; a durable one outlives a power cut as well."""
+        self.write_by(path, lambda file: file.write(content), durable)
+
+    def write_by(self, path: Path, write: Callable[[BinaryIO], object], durable: bool = True) -> None:
+        """Replace a file atomically by what a function writes, which need not be in memory as a whole."""
         if not self.writes:
             return
         path.parent.mkdir(exist_ok=True)
         fresh = path.with_name(path.name + ".new")
         with fresh.open("wb") as file:
-            file.write(content)
+            write(file)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
