@@ -9,18 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import signed_in_user
-from labeling.api.campaigns import InCampaign
+from labeling.api.campaigns import EstimateSerializer, InCampaign
 from training import watch
 from training.models import Watch
-
-
-class EstimateSerializer(serializers.Serializer[Any]):
-    """A figure with its interval, or why there is none."""
-
-    value = serializers.FloatField(allow_null=True)
-    interval = serializers.ListField(child=serializers.FloatField(), allow_null=True)
-    n = serializers.IntegerField()
-    why = serializers.CharField()
 
 
 class CurveSerializer(serializers.Serializer[Any]):

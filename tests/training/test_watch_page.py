@@ -48,12 +48,14 @@ PAYS = {
 
 
 def make_watch(campaign, people=None, **fields) -> Watch:
-    models = {kind: labels.make_model(campaign.model_family, kind, f"{kind}-{campaign.watches.count()}") for kind in
-              ("policy", "reward")}  # fmt: skip
+    number = campaign.watches.count()
+    policy, judge = (
+        labels.make_model(campaign.model_family, kind, f"{kind}-{number}") for kind in ("policy", "reward")
+    )
     round_ = campaign.rounds.first() or Round.objects.create(campaign=campaign, number=1, status="open")
     fields = {"status": "done", "proxy": PROXY, "people": people or {}, "votes": 98, **fields}
     return Watch.objects.create(
-        campaign=campaign, round=round_, policy=models["policy"], reward_model=models["reward"],
+        campaign=campaign, round=round_, policy=policy, reward_model=judge,
         sampling_id=cast.sampling.get_config().pk, prompts=40, **fields,
     )  # fmt: skip
 
@@ -86,9 +88,8 @@ def test_an_alarm_is_said_first_in_the_page_and_the_api(campaign, client):
 
 def test_the_csv_holds_the_curves(campaign, client):
     looked = make_watch(campaign, PAYS)
-    rows = list(
-        csv.DictReader(io.StringIO(client.get(reverse("watch_csv", args=[campaign.slug, looked.pk])).text))
-    )
+    text = client.get(reverse("watch_csv", args=[campaign.slug, looked.pk])).text
+    rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["n"] for row in rows] == ["1", "4", "16", "64"]
     assert (rows[3]["people"], rows[3]["people_n"], rows[3]["promised_low"]) == ("0.7", "60", "0.78")
     assert rows[0]["people_low"] == ""

@@ -112,9 +112,8 @@ def download(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     rows = csv.writer(answer)
     rows.writerow(["n", "kl", *(f"{name}{part}" for name in columns for part in ("", "_low", "_high", "_n"))])
     for row in watch.read(looked).rows:
-        rows.writerow(
-            [row.n, round(row.divergence, 6), *(v for name in columns for v in _cells(getattr(row, name)))]
-        )
+        figures = [figure for name in columns for figure in _cells(getattr(row, name))]
+        rows.writerow([row.n, round(row.divergence, 6), *figures])
     return answer
 
 
