@@ -78,3 +78,16 @@ def test_a_frozen_fit_finds_what_votes_follow() -> None:
     assert np.corrcoef(found, true)[0, 1] > 0.98
     weightless = fit_frozen(features, chosen, rejected, probability, np.zeros(3000))
     assert np.allclose(weightless, 0)
+
+
+def test_few_votes_between_many_features_are_believed_less() -> None:
+    """60 answers of 20 prompts, 50 features of noise, two that count: the ridge keeps the noise down."""
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(400, 52))
+    true = features[:, :2] @ [1.5, -1.5]
+    first = 3 * rng.integers(0, 20, 900)
+    chosen, rejected = first + rng.integers(0, 3, 900), first + rng.integers(0, 3, 900)
+    chance = 1 / (1 + np.exp(true[rejected] - true[chosen]))
+    probability = (rng.random(900) < chance).astype(float)
+    found = features @ fit_frozen(features, chosen, rejected, probability, np.ones(900))
+    assert np.corrcoef(found[60:], true[60:])[0, 1] > 0.6
