@@ -14,6 +14,7 @@ from labeling.models.judgment import Submission
 from models_app.models import SamplingConfig
 from preferences.consensus import summarise_verdicts
 from training import formats
+from training.filters import Filters
 from training.formats import Row
 
 COUNTS = (
@@ -23,17 +24,23 @@ COUNTS = (
 
 
 def build(
-    campaign: Campaign, prompts: Iterable[Prompt], tasks: QuerySet[Task], weights: Mapping[int, float]
+    campaign: Campaign,
+    prompts: Iterable[Prompt],
+    tasks: QuerySet[Task],
+    weights: Mapping[int, float],
+    filters: Filters,
 ) -> Iterator[Row]:
     """Yield the rows of some prompts' tasks: in the prompts' order, then by round and content.
 
     `weights` say by rater what their votes count for; who isn't in it counts 1.
     """
     by_prompt: dict[int, list[Task]] = {prompt.pk: [] for prompt in prompts}
-    for task in _with_everything(tasks.filter(prompt__in=by_prompt)):
+    for task in _with_everything(tasks.filter(prompt__in=by_prompt), filters):
         by_prompt[task.prompt_id].append(task)
     for prompt in prompts:
-        rows = [_row(campaign, prompt, task, weights) for task in by_prompt[prompt.pk]]
+        rows = [
+            row for task in by_prompt[prompt.pk] for row in _rows(campaign, prompt, task, weights, filters)
+        ]
         yield from sorted(rows, key=lambda row: (row["round"], row["task"]["id"], canonical_json(row)))
 
 
@@ -87,13 +94,13 @@ def write_cards(
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def _with_everything(tasks: QuerySet[Task]) -> QuerySet[Task]:
+def _with_everything(tasks: QuerySet[Task], filters: Filters) -> QuerySet[Task]:
     places = TaskResponse.objects.order_by("position").select_related(
         "response__policy", "response__sampling", "response__round", "response__author", "response__prompt"
     )
     said = ("rater", "guideline", "superseded_by")
-    judgments = Judgment.objects.select_related(*said)
-    edits = Edit.objects.select_related(
+    judgments = Judgment.objects.filter(filters.said()).select_related(*said)
+    edits = Edit.objects.filter(filters.said()).select_related(
         *said,
         *(
             f"{answer}__{field}"
@@ -112,14 +119,24 @@ def _with_everything(tasks: QuerySet[Task]) -> QuerySet[Task]:
     )
 
 
-def _row(campaign: Campaign, prompt: Prompt, task: Task, weights: Mapping[int, float]) -> Row:
+def _rows(
+    campaign: Campaign, prompt: Prompt, task: Task, weights: Mapping[int, float], filters: Filters
+) -> Iterator[Row]:
+    """Yield what was said on a task that the filters take: a row, or one for each judgment."""
     responses = [_response(place.response) for place in task.task_responses.all()]
     judgments = sorted(
-        (_judgment(j, weights.get(j.rater_id)) for j in task.judgments.all()), key=canonical_json
+        filter(filters.keeps, (_judgment(j, weights.get(j.rater_id)) for j in task.judgments.all())),
+        key=canonical_json,
     )
     edits = sorted((_edit(e) for e in task.edits.all()), key=canonical_json)
+    if not judgments and not edits:
+        return
+
+    def consensus(of: list[Row]) -> Row | None:
+        return _consensus(task, of, filters.consensus)
+
     key = [campaign.slug, task.round.number, task.kind, task.external_id, [r["id"] for r in responses]]
-    return {
+    row = {
         "task": {
             "id": _digest(key),
             "kind": task.kind,
@@ -132,7 +149,7 @@ def _row(campaign: Campaign, prompt: Prompt, task: Task, weights: Mapping[int, f
         "prompt": [{"role": m["role"], "content": m["content"]} for m in prompt.messages],
         "responses": responses,
         "judgments": judgments,
-        "consensus": _consensus(task, [j for j in formats.counted(judgments) if j["ranking"] is None]),
+        "consensus": consensus(judgments),
         "edits": edits,
         "campaign": campaign.slug,
         "round": task.round.number,
@@ -140,24 +157,29 @@ def _row(campaign: Campaign, prompt: Prompt, task: Task, weights: Mapping[int, f
         "language": prompt.language,
         "tags": sorted(prompt.tags),
     }
+    yield from filters.rows(row, consensus)
 
 
-def _consensus(task: Task, judgments: list[Row]) -> Row | None:
-    """Return what a comparison's votes say together, or the reviewer who had the final word."""
-    verdicts = [formats.in_task_order(j) for j in judgments]
-    found = summarise_verdicts(verdicts, [formats.worth(j) for j in judgments])
-    final = task.adjudications.all()
+def _consensus(task: Task, judgments: list[Row], by: str) -> Row | None:
+    """Return what a comparison's votes say together, or the reviewer who had the final word.
+
+    The votes weigh what their raters do, or are all alike; each alone, they have no final word over them.
+    """
+    votes = [j for j in formats.counted(judgments) if j["ranking"] is None]
+    verdicts = [formats.in_task_order(j) for j in votes]
+    found = summarise_verdicts(verdicts, None if by == "majority" else [formats.worth(j) for j in votes])
+    final = [] if by == "each" else list(task.adjudications.all())
     if found is None and not final:
         return None
     said = vars(found) if found else {"agreement": None, "votes": 0, "majority": 0, "weight": 0.0}
     consensus = {**said, "adjudicated": None}
     for adjudication in final:
-        verdict, by = adjudication.verdict, adjudication.reviewer
+        verdict, reviewer = adjudication.verdict, adjudication.reviewer
         assert verdict is not None
-        assert by is not None
+        assert reviewer is not None
         label = (verdict > 0) - (verdict < 0)
         consensus |= {"label": label, "probability": (1 - label) / 2, "margin": -float(verdict)}
-        consensus["adjudicated"] = by.pseudonym
+        consensus["adjudicated"] = reviewer.pseudonym
     return consensus
 
 

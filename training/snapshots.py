@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.audit import record
@@ -19,6 +19,8 @@ from labeling import trust
 from labeling.models import Campaign, Edit, Judgment, Prompt, Task
 from labeling.models.task import fresh
 from training import canonical_rows, formats
+from training import filters as filters_
+from training.filters import FilterError, Filters
 from training.formats import Row
 from training.models import Snapshot
 
@@ -33,16 +35,21 @@ class SnapshotError(Exception):
 def cut(campaign: Campaign, *, by: User | None = None, filters: dict[str, Any] | None = None) -> Snapshot:
     """Write everything that was said in a campaign so far to a folder named by its hash.
 
-    `filters` may hold {"rounds": [numbers]}. The same labels give the same digest, whatever their order of
-    arrival, and then the same Snapshot. Raises SnapshotError when nothing was said yet.
+    `filters` are those of training.filters. The same filters on the same labels give the same digest,
+    whatever the labels' order of arrival, and then the same Snapshot. Raises SnapshotError for a wrong
+    filter, and when nothing of the kind was said yet.
     """
-    filters = _checked(filters or {})
+    try:
+        wanted = filters_.read(filters or {})
+    except FilterError as error:
+        raise SnapshotError(str(error)) from error
+    filters = wanted.as_json()
     draft = settings.SNAPSHOTS_DIR / f".draft-{uuid.uuid4().hex}"
     draft.mkdir(parents=True)
     try:
         with transaction.atomic():
             _see_one_moment()
-            tally = _write(draft, campaign, filters)
+            tally = _write(draft, campaign, wanted)
         if not tally.counts["judgments"] + tally.counts["edits"]:
             raise SnapshotError(_("There are no judgments or edits to take yet."))
         digest = tally.digest.hexdigest()
@@ -85,8 +92,10 @@ def prompts(snapshot: Snapshot) -> Iterator[Row]:
 class _Tally:
     """What a snapshot's rows add up to while they pass by."""
 
-    def __init__(self) -> None:
+    def __init__(self, filters: Filters) -> None:
         self.digest = hashlib.sha256(f"touchstone snapshot {formats.SCHEMA_VERSION}\n".encode())
+        if told := filters.as_json():  # the same rows, taken for another reason, are another dataset
+            self.digest.update(canonical_rows.canonical_json(told).encode() + b"\n")
         self.counts: Counter[str] = Counter(dict.fromkeys(canonical_rows.COUNTS, 0))
         self.raters: set[str] = set()
 
@@ -107,10 +116,10 @@ class _Tally:
         self.digest.update(canonical_rows.canonical_json(row).encode() + b"\n")
 
 
-def _write(draft: Path, campaign: Campaign, filters: dict[str, Any]) -> _Tally:
+def _write(draft: Path, campaign: Campaign, filters: Filters) -> _Tally:
     from training import parquet
 
-    tally = _Tally()
+    tally = _Tally(filters)
     (draft / "data").mkdir()
     for split in SPLITS:
         found = _task_rows(campaign, split, filters)
@@ -119,17 +128,19 @@ def _write(draft: Path, campaign: Campaign, filters: dict[str, Any]) -> _Tally:
     return tally
 
 
-def _task_rows(campaign: Campaign, split: str, filters: dict[str, Any]) -> Iterator[Row]:
-    tasks = Task.objects.filter(fresh(), campaign=campaign).filter(
-        Q(Exists(Judgment.objects.filter(task=OuterRef("pk"))))
-        | Q(Exists(Edit.objects.filter(task=OuterRef("pk"))))
-    )
-    if "rounds" in filters:
-        tasks = tasks.filter(round__number__in=filters["rounds"])
+def _task_rows(campaign: Campaign, split: str, filters: Filters) -> Iterator[Row]:
+    tasks = taken(campaign, filters)
     asked = Prompt.objects.filter(Exists(tasks.filter(prompt=OuterRef("pk"))), campaign=campaign, split=split)
     weights = trust.weights(campaign)
     for batch in _batches(asked):
-        yield from canonical_rows.build(campaign, batch, tasks, weights)
+        yield from canonical_rows.build(campaign, batch, tasks, weights, filters)
+
+
+def taken(campaign: Campaign, filters: Filters) -> QuerySet[Task]:
+    """Return the tasks that filters take, of those on which something was said that they take."""
+    said = [model.objects.filter(filters.said(), task=OuterRef("pk")) for model in (Judgment, Edit)]
+    heard = Q(Exists(said[0])) | Q(Exists(said[1]))
+    return Task.objects.filter(fresh(), filters.tasks(), heard, campaign=campaign)
 
 
 def _prompt_rows(campaign: Campaign) -> Iterator[Row]:
@@ -151,18 +162,6 @@ def _see_one_moment() -> None:
     if len(connection.savepoint_ids) == 0:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-
-
-def _checked(filters: dict[str, Any]) -> dict[str, Any]:
-    for key in filters:
-        if key != "rounds":
-            raise SnapshotError(
-                _("A snapshot cannot be filtered by “%(key)s”; only by rounds.") % {"key": key}
-            )
-    numbers = filters.get("rounds", [])
-    if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
-        raise SnapshotError(_("rounds must be a list of round numbers."))
-    return {"rounds": sorted(set(numbers))} if "rounds" in filters else {}
 
 
 def _read(file: Path) -> Iterator[Row]:

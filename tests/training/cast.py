@@ -51,13 +51,13 @@ def make_slot(task: Task, rater: User) -> Slot:
 def judge(task: Task, rater: User, verdict: int, **fields: Any) -> Judgment:
     """Store a judgment that counts, unless `fields` say otherwise."""
     fields.setdefault("order_shown", [0, 1])
+    fields.setdefault("guideline", task.campaign.guidelines.first())
     counts = not fields.get("extra") and not fields.get("withdrawn")
     slot = make_slot(task, rater) if counts and "slot" not in fields else fields.pop("slot", None)
     if counts:
         Task.objects.filter(pk=task.pk).update(counted=task.judgments.count() + 1)
     return Judgment.objects.create(
-        task=task, rater=rater, verdict=verdict, slot=slot, idempotency_key=uuid4(),
-        guideline=task.campaign.guidelines.first(), **fields,
+        task=task, rater=rater, verdict=verdict, slot=slot, idempotency_key=uuid4(), **fields,
     )  # fmt: skip
 
 

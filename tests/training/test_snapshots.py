@@ -39,7 +39,7 @@ def test_a_snapshot_without_labels_is_refused(campaign, own_folder):
 def test_an_unknown_filter_is_refused(campaign):
     with pytest.raises(SnapshotError, match="“colour”"):
         snapshots.cut(campaign, filters={"colour": "red"})
-    with pytest.raises(SnapshotError, match="round numbers"):
+    with pytest.raises(SnapshotError, match="rounds must be a list of numbers"):
         snapshots.cut(campaign, filters={"rounds": "all"})
 
 

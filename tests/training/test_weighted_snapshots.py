@@ -9,7 +9,7 @@ from labeling import trust
 from labeling.models import Adjudication, Campaign, Reliability
 from tests import cast
 from tests.training import cast as labels
-from training import formats, snapshots
+from training import formats, projections, snapshots
 from training.snapshots import SnapshotError
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +65,7 @@ def test_two_who_weigh_little_do_not_outvote_one(task, raters):
     assert {p["rater"]: p["weight"] for p in formats.engine_pairs(row)} == {
         j["rater"]: j["reliability"] for j in row["judgments"]
     }
-    (pair,) = formats.trl_preference(row)
+    (pair,) = projections.trl_preference(row)
     assert pair["chosen"][0]["content"] == "long"
 
 
