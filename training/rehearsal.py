@@ -19,7 +19,7 @@ import numpy as np
 from django.db.models import Sum
 
 from accounts.models import Role, User
-from labeling import assignment, campaigns, judgments, rankings, rounds
+from labeling import assignment, batches, campaigns, judgments, rankings, rounds
 from labeling.assignment import LeaseError
 from labeling.judgments import JudgmentError
 from labeling.models import Campaign, Round, Slot, Task
@@ -190,7 +190,7 @@ def _vote(plan: Plan, round_: Round, raters: Cast, progress: Progress) -> int:
     for turn, (user, rater) in enumerate(cycle(raters)):
         if turn % RECOUNT == 0 or idle:
             labels, status = insist(lambda: _labels(round_))
-            if status != Round.Status.OPEN or idle == len(raters):
+            if status != Round.Status.OPEN or (idle >= len(raters) and not _more_to_come(round_, idle)):
                 break
         if labels >= plan.judgments:
             break
@@ -200,6 +200,14 @@ def _vote(plan: Plan, round_: Round, raters: Cast, progress: Progress) -> int:
             labels += 1
             progress(f"round {round_.number}: judging", labels, plan.judgments)
     return insist(lambda: _labels(round_))[0]
+
+
+def _more_to_come(round_: Round, idle: int) -> bool:
+    """Wait a moment where comparisons are still to be chosen; False when none are, or none ever come."""
+    if idle * POLL > STILL or not insist(lambda: batches.waiting(round_).exists()):
+        return False
+    time.sleep(POLL)
+    return True
 
 
 def _labels(round_: Round) -> tuple[int, str]:
