@@ -40,7 +40,7 @@ def chosen(task: Task) -> str:
     values = {"round": task.round.number, "share": _share(task.probability)}
     if task.selection == Task.Selection.IMPORTED:
         return _("It came with an import, for round %(round)s.") % values
-    if task.selection == Task.Selection.ACTIVE and values["share"]:
+    if task.selection == Task.Selection.ACTIVE and task.probability not in (None, 1.0):
         text = _("It was picked for round %(round)s to teach more than most; its chance was %(share)s.")
         return text % values
     if task.selection == Task.Selection.ACTIVE:
