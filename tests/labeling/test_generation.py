@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from labeling import generation, rounds
-from labeling.models import Response, Round
+from labeling import batches, generation, rounds
+from labeling.models import Response, Round, Slot
 from labeling.tasks import generate_round
 from models_app import demo, registry, sampling
 from models_app.backends import openai_compatible
@@ -173,6 +173,38 @@ def test_prompts_asked_twice_get_answers_of_their_own(server):
     assert sorted(Response.objects.values_list("task_responses__task", flat=True).distinct()) == sorted(
         round_.tasks.values_list("pk", flat=True)
     )
+
+
+def test_a_round_that_chooses_draws_several_answers_and_asks_a_first_batch(server):
+    round_ = round_of(remote(server), prompts=30, choose_pairs=True, answers_per_prompt=5)
+    assert round_.selection == {"answers": 5}
+    generation.generate(round_.pk)
+    round_.refresh_from_db()
+    assert (round_.status, round_.responses_done, round_.responses_total) == ("open", 150, 150)
+    asked = round_.tasks.exclude(task_responses=None)
+    assert asked.count() == 20
+    assert all(task.responses.count() == 2 and task.slots.count() == 2 for task in asked)
+    assert Slot.objects.count() == 40, "what is still to be chosen has no slots"
+    assert not generation.generate(round_.pk)
+
+
+def test_comparisons_of_a_prompt_share_enough_answers_for_a_pair_each(server):
+    round_ = round_of(remote(server), prompts=3, tasks_per_round=21, choose_pairs=True, answers_per_prompt=3)
+    generation.generate(round_.pk)
+    assert Response.objects.count() == 3 * 5, "seven pairs need five answers"
+    round_.refresh_from_db()
+    assert batches.ask_at_random(round_, 30) == 1
+    assert not batches.waiting(round_).exists()
+
+
+def test_a_first_batch_that_was_asked_before_the_worker_died_is_not_asked_twice(server):
+    round_ = round_of(remote(server), prompts=30, choose_pairs=True, answers_per_prompt=3)
+    generation.fill(Round.objects.get(pk=round_.pk), lambda done, total: None)
+    drawn = Response.objects.count()
+    Round.objects.filter(pk=round_.pk).update(generation_lease_until=timezone.now())
+    assert generation.generate(round_.pk)
+    assert round_.tasks.exclude(task_responses=None).count() == 20
+    assert Response.objects.count() == drawn == 90
 
 
 def test_two_policies_share_the_answers(server):
