@@ -19,6 +19,7 @@ from accounts.models import User
 from labeling.models import Campaign, Judgment, Prompt, Round
 from labeling.models.judgment import counting
 from labeling.rounds import StateError
+from labeling.templatetags.figures import isolate
 from models_app import registry, sampling
 from models_app.models import ModelVersion
 from preferences.types import Estimate, Interval
@@ -175,8 +176,8 @@ def _sentences(watch: Watch, rows: list[Row]) -> list[str]:
     promised, seen = last.promised.value, last.people
     if promised is not None and seen.interval is not None and promised > seen.interval.high:
         found.append(
-            _("The reward model promises more than people see: %(promised)s %% against %(seen)s %%.")
-            % {"promised": f"{100 * promised:.0f}", "seen": f"{100 * (seen.value or 0):.0f}"}
+            _("The reward model promises more than people see: %(promised)s against %(seen)s.")
+            % {"promised": _percent(promised), "seen": _percent(seen.value or 0.0)}
         )
     check = watch.proxy.get("check", {})
     if "agreement" in check:
@@ -186,12 +187,12 @@ def _sentences(watch: Watch, rows: list[Row]) -> list[str]:
                 "prompt's answers correlate with this one's by %(agreement)s, "
                 "and with each other's by %(halves)s."
             )
-            % {"agreement": f"{check['agreement']:.2f}", "halves": f"{check['halves']:.2f}"}
+            % {name: isolate(f"{check[name]:.2f}") for name in ("agreement", "halves")}
         )
         if check["own"] > 0:
             found.append(
-                _("Of the gain that one half's model sees in its own choice the other's sees %(share)s %%.")
-                % {"share": f"{100 * check['cross'] / check['own']:.0f}"}
+                _("Of the gain that one half's model sees in its own choice the other's sees %(share)s.")
+                % {"share": _percent(check["cross"] / check["own"])}
             )
     return found
 
@@ -220,3 +221,7 @@ def _standing(watch: Watch, last: Row) -> str:
     if watch.round is None:
         return _("People weren't asked: no round was open.")
     return _("Too few votes yet to say anything of people: %(votes)s so far.") % {"votes": watch.votes}
+
+
+def _percent(share: float) -> str:
+    return isolate(f"{100 * share:.0f} %")

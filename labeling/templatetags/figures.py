@@ -35,6 +35,8 @@ REASONS = (
     gettext_noop("raters are kept out of training only where there are at least 20"),
     gettext_noop("a calibration error needs at least 100 test votes"),
     gettext_noop("a learning curve needs at least 200 training votes"),
+    gettext_noop("the reward model's votes are not known here"),
+    gettext_noop("each half of the raters must have given at least 50 votes to learn from"),
     gettext_noop("too few graded pairs differ in it to learn from"),
 )
 

@@ -76,8 +76,10 @@ def test_an_alarm_is_said_first_in_the_page_and_the_api(campaign, client):
     make_watch(campaign, STOPPED)
     page = client.get(reverse("watch", args=[campaign.slug])).text
     assert "People no longer see a gain beyond n = 4" in page
-    assert "The reward model promises more than people see: 83 % against 48 %." in page
-    assert "the other&#x27;s sees 67 %" in page
+    assert (
+        "The reward model promises more than people see: \u206683 %\u2069 against \u206648 %\u2069." in page
+    )
+    assert "the other&#x27;s sees \u206667 %\u2069." in page
     assert page.count('class="mark"') >= 8
     (said,) = client.get(reverse("api_watches", args=[campaign.slug])).json()["results"]
     assert (said["alarm"], said["standing"]) == (True, "stopped")
