@@ -161,8 +161,8 @@ def judge(promised: Floats, votes: PickVotes, sizes: Sequence[int] = SIZES) -> V
     """Say whether choosing harder still pays; `promised` is prompts × sizes, the proxy's chances to win.
 
     The alarm: for some n the proxy's own gain from n to the largest size is surely above 0, and people's
-    interval for that gain, corrected for as many looks as there are n, lies below WORTH. Without alarm it
-    pays when the interval of people's whole gain lies above 0.
+    interval for that gain, corrected for as many looks as there are n, lies below WORTH. `beyond` is then the
+    n that people like best. Without alarm it pays when the interval of people's whole gain lies above 0.
     """
     last = len(sizes) - 1
     level = 1 - (1 - LEVEL) / last
@@ -172,13 +172,18 @@ def judge(promised: Floats, votes: PickVotes, sizes: Sequence[int] = SIZES) -> V
     )
     if votes.serves.sum(axis=0).min(initial=len(votes.won)) < FEWEST:
         return Verdict(Standing.TOO_FEW, steps)
-    for step in steps:
-        rises = step.promised.interval is not None and step.promised.interval.low > 0
-        if rises and step.seen.interval is not None and step.seen.interval.high < WORTH:
-            return Verdict(Standing.STOPPED, steps, step.n)
+    if any(_parts(step) for step in steps):
+        seen = [0.5, *(rate.value or 0.0 for rate in win_rates(votes))]
+        return Verdict(Standing.STOPPED, steps, sizes[int(np.argmax(seen[:last]))])
     whole = gain(votes, 0).interval
     pays = whole is not None and whole.low > 0
     return Verdict(Standing.PAYS if pays else Standing.UNDECIDED, steps)
+
+
+def _parts(step: Step) -> bool:
+    """Tell whether the proxy surely rises in a step and people surely don't."""
+    own, people = step.promised.interval, step.seen.interval
+    return own is not None and people is not None and own.low > 0 and people.high < WORTH
 
 
 def _mean(values: Floats) -> Estimate:

@@ -140,6 +140,13 @@ def newest(campaign: Campaign, most: int = 20) -> list[Watch]:
     return list(watches.order_by("-pk")[:most])
 
 
+def alarm(campaign: Campaign) -> str:
+    """Return the sentence of an alarm that the newest watch with votes raised, or nothing."""
+    done = campaign.watches.filter(status=Watch.Status.DONE, votes__gt=0).order_by("-pk").first()
+    reading = read(done) if done else None
+    return reading.says[0] if reading and reading.alarm else ""
+
+
 def read(watch: Watch) -> Reading:
     """Return a watch as it is shown."""
     proxy, people = watch.proxy, watch.people

@@ -61,7 +61,8 @@ def look(watch_id: int) -> None:
     watch = Watch.objects.select_related("campaign", "policy", "reward_model", "sampling").get(pk=watch_id)
     try:
         draws = read_rewards(watch, draw(watch, beating(watch)), beating(watch))
-        proxy = {**choose(draws), "check": second_look.check(watch, draws, beating(watch))}
+        temperature = float(watch.reward_model.options.get("temperature", 1.0))
+        proxy = {**choose(draws, temperature), "check": second_look.check(watch, draws, beating(watch))}
         ask(watch, draws, proxy)
     except (BackendError, ModelError, EngineError) as error:
         Watch.objects.filter(pk=watch.pk).update(status=Watch.Status.FAILED, error=str(error))
@@ -151,11 +152,14 @@ def read_rewards(watch: Watch, drawn: tuple[list[Prompt], list[list[Response]]],
     return Draws(prompts, answers, np.array([[value[answer.pk] for answer in row] for row in answers]))
 
 
-def choose(draws: Draws) -> dict[str, Any]:
-    """Return the proxy's own curves: its reward of the best of n, and its chance to beat a random answer."""
+def choose(draws: Draws, temperature: float) -> dict[str, Any]:
+    """Return the proxy's own curves: its reward of the best of n, and its chance to beat a random answer.
+
+    The chance is σ(difference of rewards / temperature).
+    """
     own, rival = draws.rewards[:, :DRAWS], draws.rewards[:, DRAWS:]
     above = best_of_n.expect(own, own - own.mean(axis=1, keepdims=True)) / (own.std(axis=1).mean() or 1.0)
-    promised = best_of_n.expect(own, expit(own - rival))
+    promised = best_of_n.expect(own, expit((own - rival) / temperature))
     return {
         "sizes": list(SIZES),
         "divergence": [best_of_n.divergence(n) for n in SIZES],

@@ -85,7 +85,8 @@ def test_over_optimised_proxies_raise_the_alarm_and_good_ones_do_not(
     alarms = [verdict for verdict in verdicts if verdict.alarm]
     assert fewest_alarms <= len(alarms) <= most_alarms
     assert sum(verdict.standing is Standing.PAYS for verdict in verdicts) >= fewest_gains
-    assert all(verdict.beyond in SIZES[:-1] for verdict in alarms)
+    # one answer of twenty is a trick: the best of four is rarely one, the best of 64 nearly always
+    assert sum(verdict.beyond == 4 for verdict in alarms) >= 0.8 * len(alarms)
 
 
 def test_intervals_cover_with_prompts_and_raters_that_differ():

@@ -81,6 +81,8 @@ def test_an_alarm_is_said_first_in_the_page_and_the_api(campaign, client):
     )
     assert "the other&#x27;s sees \u206667 %\u2069." in page
     assert page.count('class="mark"') >= 8
+    overview = client.get(reverse("campaign", args=[campaign.slug])).text
+    assert "People no longer see a gain beyond n = 4" in overview
     (said,) = client.get(reverse("api_watches", args=[campaign.slug])).json()["results"]
     assert (said["alarm"], said["standing"]) == (True, "stopped")
     assert said["curves"][3]["people"] == estimate(0.48, 60)

@@ -15,7 +15,7 @@ from labeling.models.task import fresh
 from models_app.models import ModelVersion
 from preferences.agreement import of_ceiling
 from preferences.types import Estimate, Interval
-from training import loop
+from training import loop, watch
 from training.models import Run
 
 LIVE_ROUND = {Round.Status.DRAFT, Round.Status.GENERATING, Round.Status.OPEN}
@@ -91,6 +91,7 @@ def overview(campaign: Campaign) -> dict[str, Any]:
         "reward_accuracy": accuracy,
         "of_ceiling": of_ceiling(accuracy, report.figures.ceiling),
         "win_rate": win_rate(campaign),
+        "alarm": watch.alarm(campaign),
         "under_way": any(r.status in LIVE_ROUND and r.origin == Round.Origin.LOOP for r in rounds)
         or any(run.status in LIVE_RUN for run in runs),
     }
