@@ -1,18 +1,21 @@
 """Whether choosing comparisons pays: heads fitted to as many chosen as random labels are compared.
 
 Both foretell the votes on held-out prompts, which are always random pairs. Of the arm with more labels, as
-many as the other has are drawn, several times.
+many as the other has are drawn, several times. What decides is the log likelihood of those votes, each head's
+margins at their own best temperature, so that no head gains by its scale. It tells small differences apart
+that shares of votes foretold don't (docs/methods.md).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.utils import timezone
 
 from labeling.models import Round
 from models_app.models import ModelVersion
-from preferences.intervals import Floats, clustered_bootstrap
-from preferences.selection import ENOUGH, Payoff, pays
+from preferences.calibration import fit_temperature
+from preferences.intervals import Floats, clustered_bootstrap, paired_difference
+from preferences.selection import ENOUGH, pays
 from preferences.types import Estimate
 from training import selection
 from training.frozen import ACTIVE, RANDOM, Ints, Space, Votes, fit, read_space, read_votes
@@ -54,8 +57,10 @@ def _mine(votes: Votes, round_: Round) -> Any:
 def compare(votes: Votes, space: Space, mine: Any) -> dict[str, Any]:
     """Fit either arm to ever more labels; return the curve, what was saved, and the payoff.
 
-    `curve` is [{"labels", "active", "random"}] of shares of held-out votes foretold, `saved` how many fewer
-    chosen labels do as well as all random ones, where they do, and `everything` the share with all labels.
+    `curve` is [{"labels", "active", "random", "likelihood": [of both]}] with shares of held-out votes
+    foretold, `gain` their difference at the end, `everything` the share with all labels. `evidence` is the
+    difference of log likelihoods, and `saved` how many fewer chosen labels do as well, where there are enough
+    and chance is excluded.
     """
     usable = space.knows(votes.left, votes.right)
     held_out = np.flatnonzero(usable & ~votes.training & (votes.arm == RANDOM) & (votes.says != 0.5))
@@ -71,22 +76,26 @@ def compare(votes: Votes, space: Space, mine: Any) -> dict[str, Any]:
     prompts = votes.prompt[held_out]
     curve: list[dict[str, Any]] = []
     for n in sizes(fewest):
-        hits = {arm: _hits(votes, space, rows, n, held_out) for arm, rows in arms.items()}
+        active, random = (_scores(votes, space, arms[arm], n, held_out) for arm in (ACTIVE, RANDOM))
         curve.append(
             {
                 "labels": n,
-                "active": _figure(clustered_bootstrap(hits[ACTIVE], prompts)),
-                "random": _figure(clustered_bootstrap(hits[RANDOM], prompts)),
+                "active": _figure(clustered_bootstrap(active.hits, prompts)),
+                "random": _figure(clustered_bootstrap(random.hits, prompts)),
+                "likelihood": [float(active.likelihood.mean()), float(random.likelihood.mean())],
             }
         )
     everything = _score(votes, space, np.flatnonzero(usable & votes.training), held_out)
-    verdict: Payoff = pays(hits[ACTIVE], hits[RANDOM], prompts, int(mine.sum()))
+    verdict = pays(active.likelihood, random.likelihood, prompts, int(mine.sum()))
+    interval = verdict.gain.interval
+    shown = verdict.verdict == "pays" and interval is not None and interval.low > 0
     return found | {
         "curve": curve,
-        "everything": _figure(clustered_bootstrap(everything, prompts)),
-        "gain": _figure(verdict.gain),
+        "everything": _figure(clustered_bootstrap(everything.hits, prompts)),
+        "gain": _figure(paired_difference(active.hits, random.hits, prompts)),
+        "evidence": _figure(verdict.gain),
         "verdict": verdict.verdict,
-        "saved": saved(curve) if verdict.verdict == "pays" else None,
+        "saved": saved(curve) if shown else None,
         "payoff": verdict,
     }
 
@@ -100,36 +109,43 @@ def sizes(fewest: int) -> list[int]:
 
 
 def saved(curve: list[dict[str, Any]]) -> float | None:
-    """Return by which share fewer chosen labels do as well as the random ones at the curve's end.
+    """Return by which share fewer chosen labels give as high a likelihood as the random ones at the end.
 
     Read off the curve between its points; None where the chosen ones never do as well.
     """
-    goal, most = curve[-1]["random"]["value"], curve[-1]["labels"]
+    goal, most = curve[-1]["likelihood"][1], curve[-1]["labels"]
     before = None
     for point in curve:
-        value = point["active"]["value"]
+        labels, value = point["labels"], point["likelihood"][0]
         if value >= goal:
-            if before is None or value == before["active"]["value"]:
-                return float(1 - point["labels"] / most)
-            low = before["active"]["value"]
-            part = (goal - low) / (value - low)
-            needed = before["labels"] + part * (point["labels"] - before["labels"])
-            return float(1 - needed / most)
-        before = point
+            if before is not None and value > before[1]:
+                labels = before[0] + (goal - before[1]) / (value - before[1]) * (labels - before[0])
+            return float(1 - labels / most)
+        before = (labels, value)
     return None
 
 
-def _hits(votes: Votes, space: Space, rows: Ints, n: int, held_out: Ints) -> Floats:
-    """Return how often heads fitted to n of an arm's labels foretell each held-out vote."""
+class _Scores(NamedTuple):
+    """How well a head foretells held-out votes: arrays of 1, ½, 0, and of log likelihoods."""
+
+    hits: Floats
+    likelihood: Floats
+
+
+def _scores(votes: Votes, space: Space, rows: Ints, n: int, held_out: Ints) -> _Scores:
+    """Score heads fitted to n of an arm's labels on each held-out vote, in the mean of some draws."""
     rng = np.random.default_rng([n, len(rows)])
     draws = [rng.choice(rows, n, replace=False) for _draw in range(DRAWS if n < len(rows) else 1)]
-    return np.asarray(np.mean([_score(votes, space, drawn, held_out) for drawn in draws], axis=0))
+    found = [_score(votes, space, drawn, held_out) for drawn in draws]
+    return _Scores(*(np.asarray(np.mean(each, axis=0)) for each in zip(*found, strict=True)))
 
 
-def _score(votes: Votes, space: Space, rows: Ints, held_out: Ints) -> Floats:
+def _score(votes: Votes, space: Space, rows: Ints, held_out: Ints) -> _Scores:
     head = fit(votes, space, rows)
     margin = np.dot(space.gaps(votes.left[held_out], votes.right[held_out]), head.weights)
-    return np.asarray(0.5 + 0.5 * np.sign(margin) * np.sign(votes.says[held_out] - 0.5))
+    side = np.sign(votes.says[held_out] - 0.5)
+    margin = margin / fit_temperature(margin, (1 + side) / 2)
+    return _Scores(0.5 + 0.5 * np.sign(margin) * side, -np.logaddexp(0, -margin * side))
 
 
 def _figure(estimate: Estimate) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class SelectionSerializer(serializers.Serializer[Report]):
     refit = RefitSerializer(allow_null=True)
     shares = ShareSerializer(many=True)
     gain = EstimateSerializer()
+    evidence = EstimateSerializer()
     saved = serializers.FloatField(allow_null=True)
     everything = EstimateSerializer()
     points = serializers.SerializerMethodField()

@@ -50,6 +50,7 @@ class Report:
     refit: dict[str, Any] | None
     shares: list[Share]
     gain: Estimate
+    evidence: Estimate
     saved: float | None
     everything: Estimate
     points: list[tuple[int, Estimate, Estimate]]
@@ -67,21 +68,21 @@ def read(campaign: Campaign) -> Report:
         for point in payoff.get("curve", [])
     ]
     stopped = campaign.selection.get("stopped")
-    gain = _estimate(payoff.get("gain"))
-    shown = gain.interval is not None and gain.interval.low > 0
+    evidence = _estimate(payoff.get("evidence"))
     there = round_ is not None and round_.status == Round.Status.OPEN
     return Report(
         choosing=there and not stopped and bool(found.get("refit")) and not found.get("why"),
         says=_stopped(stopped) if stopped else _state(campaign, round_),
         stopped=bool(stopped),
-        verdict=_verdict(payoff, gain),
+        verdict=_verdict(payoff, evidence),
         round=round_,
         asked=round_.tasks.filter(_compared(), _has_answers()).count() if round_ else 0,
         waiting=batches.waiting(round_).count() if round_ else 0,
         refit=_refit(found.get("refit")),
         shares=shares(campaign),
-        gain=gain,
-        saved=payoff.get("saved") if shown else None,
+        gain=_estimate(payoff.get("gain")),
+        evidence=evidence,
+        saved=payoff.get("saved"),
         everything=_estimate(payoff.get("everything")),
         points=points,
         plot=_plot(points) if points else None,
@@ -160,29 +161,24 @@ def _stopped(found: dict[str, Any]) -> str:
         return _("Choosing was given up, and comparisons are drawn at random.")
     return _(
         "Choosing was given up at %(labels)s labels, and comparisons are drawn at random: "
-        "what was chosen taught no more than as many random ones (%(points)s points of held-out votes)."
-    ) % {"labels": found["labels"], "points": _points(gain)}
+        "what was chosen taught no more than as many random ones (%(gain)s in the mean log likelihood of a "
+        "held-out vote)."
+    ) % {"labels": found["labels"], "gain": f"{gain:+.3f}".replace("-", "−")}
 
 
-def _verdict(payoff: dict[str, Any], gain: Estimate) -> str:
+def _verdict(payoff: dict[str, Any], evidence: Estimate) -> str:
     """Say whether choosing pays, as far as is known."""
     if "verdict" not in payoff:
         return _(
             "Not shown to pay yet: that takes labels of both kinds, and votes on held-out prompts to test on."
         )
-    if gain.interval is not None and gain.interval.low > 0:
-        return _(
-            "It pays: of held-out votes, %(points)s points more are foretold than by as many random labels."
-        ) % {"points": _points(gain.value or 0)}
     if payoff["verdict"] == "early":
         return _(
             "Not shown to pay yet: there are %(n)s labels, and at %(all)s it is decided whether it goes on."
         ) % {"n": payoff["labels"], "all": LABELS}
+    if evidence.interval is not None and evidence.interval.low > 0:
+        return _("It pays: chosen labels foretell held-out votes better than as many random ones.")
     return _("Not shown to pay yet: the difference may be chance. It goes on while chosen labels are ahead.")
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _refit(found: dict[str, Any] | None) -> dict[str, Any] | None:

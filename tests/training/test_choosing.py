@@ -248,10 +248,12 @@ def test_it_stops_when_it_does_not_pay_and_a_manager_can_begin_again(campaign, r
 
 def test_what_is_saved_is_read_between_the_points_of_the_curve():
     def curve(*points):
-        return [{"labels": n, "active": {"value": a}, "random": {"value": r}} for n, a, r in points]
+        return [{"labels": n, "likelihood": both} for n, *both in points]
 
-    assert payoff.saved(curve((50, 0.6, 0.55), (100, 0.7, 0.6), (200, 0.8, 0.7))) == pytest.approx(0.5)
-    assert payoff.saved(curve((50, 0.6, 0.55), (100, 0.7, 0.6), (200, 0.8, 0.75))) == pytest.approx(0.25)
-    assert payoff.saved(curve((50, 0.6, 0.55), (100, 0.6, 0.6))) == pytest.approx(0.5)
-    assert payoff.saved(curve((50, 0.5, 0.55), (100, 0.6, 0.65))) is None
+    assert payoff.saved(curve((50, -0.6, -0.65), (100, -0.5, -0.6), (200, -0.4, -0.5))) == pytest.approx(0.5)
+    assert payoff.saved(curve((50, -0.6, -0.65), (100, -0.5, -0.6), (200, -0.4, -0.45))) == pytest.approx(
+        0.25
+    )
+    assert payoff.saved(curve((50, -0.6, -0.65), (100, -0.6, -0.6))) == pytest.approx(0.5)
+    assert payoff.saved(curve((50, -0.6, -0.55), (100, -0.5, -0.45))) is None
     assert payoff.sizes(201) == [25, 50, 100, 201]
