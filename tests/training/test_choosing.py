@@ -220,7 +220,7 @@ def test_the_arms_are_compared_at_equal_numbers_on_the_random_stream(campaign, r
     choose_pairs(round_.pk)
     round_.refresh_from_db()
     found = round_.selection["payoff"]
-    assert found["held_out"] == round_.tasks.filter(prompt__split="test", counted=1).count()
+    assert 0 < found["held_out"] <= round_.tasks.filter(prompt__split="test", counted=1).count()
     assert found["active"] + found["random"] == found["labels"]
     assert [point["labels"] for point in found["curve"]] == payoff.sizes(
         min(found["active"], found["random"])
