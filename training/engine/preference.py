@@ -93,10 +93,23 @@ class Terms:
         return value, self.ability * slope
 
 
-def graded(pairs: Sequence[Pair], points: int) -> npt.NDArray[np.bool_]:
-    """Tell which votes are grades of a scale of so many points."""
-    offered = SCALES.get(points, ())
-    return np.array([pair.points == points and pair.verdict in offered for pair in pairs], dtype=bool)
+def grades(pairs: Sequence[Pair], points: int) -> npt.NDArray[np.intp]:
+    """Return votes as grades 0 … points−1 of a scale, the highest for the chosen answer; −1 for what is none.
+
+    A verdict stronger than any that the scale offers counts as its strongest, and where it tells no strengths
+    every verdict does.
+    """
+    offered, most = SCALES[points], max(SCALES[points])
+    plain = len({abs(verdict) for verdict in offered} - {0}) == 1
+    places = {verdict: place for place, verdict in enumerate(offered)}
+
+    def grade(pair: Pair) -> int:
+        verdict = pair.verdict
+        if abs(verdict) > most or (plain and verdict):
+            verdict = most if verdict > 0 else -most
+        return places.get(verdict, -1) if pair.points == points else -1
+
+    return np.array([grade(pair) for pair in pairs], dtype=np.intp)
 
 
 def fit_raters(
@@ -113,7 +126,8 @@ def fit_raters(
     points = max(scales, key=lambda many: (scales[many], many))
     place = np.full(max(int(sides.max()), int(read.max())) + 1, -1)
     place[read] = np.arange(len(read))
-    usable = graded(pairs, points) & np.array([pair.weight > 0 for pair in pairs])
+    given = grades(pairs, points)
+    usable = (given >= 0) & np.array([pair.weight > 0 for pair in pairs])
     usable &= (place[sides] >= 0).all(axis=1) & (sides[:, 0] != sides[:, 1])
     kept = np.flatnonzero(usable).tolist()
     if not kept:
@@ -126,7 +140,13 @@ def fit_raters(
     found = ordinal.fit(
         SHRUNK * (centred @ directions),
         (words[read] - words[read].mean()) / deviation,
-        _as_shown([pairs[i] for i in kept], place[sides[kept]], codes, points, len(names)),
+        _as_shown(
+            np.array([pairs[i].chosen_left for i in kept]),
+            given[kept],
+            place[sides[kept]],
+            codes,
+            points,
+        ),
     )
     own = zip(found.ability, found.side, found.length_taste, found.spread, strict=True)
     return Raters(
@@ -140,18 +160,14 @@ def fit_raters(
     )
 
 
-def _as_shown(
-    pairs: Sequence[Pair], sides: Indices, codes: npt.NDArray[np.intp], points: int, n_raters: int
-) -> ordinal.Votes:
+def _as_shown(shown: Indices, given: Indices, sides: Indices, codes: Indices, points: int) -> ordinal.Votes:
     """Put votes as the model wants them: left and right, where nobody knows by a coin."""
-    coin = np.random.default_rng(0).choice([-1, 1], len(pairs))
-    shown = np.array([pair.chosen_left for pair in pairs])
-    shown = np.where(shown == 0, coin, shown)
-    left = np.where(shown > 0, sides[:, 0], sides[:, 1])
-    right = np.where(shown > 0, sides[:, 1], sides[:, 0])
-    verdicts = -shown * np.array([pair.verdict for pair in pairs])
-    grades = ordinal.grade_verdicts(verdicts, SCALES[points])
-    return ordinal.Votes(left, right, codes, grades, points, n_raters)
+    coin = np.random.default_rng(0).choice([-1, 1], len(shown))
+    on_left = np.where(shown == 0, coin, shown) > 0
+    left, right = np.where(on_left[:, None], sides, sides[:, ::-1]).T
+    return ordinal.Votes(
+        left, right, codes, np.where(on_left, given, points - 1 - given), points, int(codes.max()) + 1
+    )
 
 
 def terms(pairs: Sequence[Pair], raters: Raters | None, length_preference: float | None = 0.0) -> Terms:
@@ -166,17 +182,17 @@ def terms(pairs: Sequence[Pair], raters: Raters | None, length_preference: float
     weight = np.array([pair.weight for pair in pairs], dtype=np.float64)
     if raters is None or not pairs:
         return Terms(probability, ability, upper, lower, won, lost, weight)
-    kept = np.flatnonzero(graded(pairs, raters.points)).tolist()
+    given = grades(pairs, raters.points)
+    kept = np.flatnonzero(given >= 0).tolist()
     own = np.array([raters.raters.get(pairs[i].rater, UNKNOWN) for i in kept]).reshape(-1, 4)
-    grades = np.searchsorted(SCALES[raters.points], [pairs[i].verdict for i in kept])
     edges = np.array([-OUTERMOST, *raters.thresholds, OUTERMOST])
     longer = np.array([_words(pairs[i].chosen) - _words(pairs[i].rejected) for i in kept])
     kept_length = raters.length if length_preference is None else length_preference
     taste = (raters.length + own[:, 2] - kept_length) * longer / raters.length_deviation
     offset = own[:, 1] * np.array([pairs[i].chosen_left for i in kept]) + taste
     ability[kept] = own[:, 0]
-    upper[kept] = own[:, 3] * edges[grades + 1] - offset
-    lower[kept] = own[:, 3] * edges[grades] - offset
+    upper[kept] = own[:, 3] * edges[given[kept] + 1] - offset
+    lower[kept] = own[:, 3] * edges[given[kept]] - offset
     won[kept], lost[kept] = 1.0, 1.0
     return Terms(probability, ability, upper, lower, won, lost, weight)
 

@@ -26,7 +26,9 @@ KNOWN = Raters(
 def vote(rater: str = "ann", verdict: int = 1, points: int = 5, left: int = 1, words: int = 8) -> Pair:
     said = [{"role": "user", "content": "tea"}]
     chosen = " ".join(["a"] * words)
-    pair = Pair("p", said, chosen, "b b b", (0.5, 0.6, 0.8, 1.0)[verdict], 1.0, rater, 0, "train", said, said)
+    pair = Pair(
+        "p", said, chosen, "b b b", (0.5, 0.6, 0.8, 1.0)[abs(verdict)], 1.0, rater, 0, "train", said, said
+    )
     return replace(pair, verdict=verdict, points=points, chosen_left=left)
 
 
@@ -69,13 +71,28 @@ def test_derivatives_are_those_of_the_loss() -> None:
 
 
 def test_what_is_no_grade_of_the_scale_is_a_soft_label() -> None:
-    strange = [vote(points=0), vote(points=7), vote(verdict=3)]
+    strange = [vote(points=0), vote(points=7)]
     for pair, votes in ((p, terms([p], KNOWN)) for p in strange):
         p, m = pair.probability, np.array([0.7])
         wanted = -p * np.log(sigmoid(0.7)) - (1 - p) * np.log(sigmoid(-0.7))
         assert votes.loss(m)[0] == pytest.approx([wanted])
     plain = terms([vote()], None)
     assert plain.loss(np.zeros(1))[0] == pytest.approx([np.log(2)])
+
+
+@pytest.mark.parametrize(
+    ("points", "verdicts", "wanted"),
+    [
+        (2, (-1, 0, 1, 3), [0, -1, 1, 1]),
+        (3, (-3, -1, 0, 1, 2), [0, 0, 1, 2, 2]),
+        (4, (-3, -1, 0, 2), [0, 1, -1, 3]),
+        (7, (-3, 0, 1, 3), [0, 3, 4, 6]),
+    ],
+)
+def test_verdicts_become_grades(points: int, verdicts: tuple[int, ...], wanted: list[int]) -> None:
+    pairs = [vote(verdict=verdict, points=points) for verdict in verdicts]
+    assert preference.grades(pairs, points).tolist() == wanted
+    assert preference.grades(pairs, 5).tolist() == [-1] * len(pairs)
 
 
 def test_torch_and_numpy_lose_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
