@@ -67,8 +67,11 @@ def engine_pairs(
     A pair weighs what its rater's votes do. A ranking of k answers gives k (k−1) / 2 pairs of weight
     1 / (k−1): each answer counts once. Where a reviewer had the final word, it stands for all judgments and
     weighs as many. `points` is how many verdicts the campaign's scale offers (0: unknown), which rankings and
-    edits don't use; `skills` are the raters', by pseudonym.
+    edits don't use; `skills` are the raters', by pseudonym. What was asked to watch over-optimisation is left
+    out: its answers were picked by the reward model that the votes would test.
     """
+    if row["task"].get("selection") == "watch":
+        return
     base = {"weight": 1.0, "round": row["round"], "task": row.get("task", {}).get("id", "")}
     judgments: Iterable[Row] = counted(row["judgments"])
     if (row["consensus"] or {}).get("adjudicated"):

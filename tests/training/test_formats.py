@@ -216,3 +216,10 @@ def test_rows_from_before_turns_and_rankings_still_project():
     del old["judgments"][0]["ranking"]
     for project in (formats.engine_pairs, projections.trl_preference):
         assert list(project(old)) == list(project(row)) != []
+
+
+def test_what_a_reward_model_picked_for_its_own_watch_does_not_test_it():
+    row = comparison(judged("ann", -2))
+    assert list(formats.engine_pairs(row))
+    row["task"]["selection"] = "watch"
+    assert not list(formats.engine_pairs(row))
