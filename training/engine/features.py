@@ -28,6 +28,7 @@ Progress = Callable[[int, int], None]
 COMPONENTS = 256  # principal components that a head is fitted on, at most
 RIDGES = (1e4, 1e3, 1e2, 10.0, 1.0)  # of the summed loss, on components of mean variance 1
 FOLDS = 3
+READING = 2  # another number when a trunk is read in another way
 CHUNK = 512  # texts that are read between two writes to the cache
 PATIENCE = 60.0  # seconds to wait for another process's write
 NEWTON_STEPS = 50
@@ -176,7 +177,7 @@ def _open(location: str, cache: Path | None, max_length: int) -> sqlite3.Connect
     place = ":memory:"
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
-        place = str(cache / f"{fingerprint(location)}-{max_length}.sqlite3")
+        place = str(cache / f"{fingerprint(location)}-{max_length}-{READING}.sqlite3")
     store = sqlite3.connect(place, timeout=PATIENCE)
     store.execute("CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, vector BLOB NOT NULL)")
     return store

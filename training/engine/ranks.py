@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from training.engine.config import EngineError
 SHARDED = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 
 
-@cache
 def join() -> None:
     """Meet the other processes, if there are any; raises EngineError for a launch that cuts models up."""
     if count() == 1:

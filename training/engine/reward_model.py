@@ -81,9 +81,9 @@ def _load(trunk: str, config: Any, grown: bool) -> Any:
     if not grown and _encodes(config):
         encoder = AutoModel.from_pretrained(trunk, **how)
         encoder.config._name_or_path = ""
-        return MeanPooledForSequenceClassification(
-            MeanPooledConfig(trunk=encoder.config, num_labels=1), encoder
-        )
+        attention = encoder.config._attn_implementation
+        whole = MeanPooledConfig(trunk=encoder.config, num_labels=1, attn_implementation=attention)
+        return MeanPooledForSequenceClassification(whole, encoder)
     config.num_labels = 1
     pooled = not grown and pools(config)
     model = AutoModelForSequenceClassification.from_pretrained(

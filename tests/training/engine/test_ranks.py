@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,9 +38,9 @@ def test_two_processes_fit_the_model_that_one_does(
     policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To 1e-3 in score, with steps that don't divide by two, and a validation that chooses the epoch."""
-    hyper = {"epochs": 2, "batch_size": 7, "min_validation_votes": 20, "held_out_raters": 0}
+    hyper = {"epochs": 2, "batch_size": 7, "min_validation_votes": 10, "held_out_raters": 0}
     config = {"kind": "reward", "trunk": str(policy), "hyper": hyper}
-    alone = prepare(tmp_path / "one" / "run", config, pairs=World().pairs(200))
+    alone = prepare(tmp_path / "one" / "run", config, pairs=World().pairs(120))
     both = tmp_path / "two" / "run"
     shutil.copytree(alone, both)
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # bfloat16 rounds other batches otherwise
@@ -60,7 +61,22 @@ def test_two_processes_fit_the_model_that_one_does(
     assert metrics(both, "reward/accuracy") == pytest.approx(metrics(alone, "reward/accuracy"), abs=1e-3)
 
 
-def test_what_no_process_can_do_is_said_in_a_sentence(policy: Path, tmp_path: Path) -> None:
-    policy_run = prepare(tmp_path / "run", {"kind": "policy", "parent": str(policy), "stages": ["sft"]})
-    assert launch(policy_run).returncode != 0
-    assert "one process" in (policy_run / "error.txt").read_text()
+@pytest.mark.parametrize(
+    ("config", "environment", "sentence"),
+    [
+        ({"kind": "policy", "parent": "p", "stages": ["sft"]}, {}, "one process"),
+        ({"kind": "reward", "trunk": "t"}, {"ACCELERATE_USE_FSDP": "true"}, "every process holds all of it"),
+    ],
+)
+def test_what_several_processes_cannot_do_is_said_in_a_sentence(
+    config: dict[str, Any],
+    environment: dict[str, str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {"WORLD_SIZE": "2", **environment}.items():
+        monkeypatch.setenv(name, value)
+    folder = prepare(tmp_path / "run", config, pairs=World().pairs(20))
+    assert main([str(folder)]) == 1
+    assert sentence in (folder / "error.txt").read_text()

