@@ -62,13 +62,17 @@ def queue_reward(
             _("There is no checkpoint to grow a reward model from; register a transformers model first.")
         )
     champion = registry.champion(campaign.model_family, ModelVersion.Kind.REWARD)
+    hyper = dict(campaign.hyper.get("reward", {}))
     config = {
         "kind": Run.Kind.REWARD.value,
         "seed": _seed(round),
         "threads": None,
         "trunk": trunk.location,
         "champion": champion.location if champion else None,
-        "hyper": campaign.hyper.get("reward", {}),
+        # the two words among a campaign's numbers
+        "tuning": hyper.pop("tuning", None),
+        "loss": hyper.pop("loss", None),
+        "hyper": hyper,
         "snapshot": snapshot.digest,
     }
     return _queue(Run.Kind.REWARD, campaign, snapshot, round, by, config, parent=trunk)

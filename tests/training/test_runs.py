@@ -10,10 +10,14 @@ import psutil
 import pytest
 from django.db import connection
 
+from accounts.models import Skill, User
+from labeling.models import Membership
 from labeling.rounds import StateError
 from tests import cast
 from tests.training import cast as labels
 from training import execution, runs, snapshots
+from training.engine.config import read_config
+from training.engine.data import read_pairs
 from training.models import Run, RunMetric
 from training.runs import RunError
 
@@ -94,6 +98,24 @@ def test_a_reward_run_makes_a_candidate_and_keeps_its_curves(campaign, snapshot)
     assert made.status == "succeeded", made.error
     assert made.produced is not None
     assert made.produced.parent == made.parent
+
+
+@pytest.mark.django_db
+def test_the_engine_is_told_how_each_pair_was_judged(campaign, tmp_path):
+    campaign.hyper = {"reward": {"tuning": "frozen", "loss": "binary", "epochs": 1}}
+    rater = User.objects.filter(judgments__isnull=False).distinct().get()
+    Membership.objects.create(campaign=campaign, user=rater)
+    rater.skills.add(Skill.objects.create(name="law"), Skill.objects.create(name="arabic"))
+    run = runs.queue_reward(campaign, snapshots.cut(campaign))
+    execution.prepare(run, tmp_path / "run")
+    config = read_config(tmp_path / "run")
+    assert (config.tuning, config.loss, config.hyper.epochs) == ("frozen", "binary", 1)
+    pairs = read_pairs(tmp_path / "run")
+    judged = [pair for pair in pairs if pair.points]
+    assert len(judged) == 10
+    assert {(pair.verdict, pair.points, pair.skills) for pair in judged} == {(2, 7, ("arabic", "law"))}
+    assert {pair.chosen_left for pair in judged} <= {1, -1}
+    assert all(pair.task for pair in pairs)
 
 
 @pytest.mark.django_db(transaction=True)
