@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from accelerate.commands.launch import launch_command_parser
 
 from models_app.backends.transformers import load_reward_model
 from tests.training.engine.conftest import REPOSITORY, World, metrics, prepare
@@ -80,3 +82,18 @@ def test_what_several_processes_cannot_do_is_said_in_a_sentence(
     folder = prepare(tmp_path / "run", config, pairs=World().pairs(20))
     assert main([str(folder)]) == 1
     assert sentence in (folder / "error.txt").read_text()
+
+
+def test_the_clusters_commands_are_ones_that_the_launcher_takes() -> None:
+    text = (REPOSITORY / "docs" / "operations.md").read_text()
+    job = re.search(r"```bash\n(#!/bin/bash.*?)```", text, re.DOTALL)
+    assert job is not None
+    assert subprocess.run(["bash", "-n"], input=job[1], text=True).returncode == 0
+    words = text.replace("\\\n", " ").replace("$((8 * SLURM_NNODES))", "16").replace("$HEAD", "node-0")
+    commands = re.findall(r"accelerate launch (.*?RUN_DIR)", re.sub(r"\$SLURM_\w+", "2", words))
+    assert len(commands) == 3
+    for command in commands:
+        asked = launch_command_parser().parse_args(command.split())
+        assert (asked.module, asked.training_script) == (True, "training.engine")
+        assert asked.training_script_args == ["RUN_DIR"]
+        assert asked.num_processes % asked.num_machines == 0
