@@ -75,11 +75,13 @@ class Model(generics.RetrieveAPIView[ModelVersion]):
 
 
 class PromotionSerializer(serializers.ModelSerializer[Promotion]):
-    """A change of champion."""
+    """A change of champion: by a gate's report, or by a person whose word it then is."""
+
+    by = serializers.SlugRelatedField[Any](read_only=True, slug_field="username")
 
     class Meta:
         model = Promotion
-        fields = ["id", "version", "previous", "gate", "reason", "created_at"]
+        fields = ["id", "version", "previous", "gate", "by", "reason", "created_at"]
         read_only_fields = ["version", "previous", "gate"]
         extra_kwargs = {"reason": {"required": True, "allow_blank": False}}
 

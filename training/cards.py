@@ -203,7 +203,7 @@ def _calibration(found: dict[str, Any]) -> Section:
         for name, part, hollow in ((_("As trained"), before, True), (_("With the temperature"), after, False))
         if part.get("bins")
     ]
-    plot = Plot("calibration", _("Claimed"), _("Found"), series, diagonal=_("As claimed")) if series else None
+    plot = Plot("calibration", _("Claimed probability"), series, diagonal=_("As claimed")) if series else None
     return Section("calibration", _("Can its probabilities be believed?"), says, rows, plot)
 
 
@@ -238,7 +238,7 @@ def _learning(found: dict[str, Any], result: dict[str, Any], levels: list[Level]
     tested = _accuracy(result.get("test"))
     model = [] if tested.value is None else [Level(_("The model itself"), tested.value)]
     series = [Series(_("Accuracy"), marks, joined=True)]
-    plot = Plot("learning", _("Training votes"), _("Accuracy"), series, [*levels, *model])
+    plot = Plot("learning", _("Training votes"), series, [*levels, *model])
     return Section("learning", _("Would more votes help?"), says, plot=plot)
 
 
@@ -268,7 +268,7 @@ def _criteria(groups: list[Figure]) -> list[Section]:
 
 def _plot(key: str, x: str, groups: Sequence[tuple[str, Figure]], levels: list[Level]) -> Plot | None:
     marks = [Mark(at, label, _read(group)) for at, (label, group) in enumerate(groups)]
-    return Plot(key, x, _("Accuracy"), [Series(_("Accuracy"), marks)], levels) if marks else None
+    return Plot(key, x, [Series(_("Accuracy"), marks)], levels) if marks else None
 
 
 def _nothing() -> str:

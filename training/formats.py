@@ -70,7 +70,7 @@ def engine_pairs(
     edits don't use; `skills` are the raters', by pseudonym. What was asked to watch over-optimisation is left
     out: its answers were picked by the reward model that the votes would test.
     """
-    if row["task"].get("selection") == "watch":
+    if row.get("task", {}).get("selection") == "watch":
         return
     base = {"weight": 1.0, "round": row["round"], "task": row.get("task", {}).get("id", "")}
     judgments: Iterable[Row] = counted(row["judgments"])

@@ -45,12 +45,11 @@ class Level:
 class Plot:
     """Shares over something; `diagonal` names a line on which x, from ½ to 1, and y are the same share.
 
-    `x` names what the marks' labels are, `y` what is drawn.
+    `x` names what the marks' labels are.
     """
 
     key: str
     x: str
-    y: str
     series: Sequence[Series]
     levels: Sequence[Level] = field(default_factory=tuple)
     diagonal: str = ""

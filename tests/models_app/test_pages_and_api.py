@@ -79,6 +79,7 @@ def test_promotion_and_return_by_api(client):
     assert client.post(reverse("api_promote", args=[first["id"]]), **promote).status_code == 201
     made = client.post(reverse("api_promote", args=[second["id"]]), **promote).json()
     assert (made["version"], made["previous"]) == (second["id"], first["id"])
+    assert made["by"] == "mara"
     assert client.post(reverse("api_promote", args=[second["id"]]), **promote).status_code == 400
     back = {"family": "kitchen", "kind": "policy", "reason": "it rambles"}
     answer = client.post(reverse("api_roll_back"), back, content_type="application/json")

@@ -184,7 +184,7 @@ def test_a_plot_keeps_every_mark_and_whisker_within_it(make_version):
         labels = [label for _, label in drawn["columns"]]
         assert 2 <= len(labels) <= 7
     many = [plots.Mark(n, str(n), shown[0].series[0].marks[0].estimate) for n in range(40)]
-    drawn = plots.draw(plots.Plot("round", "Round", "Accuracy", [plots.Series("a", many)]))
+    drawn = plots.draw(plots.Plot("round", "Round", [plots.Series("a", many)]))
     assert len(drawn["columns"]) <= 7
     assert drawn["columns"][-1][1] == "39"
 
