@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,8 +15,9 @@ from rest_framework.views import APIView
 from accounts.roles import signed_in_user
 from labeling.api.campaigns import InCampaign
 from models_app.models import ModelVersion
-from training import card_files, cards, exports, runs, snapshots
+from training import card_files, cards, exports, filters, runs, snapshots
 from training.export_formats import FORMATS
+from training.filters import FilterError
 from training.models import Evaluation, Run, Snapshot
 from training.readings import curves
 from training.tasks import execute_run
@@ -24,7 +25,7 @@ from training.views.snapshots import as_download
 
 
 class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
-    """An immutable dataset; `filters` may hold {"rounds": [numbers]}."""
+    """An immutable dataset; `filters` are those of training.filters."""
 
     campaign = serializers.SlugRelatedField[Any](read_only=True, slug_field="slug")
 
@@ -32,6 +33,14 @@ class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
         model = Snapshot
         fields = ["id", "campaign", "digest", "filters", "counts", "created_at"]
         read_only_fields = ["digest", "counts", "created_at"]
+
+    def validate_filters(self, given: Any) -> Any:
+        """Refuse a wrong filter by its name."""
+        try:
+            filters.read(given)
+        except FilterError as error:
+            raise serializers.ValidationError(str(error)) from error
+        return given
 
 
 class Snapshots(InCampaign, generics.ListAPIView[Snapshot]):
@@ -47,9 +56,31 @@ class Snapshots(InCampaign, generics.ListAPIView[Snapshot]):
     def post(self, request: Request, slug: str) -> Response:
         form = SnapshotSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        filters = form.validated_data.get("filters")
-        snapshot = snapshots.cut(self.campaign, by=signed_in_user(request), filters=filters)
+        wanted = form.validated_data.get("filters")
+        snapshot = snapshots.cut(self.campaign, by=signed_in_user(request), filters=wanted)
         return Response(SnapshotSerializer(snapshot).data, status=status.HTTP_201_CREATED)
+
+
+class SnapshotCount(InCampaign, APIView):
+    """Count what a snapshot's filters would take, but for agreement, which only a cut looks at."""
+
+    action_for = {"POST": "export"}
+
+    @extend_schema(
+        operation_id="snapshot_count",
+        request=inline_serializer("SnapshotFilters", {"filters": serializers.DictField()}),
+        responses=inline_serializer(
+            "SnapshotCounts",
+            {
+                name: serializers.IntegerField()
+                for name in ("judgments", "edits", "tasks", "prompts", "raters")
+            },
+        ),
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        form = SnapshotSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        return Response(snapshots.count(self.campaign, form.validated_data.get("filters") or {}))
 
 
 class OneSnapshot(generics.RetrieveAPIView[Snapshot]):

@@ -8,6 +8,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/selection/", selection_api.Selection.as_view(), name="api_selection"),
     path("campaigns/<slug:slug>/snapshots/", api.Snapshots.as_view(), name="api_snapshots"),
     path("campaigns/<slug:slug>/watches/", watch_api.Watches.as_view(), name="api_watches"),
+    path("campaigns/<slug:slug>/snapshots/count/", api.SnapshotCount.as_view(), name="api_snapshot_count"),
     path("campaigns/<slug:slug>/runs/", api.Runs.as_view(), name="api_runs"),
     path("snapshots/<int:pk>/", api.OneSnapshot.as_view(), name="api_snapshot"),
     path("snapshots/<int:pk>/download/", api.Download.as_view(), name="api_download"),

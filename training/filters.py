@@ -122,6 +122,8 @@ class Filters:
 def read(given: Mapping[str, Any]) -> Filters:
     """Read filters as the API and the page give them; FilterError names the one that is wrong."""
     known = {f.name for f in fields(Filters)}
+    if not isinstance(given, Mapping):
+        raise FilterError(_("Filters are an object with the filters' names."))
     for name in given:
         if name not in known:
             sentence = _("A snapshot cannot be filtered by “%(key)s”; only by %(known)s.")

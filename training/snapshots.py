@@ -70,6 +70,32 @@ def cut(campaign: Campaign, *, by: User | None = None, filters: dict[str, Any] |
     return snapshot
 
 
+def count(campaign: Campaign, given: dict[str, Any]) -> dict[str, int]:
+    """Count what filters would take, but for agreement, which only a cut looks at. Raises SnapshotError."""
+    try:
+        filters = filters_.read(given)
+    except FilterError as error:
+        raise SnapshotError(str(error)) from error
+    tasks = taken(campaign, filters)
+    weak = [rater for rater, weight in trust.weights(campaign).items() if weight < filters.min_reliability]
+    votes = Judgment.objects.filter(filters.said(), task__in=tasks).exclude(rater__in=weak)
+    if filters.ties == "drop":
+        votes = votes.exclude(verdict=0)
+    edits = Edit.objects.filter(filters.said(), task__in=tasks)
+    heard = [said.order_by().values("rater", "task", "task__prompt") for said in (votes, edits)]
+    with_words = heard[0].union(heard[1], all=True)
+    found = {"judgments": votes.count(), "edits": edits.count()}
+    with connection.cursor() as cursor:
+        sql, values = with_words.query.sql_with_params()
+        cursor.execute(
+            f"SELECT count(DISTINCT task), count(DISTINCT prompt), count(DISTINCT rater)"  # noqa: S608  Django's SQL
+            f" FROM ({sql}) AS said (rater, task, prompt)",
+            values,
+        )
+        found |= dict(zip(("tasks", "prompts", "raters"), cursor.fetchone(), strict=True))
+    return found
+
+
 def path(snapshot: Snapshot) -> Path:
     """Return the folder of a snapshot's files; SnapshotError when it is gone."""
     folder: Path = settings.SNAPSHOTS_DIR / snapshot.digest

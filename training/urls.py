@@ -13,6 +13,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/watch/live/", watch.live, name="watch_live"),
     path("campaigns/<slug:slug>/watch/<int:pk>.csv", watch.download, name="watch_csv"),
     path("campaigns/<slug:slug>/snapshots/", snapshots.cut_snapshot, name="cut_snapshot"),
+    path("campaigns/<slug:slug>/snapshots/count/", snapshots.count_snapshot, name="count_snapshot"),
     path("snapshots/", snapshots.snapshots, name="snapshots"),
     path("snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
     path("snapshots/<int:pk>/train/", runs.start_run, name="start_run"),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Skill
@@ -13,6 +14,7 @@ from tests import cast
 from tests.training import cast as labels
 from training import filters, snapshots
 from training.filters import FilterError
+from training.models import Snapshot
 from training.snapshots import SnapshotError
 
 pytestmark = pytest.mark.django_db
@@ -183,3 +185,50 @@ def test_times_without_a_zone_are_utc_and_spelt_one_way():
         "until": "2026-01-11T00:00:00+00:00",
     }
     assert filters.read(told.as_json()) == told
+
+
+def test_the_page_counts_and_cuts_what_it_offers(campaign, raters, client):
+    task_of(campaign, -3, 0, 1, raters=raters, language="en", tags=["tea"])
+    task_of(campaign, 2, raters=raters, language="ar")
+    labels.edit(labels.make_task(cast.make_round(campaign), ("rude",)), raters[0], "kind")
+    client.force_login(cast.make_user("researcher"))
+    page = client.get(reverse("snapshots"), {"campaign": "kitchen"}).text
+    assert 'name="languages" value="ar"' in page
+    assert 'name="guidelines"' not in page  # one version is no choice
+    counted = reverse("count_snapshot", args=["kitchen"])
+    whole = client.get(counted).text
+    assert (
+        "<strong>4</strong> judgments and <strong>1</strong> edits of 3 raters, on 3 tasks from 3 prompts"
+        in whole
+    )
+    assert "<strong>2</strong> judgments" in client.get(counted, {"languages": "en", "ties": "drop"}).text
+    assert "until: Enter a valid date" in client.get(counted, {"until": "soon"}).text.replace(
+        "Before this day", "until"
+    )
+    sent = {"languages": ["en"], "ties": "drop", "uncounted": "keep", "since": "2020-01-01"}
+    snapshot = Snapshot.objects.get(
+        pk=client.post(reverse("cut_snapshot", args=["kitchen"]), sent).url.split("/")[2]
+    )
+    assert snapshot.filters == {"languages": ["en"], "since": "2020-01-01T00:00:00+00:00", "ties": "drop"}
+    assert snapshot.counts["judgments"] == 2
+    assert "2020-01-01" in client.get(reverse("snapshot", args=[snapshot.pk])).text
+    refused = client.post(reverse("cut_snapshot", args=["kitchen"]), {"kinds": "dance"}, follow=True)
+    assert "Kinds of task: Select a valid choice" in refused.text
+
+
+def test_what_is_counted_is_what_is_cut(campaign, raters, client):
+    campaign.weigh_votes = True
+    campaign.save(update_fields=["weigh_votes"])
+    Reliability.objects.create(campaign=campaign, rater=raters[0], weight=0.2, computed_at=timezone.now())
+    task_of(campaign, -3, 0, 1, raters=raters)
+    labels.edit(labels.make_task(cast.make_round(campaign), ("rude",)), raters[1], "kind")
+    client.force_login(cast.make_user("researcher"))
+    for given in ({}, {"min_reliability": 0.5}, {"ties": "drop"}, {"kinds": ["edit"]}, {"uncounted": "drop"}):
+        url = reverse("api_snapshot_count", args=["kitchen"])
+        told = client.post(url, {"filters": given}, "application/json").json()
+        cut = snapshots.cut(campaign, filters=given).counts
+        assert {name: told[name] for name in ("judgments", "edits", "tasks", "raters")} == {
+            name: cut[name] for name in ("judgments", "edits", "tasks", "raters")
+        }, given
+    wrong = client.post(url, {"filters": {"moon": 1}}, "application/json")
+    assert (wrong.status_code, "moon" in wrong.text) == (400, True)

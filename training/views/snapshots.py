@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
@@ -12,6 +13,7 @@ from training import exports
 from training import snapshots as snapshots_
 from training.export_formats import FORMATS
 from training.exports import ExportError
+from training.forms import SnapshotForm
 from training.models import Snapshot
 from training.snapshots import SnapshotError
 from training.views.campaign import visible_campaign
@@ -25,12 +27,11 @@ def snapshots(request: HttpRequest) -> HttpResponse:
     chosen = visible.filter(slug=request.GET.get("campaign", "")).first()
     rows = Snapshot.objects.filter(campaign__in=visible).select_related("campaign").order_by("-pk")
     page = Paginator(rows.filter(campaign=chosen) if chosen else rows, 50).get_page(request.GET.get("page"))
-    rounds = chosen.rounds.order_by("number").values_list("number", flat=True) if chosen else []
     context = {
         "page": page,
         "campaigns": visible,
         "chosen": chosen,
-        "rounds": rounds,
+        "form": SnapshotForm(chosen) if chosen else None,
         "section": "datasets",
     }
     return render(request, "training/snapshots.html", context)
@@ -41,15 +42,40 @@ def snapshots(request: HttpRequest) -> HttpResponse:
 def cut_snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     """Cut a snapshot of a campaign."""
     campaign = visible_campaign(request, slug)
-    numbers = [int(number) for number in request.POST.getlist("rounds") if number.isdigit()]
+    form = SnapshotForm(campaign, request.POST)
     try:
-        snapshot = snapshots_.cut(
-            campaign, by=signed_in_user(request), filters={"rounds": numbers} if numbers else None
-        )
+        if form.is_valid():
+            snapshot = snapshots_.cut(campaign, by=signed_in_user(request), filters=form.filters())
+            return redirect("snapshot", snapshot.pk)
+        messages.error(request, said_wrong(form))
     except SnapshotError as error:
         messages.error(request, str(error))
-        return redirect("snapshots")
-    return redirect("snapshot", snapshot.pk)
+    return redirect(f"{reverse('snapshots')}?campaign={campaign.slug}")
+
+
+@require_safe
+@require("export")
+def count_snapshot(request: HttpRequest, slug: str) -> HttpResponse:
+    """Count what the filters of the form would take."""
+    campaign = visible_campaign(request, slug)
+    form = SnapshotForm(campaign, request.GET)
+    context: dict[str, object] = {}
+    try:
+        if form.is_valid():
+            context["counts"] = snapshots_.count(campaign, form.filters())
+            context["agreement"] = "min_agreement" in form.filters()
+        else:
+            context["wrong"] = said_wrong(form)
+    except SnapshotError as error:
+        context["wrong"] = str(error)
+    return render(request, "training/_snapshot_counts.html", context)
+
+
+def said_wrong(form: SnapshotForm) -> str:
+    """Say what is wrong with a form, naming its fields."""
+    return " ".join(
+        f"{form[name].label}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()
+    )
 
 
 @require_safe
@@ -66,6 +92,11 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
         "snapshot": row,
         "campaign": row.campaign,
         "counts": [(name.replace("_", " "), number) for name, number in row.counts.items()],
+        "filters": [
+            (name, ", ".join(map(str, value)) if isinstance(value, list) else value)
+            for name, value in row.filters.items()
+            if name != "rounds"
+        ],
         "manifest": manifest,
         "formats": FORMATS,
         "runs": row.runs.select_related("produced").order_by("-pk"),

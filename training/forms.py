@@ -1,0 +1,102 @@
+"""The form by which a snapshot is put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import Func
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Skill
+from labeling.models import Campaign, Task
+from models_app.models import ModelVersion
+
+MOST_TAGS = 40
+
+
+class Listed(forms.MultipleChoiceField):
+    """Any of several, as check boxes."""
+
+    widget = forms.CheckboxSelectMultiple
+
+
+class SnapshotForm(forms.Form):
+    """Ask for the filters of training.filters, offering what the campaign has."""
+
+    rounds = Listed(label=_("Rounds"))
+    kinds = Listed(label=_("Kinds of task"), choices=Task.Kind.choices)
+    languages = Listed(label=_("Languages"))
+    tags = Listed(label=_("Tags"))
+    policies = Listed(label=_("Policies"), help_text=_("All answers of a task are theirs."))
+    guidelines = Listed(label=_("Guideline versions"))
+    skills = Listed(label=_("Raters' skills"))
+    since = forms.DateField(label=_("From this day"), widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label=_("Before this day"), widget=forms.DateInput(attrs={"type": "date"}))
+    min_reliability = forms.FloatField(
+        label=_("Least weight of a vote"), min_value=0, max_value=1,
+        help_text=_("What its rater's votes count for, 0 to 1."),
+    )  # fmt: skip
+    min_agreement = forms.FloatField(
+        label=_("Least agreement"), min_value=0, max_value=1,
+        help_text=_("Among the votes on a comparison, 0 to 1."),
+    )  # fmt: skip
+    ties = forms.ChoiceField(label=_("Ties"), choices=[("keep", _("keep")), ("drop", _("leave out"))])
+    uncounted = forms.ChoiceField(
+        label=_("Extra, withdrawn and superseded"),
+        choices=[("keep", _("keep, marked")), ("drop", _("leave out"))],
+    )
+    consensus = forms.ChoiceField(
+        label=_("Consensus"),
+        choices=[
+            ("reliability", _("votes weigh what their raters do")),
+            ("majority", _("all votes weigh the same")),
+            ("each", _("a row for each judgment")),
+        ],
+    )
+
+    def __init__(self, campaign: Campaign, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, found in _offered(campaign).items():
+            listed = self.fields[name]
+            assert isinstance(listed, Listed)
+            listed.choices = found
+        for each in self.fields.values():
+            each.required = False
+            if isinstance(each, forms.FloatField):
+                each.widget.attrs["step"] = 0.05
+        self.many = [
+            name for name, each in self.fields.items() if isinstance(each, forms.MultipleChoiceField)
+        ]
+
+    def offered(self) -> list[forms.BoundField]:
+        """Return the lists that offer a choice."""
+        return [self[name] for name in self.many if len(list(self[name])) > 1]
+
+    def filters(self) -> dict[str, Any]:
+        """Return what is set, as training.filters reads it."""
+        found = {name: value for name, value in self.cleaned_data.items() if value not in (None, "", [])}
+        for name in ("rounds", "guidelines"):
+            if name in found:
+                found[name] = [int(number) for number in found[name]]
+        return {
+            name: value.isoformat() if name in ("since", "until") else value for name, value in found.items()
+        }
+
+
+def _offered(campaign: Campaign) -> dict[str, list[tuple[str, str]]]:
+    """Return what each list offers in a campaign."""
+    prompts = campaign.prompts.order_by()
+    languages = prompts.exclude(language="").values_list("language", flat=True).distinct()[:MOST_TAGS]
+    tags = prompts.annotate(tag=Func("tags", function="unnest")).values_list("tag", flat=True).distinct()
+    policies = ModelVersion.objects.filter(family=campaign.model_family, kind=ModelVersion.Kind.POLICY)
+    skills = Skill.objects.filter(user__memberships__campaign=campaign).distinct()
+    values = {
+        "rounds": campaign.rounds.order_by("number").values_list("number", flat=True),
+        "guidelines": campaign.guidelines.order_by("number").values_list("number", flat=True),
+        "languages": sorted(languages),
+        "tags": sorted(tags[:MOST_TAGS]),
+        "policies": policies.order_by("pk").values_list("name", flat=True),
+        "skills": skills.order_by("name").values_list("name", flat=True),
+    }
+    return {name: [(str(value), str(value)) for value in found] for name, found in values.items()}
