@@ -84,6 +84,8 @@ def _grounds(round_: Round, trunk: ModelVersion | None) -> tuple[str, Votes, Spa
     """Return why pairs can't be chosen now, if so, with the votes, the features and the possible pairs."""
     votes = read_votes(round_.campaign)
     nothing: tuple[Votes, None, list[Pair]] = (votes, None, [])
+    if not round_.campaign.choose_pairs:
+        return "off", *nothing
     if round_.campaign.selection.get("stopped"):
         return "stopped", *nothing
     if trunk is None:

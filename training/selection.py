@@ -18,11 +18,12 @@ from labeling.models import Campaign, Round
 AGAIN = 20  # seconds after which a message that nobody answered is sent again
 
 
-def tend(campaign: Campaign) -> None:
-    """Send for the next choice where a campaign's open round needs one."""
-    round_ = campaign.rounds.filter(status=Round.Status.OPEN).exclude(selection={}).first()
-    if round_ is not None and due(round_) and cache.add(sent(round_), 1, AGAIN):
-        current_app.send_task("training.tasks.choose_pairs", args=[round_.pk])
+def tend() -> None:
+    """Send for the next choice of every open round that needs one, even where the loop is paused."""
+    live = Round.objects.filter(status=Round.Status.OPEN, campaign__status=Campaign.Status.ACTIVE)
+    for round_ in live.exclude(selection={}).order_by("pk"):
+        if due(round_) and cache.add(sent(round_), 1, AGAIN):
+            current_app.send_task("training.tasks.choose_pairs", args=[round_.pk])
 
 
 def due(round_: Round) -> bool:

@@ -60,13 +60,13 @@ def count_watch(watch_id: int) -> None:
 
 @shared_task
 def conduct() -> None:
-    """Recover runs whose worker is gone, and take every active campaign one stretch further."""
+    """Recover lost runs, take every active campaign one stretch further, and keep raters in comparisons."""
     loop.recover_runs()
     for campaign in loop.active_campaigns():
         try:
             loop.tick(campaign)
-            selection.tend(campaign)
             watch.tend(campaign)
         except Exception:
             # one campaign's trouble must not stop the others
             logger.exception("The loop of campaign %s met an error", campaign.slug)
+    selection.tend()

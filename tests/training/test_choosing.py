@@ -1,6 +1,7 @@
 """Comparisons chosen in a round: what is asked, when more is opened, what is noted, and when it stops."""
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 from celery import current_app
@@ -8,8 +9,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from labeling import batches, rounds
-from labeling.models import Slot, Task, TaskResponse
+from labeling import assignment, batches, campaigns, rounds
+from labeling.models import Campaign, Slot, Task, TaskResponse
 from tests import cast
 from tests.training import choices
 from training import choosing, loop, payoff, selection
@@ -107,12 +108,14 @@ def test_held_out_prompts_are_asked_about_random_pairs_of_their_own(campaign, ra
         ("no trunk", lambda round_: None),
         ("few labels", lambda round_: choices.read_all(round_, choices.make_trunk(round_.campaign))),
         ("reading", lambda round_: choices.make_trunk(round_.campaign)),
+        ("off", lambda round_: Campaign.objects.update(choose_pairs=False)),
         ("stopped", lambda round_: selection.stop(round_.campaign, {"labels": 1000})),
     ],
 )
 def test_what_cannot_be_chosen_is_drawn_and_the_reason_is_noted(campaign, rater, why, prepare):
     round_ = choices.make_choosing_round(campaign)
     prepare(round_)
+    round_.campaign.refresh_from_db()
     choices.judge(rater, campaign, 15)
     choosing.refill(round_, choosing.runs.first_checkpoint(campaign))
     assert asked(round_).count() == 35
@@ -140,8 +143,6 @@ def test_a_fast_rater_finds_work_while_slower_ones_lag(campaign, rater):
     round_ = choices.make_choosing_round(campaign)
     assert choices.judge(rater, campaign, 20) == 20
     other = cast.make_user()
-    from labeling import assignment, campaigns
-
     campaigns.add_rater(campaign, other, campaign.created_by)
     assignment.claim(other, campaign)
     assert batches.lacking(round_) == 0, "who doesn't work just now waits for nothing"
@@ -163,8 +164,6 @@ def test_a_round_that_closed_meanwhile_gets_nothing(campaign):
 def test_two_choices_at_once_ask_each_pair_and_place_once(campaign):
     round_ = choices.make_choosing_round(campaign)
     tasks = list(batches.waiting(round_).select_related("prompt")[:10])
-    from random import Random
-
     picks = batches.draw(tasks, batches.possible(round_), Random(1))
     assert batches.ask(round_, picks) == 10
     assert batches.ask(round_, picks) == 0
@@ -192,17 +191,18 @@ def test_the_conductor_sends_for_a_choice_when_one_is_due(campaign, rater, monke
     sent = []
     monkeypatch.setattr(current_app, "send_task", lambda name, args: sent.append((name, args)))
     round_ = choices.make_choosing_round(campaign)
-    selection.tend(campaign)
-    selection.tend(campaign)
+    selection.tend()
+    selection.tend()
     assert sent == [("training.tasks.choose_pairs", [round_.pk])], "once, until it is answered"
     choose_pairs(round_.pk)
-    selection.tend(campaign)
+    selection.tend()
     assert len(sent) == 1, "nothing is due"
     choices.judge(rater, campaign, 15)
-    selection.tend(campaign)
-    assert len(sent) == 2
+    campaigns.pause_loop(campaign, "A run failed.")
+    selection.tend()
+    assert len(sent) == 2, "raters go on while the loop is paused"
     with CaptureQueriesContext(connection) as queries:
-        selection.tend(campaign)
+        selection.tend()
     assert len(queries) <= 4
 
 
