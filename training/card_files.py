@@ -58,7 +58,7 @@ def as_markdown(card: Card) -> str:
     parts = [_head(card), f"# {card.version.name}", _origin(card), _table(card.headline)]
     for section in card.sections:
         parts += [f"## {section.title}", *section.says, _table(section.rows), _plotted(section)]
-    parts += [f"## {_('Gate')}", *_gate(card), f"## {_('In use')}", *_decided(card)]
+    parts += ["## " + _("Gate"), *_gate(card), "## " + _("In use"), *_decided(card)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -105,13 +105,13 @@ def _gate(card: Card) -> list[str]:
 
 
 def _decided(card: Card) -> list[str]:
-    lines = []
+    lines, overriding = [], _("overriding")
     for decision in card.decisions:
         promotion = decision.promotion
         who = promotion.by.username if promotion.by else _("by the gate")
         line = f"- {promotion.created_at:%Y-%m-%d}: {promotion.version.name}, {who}: {promotion.reason}"
         if decision.overrode:
-            line += f" ({_('overriding')}: {', '.join(map(translation.gettext, decision.overrode))})"
+            line += f" ({overriding}: {', '.join(map(translation.gettext, decision.overrode))})"
         lines.append(line)
     return ["\n".join(lines)] if lines else [_("It has never been the champion.")]
 
