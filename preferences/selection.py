@@ -19,7 +19,8 @@ from preferences.ordinal import Fit
 from preferences.ordinal_likelihood import Ints, Votes
 from preferences.types import Estimate
 
-RIDGE = 0.3
+RIDGE = 10.0  # of features of the order of 1; less leaves the first hundreds of labels to chance
+_PRIOR = 0.3  # the ridge of preferences.ordinal
 MOST_TIES = 2  # a pair with as many tied votes is left out
 ALIKE = 0.95  # from this closeness on two answers are near-duplicates
 ENOUGH = 1000  # labels, before the arms are compared
@@ -129,9 +130,7 @@ def posterior(
     return Posterior(w, _invert(_hessian(gaps, count * p * (1 - p), ridge)))
 
 
-def estimate_covariance(
-    fit: Fit, features: Floats, lengths: Floats, votes: Votes, *, ridge: float = RIDGE
-) -> Floats:
+def estimate_covariance(fit: Fit, features: Floats, lengths: Floats, votes: Votes) -> Floats:
     """Return the covariance (d, d) of the weights that `preferences.ordinal.fit` found, raters as fitted.
 
     A vote tells as much of w·Δφ as its grade tells of η, times ability squared. What a pair has beyond its
@@ -148,7 +147,7 @@ def estimate_covariance(
     keys, of = np.unique(first.astype(np.int64) * len(features) + second, return_inverse=True)
     told = np.bincount(of, told, len(keys))
     gaps = features[keys // len(features)] - features[keys % len(features)]
-    return _invert(_hessian(gaps, told / (1 + fit.residual**2 * told), ridge))
+    return _invert(_hessian(gaps, told / (1 + fit.residual**2 * told), _PRIOR))
 
 
 def expect_information(fit: Fit, utility: Floats, apart: Floats) -> Floats:

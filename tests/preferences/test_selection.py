@@ -34,7 +34,7 @@ def test_the_mode_is_that_of_a_general_optimiser_and_the_covariance_its_inverse_
         eta = gaps @ w
         return weight @ (np.logaddexp(0, eta) - said * eta) + 0.15 * w @ w
 
-    found = posterior(gaps, said, weight)
+    found = posterior(gaps, said, weight, ridge=0.3)
     assert found.weights == pytest.approx(minimize(loss, np.zeros(4), tol=1e-9).x, abs=1e-4)
     steps = 1e-3 * np.eye(4)
     curve = [
@@ -85,7 +85,7 @@ def test_at_most_two_of_a_prompt_and_never_a_tied_or_near_identical_pair():
 def test_random_picks_have_the_probability_that_they_say():
     candidates = draw_candidates(m=50)
     drawn = {"random": np.zeros(50), "evaluation": np.zeros(50)}
-    for seed in range(2000):
+    for seed in range(1000):
         chosen = choose(
             candidates, np.ones(6), np.eye(6), 9, seed, random_share=0.25, evaluation_share=0.15, per_prompt=3
         )
@@ -94,8 +94,8 @@ def test_random_picks_have_the_probability_that_they_say():
             drawn[arm][chosen.index[chosen.arm == arm]] += 1
             assert chosen.probability[chosen.arm == arm] == pytest.approx(share * 9 / 50)
     for arm, share in (("random", 0.25), ("evaluation", 0.15)):
-        expected = 2000 * share * 9 / 50
-        assert drawn[arm].mean() == pytest.approx(expected, rel=0.02)
+        expected = 1000 * share * 9 / 50
+        assert drawn[arm].mean() == pytest.approx(expected, rel=0.03)
         assert np.abs(drawn[arm] - expected).max() < 4.5 * np.sqrt(expected)
 
 
@@ -114,9 +114,9 @@ def test_few_candidates_are_all_that_comes_back_and_none_is_an_empty_choice():
 
 
 def test_the_covariance_of_the_model_of_raters_is_what_weights_vary_by():
-    """Of 12 worlds' fits, squared errors are about as large as the covariance says."""
+    """Of six worlds' fits, squared errors are about as large as the covariance says."""
     spread = []
-    for seed in range(12):
+    for seed in range(6):
         world = draw_world("easy", seed, raters=60, each=40)
         found = fit(world.features, world.lengths, world.votes)
         claimed = estimate_covariance(found, world.features, world.lengths, world.votes)
@@ -168,8 +168,8 @@ def test_the_kill_switch_waits_for_a_thousand_labels_and_then_says_what_is_so():
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: Candidates(np.zeros(3), np.zeros((2, 2)), np.zeros(2)), "prompt"),
-        (lambda: Candidates(np.zeros(2), np.full((2, 2), np.nan), np.zeros(2)), "gap"),
+        (lambda: Candidates(np.arange(3), np.zeros((2, 2)), np.arange(2)), "prompt"),
+        (lambda: Candidates(np.arange(2), np.full((2, 2), np.nan), np.arange(2)), "gap"),
         (lambda: choose(draw_candidates(), np.ones(5), np.eye(5), 5, 0), "weights"),
         (lambda: choose(draw_candidates(), np.ones(6), np.eye(6), 5, 0, random_share=1.5), "random_share"),
         (lambda: posterior(np.zeros((3, 2)), np.zeros(2)), "probability"),
