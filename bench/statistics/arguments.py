@@ -27,12 +27,20 @@ SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Arguments:
-    """Hold judgments: grades 2 (left better), 1 (a tie), 0; `turn` numbers those of a pair, shuffled."""
+    """Hold judgments: grades 2 (left better), 1 (a tie), 0; `turn` numbers those of a pair, shuffled.
+
+    `answers` are the arguments, each with its topic.
+    """
 
     votes: Votes
     topics: np.ndarray
     turn: np.ndarray
-    n_answers: int
+    answers: list[tuple[str, str]]
+
+    @property
+    def n_answers(self) -> int:
+        """Return how many arguments there are."""
+        return len(self.answers)
 
 
 def read_arguments(path: Path) -> Arguments:
@@ -57,7 +65,7 @@ def read_arguments(path: Path) -> Arguments:
     starts = np.flatnonzero(np.diff(pairs[order], prepend=-1))
     turn = np.empty(len(pairs), dtype=np.int64)
     turn[order] = np.arange(len(pairs)) - np.repeat(starts, np.diff(starts, append=len(pairs)))
-    return Arguments(Votes(left, right, rater, grade, 3, len(raters)), about, turn, len(answers))
+    return Arguments(Votes(left, right, rater, grade, 3, len(raters)), about, turn, list(answers))
 
 
 @dataclass(frozen=True)

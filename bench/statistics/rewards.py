@@ -26,7 +26,7 @@ from preferences.ordinal import Votes, fit, set_length
 from preferences.selection import estimate_covariance, posterior
 from preferences.worlds import RECIPES, World, draw_world
 
-SIZES = (250, 350, 500, 700, 1000, 1400, 2000, 2800, 4000, 6000, 8000, 11_000, 15_000, 20_000)
+SIZES = (500, 700, 1000, 1400, 2000, 3000, 4200, 6000, 11_000, 20_000)
 EARLY, LATE = 2_000, 20_000
 FEWER_AT = (2_000, 6_000, 20_000)  # votes of binary + length, whose accuracy the model is to reach with fewer
 FEWER = 0.40  # row 4
@@ -35,15 +35,16 @@ ERROR = 0.02  # row 9
 GAIN = 0.95  # row 10
 OF = 16
 SPARE = 32_000
-PAIRS = 200_000
-EACH = 600  # votes of each rater, of which the last 380 test probabilities
+PAIRS = 100_000
+EACH = 450  # votes of each rater, of which the last 230 test probabilities
 
 Values = dict[tuple[str, str, str], list[float]]  # by world, row and method
 
+AHEAD = "4 accuracy at 2,000 votes, less Bradley-Terry's at 20,000"
 ROWS: dict[str, dict[str, float]] = {
     "4 accuracy at 2,000 votes": {},
     "4 accuracy at 20,000 votes": {},
-    "4 accuracy at 2,000 votes, less Bradley-Terry's at 20,000": {"at_least": 0.0},
+    AHEAD: {"at_least": 0.0},
     **{f"4 fewer votes than binary + length at {size:,}": {"at_least": FEWER} for size in FEWER_AT},
     **{
         f"{row} at {size:,} votes": goal
@@ -64,7 +65,7 @@ def figures(seeds: int, small: bool) -> list[Figure]:
     measured: Values = defaultdict(list)
     for kind in RECIPES:
         for seed in range(seeds):
-            _try(kind, seed, (1_000, 1_400, EARLY, LATE) if small else SIZES, measured)
+            try_world(kind, seed, (1_000, 1_400, EARLY, LATE) if small else SIZES, measured)
     return [figure for kind in RECIPES for figure in _rows(kind, measured)]
 
 
@@ -90,14 +91,15 @@ class Trial:
             float((self.lengths[at].mean() - self.lengths.mean()) / self.lengths.std()),
         )
 
-    @property
-    def linear(self) -> np.ndarray:
-        """The part of utility that is linear in the features: what no reward of them can beat."""
-        design = np.column_stack([self.features, np.ones(len(self.features))])
-        return np.asarray(design @ np.linalg.lstsq(design, self.utility, rcond=None)[0])
+
+def linear_part(features: np.ndarray, utility: np.ndarray) -> np.ndarray:
+    """Return the part of utility that is linear in the features: what no reward of them can beat."""
+    design = np.column_stack([features, np.ones(len(features))])
+    return np.asarray(design @ np.linalg.lstsq(design, utility, rcond=None)[0])
 
 
-def _try(kind: str, seed: int, sizes: tuple[int, ...], measured: Values) -> None:
+def try_world(kind: str, seed: int, sizes: tuple[int, ...], measured: Values) -> None:
+    """Fit rewards to the first votes of a world, as many as each size, and note what they are worth."""
     world = draw_world(kind, seed, each=EACH, spare=SPARE)
     rng = np.random.default_rng(seed)
     trial = Trial(
@@ -106,7 +108,8 @@ def _try(kind: str, seed: int, sizes: tuple[int, ...], measured: Values) -> None
         world.utility[-SPARE:],
         rng.integers(0, SPARE, (PAIRS, 2)),
     )
-    most = trial.best(trial.linear)[0]
+    linear = linear_part(trial.features, trial.utility)
+    most = trial.best(linear)[0]
 
     def note(row: str, method: str, value: float) -> None:
         measured[kind, row, method].append(float(value))
@@ -125,13 +128,13 @@ def _try(kind: str, seed: int, sizes: tuple[int, ...], measured: Values) -> None
                 note(f"9 calibration error before {at}", method, before)
                 note(f"9 calibration error {at}", method, after)
                 note(f"10 best-of-16 gain, of the oracle's {at}", method, gain / most)
-    note(f"4 accuracy at {LATE:,} votes", "oracle", trial.accuracy(trial.linear))
+    note(f"4 accuracy at {LATE:,} votes", "oracle", trial.accuracy(linear))
     ahead = curves["model"][sizes.index(EARLY)] - curves["Bradley-Terry"][sizes.index(LATE)]
-    note("4 accuracy at 2,000 votes, less Bradley-Terry's at 20,000", "model", ahead)
+    note(AHEAD, "model", ahead)
     for size in set(FEWER_AT) & set(sizes):
         goal = curves["binary + length"][sizes.index(size)]
         for method in ("model", "model as fitted"):
-            fewer = 1 - _needed(sizes, curves[method], goal) / size
+            fewer = 1 - needed(sizes, curves[method], goal) / size
             note(f"4 fewer votes than binary + length at {size:,}", method, fewer)
 
 
@@ -175,7 +178,7 @@ def _calibrate(world: World, weights: np.ndarray, size: int) -> tuple[float, flo
     return before, after
 
 
-def _needed(sizes: tuple[int, ...], curve: list[float], goal: float) -> float:
+def needed(sizes: tuple[int, ...], curve: list[float], goal: float) -> float:
     """Return how many votes reach the goal: interpolated in log votes, at least the smallest size."""
     best = np.maximum.accumulate(curve)
     if best[-1] < goal:
