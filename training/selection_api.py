@@ -38,7 +38,7 @@ class PointSerializer(serializers.Serializer[Any]):
     random = EstimateSerializer()
 
 
-class PickSerializer(serializers.Serializer[Any]):
+class ChosenPairSerializer(serializers.Serializer[Any]):
     """A chosen comparison: how likely its first answer was to win, and what its vote was to teach."""
 
     task = serializers.IntegerField(source="task.pk")
@@ -63,7 +63,7 @@ class SelectionSerializer(serializers.Serializer[Report]):
     saved = serializers.FloatField(allow_null=True)
     everything = EstimateSerializer()
     points = serializers.SerializerMethodField()
-    examples = PickSerializer(many=True)
+    examples = ChosenPairSerializer(many=True)
 
     @extend_schema(responses=PointSerializer(many=True))
     def get_points(self, report: Report) -> list[dict[str, Any]]:
