@@ -15,6 +15,8 @@ from training.readings import curves, log_tail
 from training.runs import RunError
 from training.tasks import execute_run
 
+ON_CARD = {"report", "criteria"}  # of a result: what is long and nested stands on the model's card
+
 
 @require_safe
 @require("view_campaigns")
@@ -27,8 +29,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": run.campaign,
         "evaluation": Evaluation.objects.filter(run=run).select_related("champion").first(),
         "events": run.events.select_related("by").order_by("pk"),
-        # what is long and nested stands on the model's card
-        "figures": flatten({name: value for name, value in run.result.items() if name != "report"}),
+        "figures": flatten({name: run.result[name] for name in run.result if name not in ON_CARD}),
         "settings": flatten(run.config),
         "log": log_tail(run),
         "live": run.status in {Run.Status.QUEUED, Run.Status.RUNNING},
