@@ -19,6 +19,7 @@ from training.engine.evaluation import Floats
 from training.engine.features import embed
 from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume, restore
 from training.engine.preference import Raters, Terms
+from training.engine.prefixes import forward_sharing, prefixes, shares
 from training.engine.reward_model import forward, grow_reward_model, longest_input, reward_head, score
 from training.engine.run_dir import RunDir
 
@@ -166,17 +167,23 @@ def _set_head(model: Any, weights: Floats, offset: float) -> None:
             head.bias.fill_(offset)
 
 
-def preference_loss(model: Any, answers: Answers, votes: Terms, centre: float) -> Loss:
+def preference_loss(
+    model: Any, answers: Answers, votes: Terms, centre: float, common: Indices | None = None
+) -> Loss:
     """Build the loss of votes (preference.Terms) on differences of scores.
 
-    Each answer of a batch goes through the model once, however many votes are on it. `centre` weighs the
-    squared mean score of a vote's two answers, which the preferences themselves leave free.
+    Each answer of a batch goes through the model once, however many votes are on it, and so does a prompt
+    where `common` (answers,) says how many tokens of it its answers share. `centre` weighs the squared mean
+    score of a vote's two answers, which the preferences themselves leave free.
     """
     held = {name: torch.from_numpy(array).float() for name, array in vars(votes).items()}
 
     def loss(batch: Indices) -> tuple[torch.Tensor, Figures]:
         distinct, place = np.unique(answers.sides[batch], return_inverse=True)
-        scores = forward(model, [answers.rows[i] for i in distinct])
+        rows = [answers.rows[i] for i in distinct]
+        scores = None if common is None else forward_sharing(model, rows, common[distinct].tolist())
+        if scores is None:
+            scores = forward(model, rows)
         chosen, rejected = scores[torch.from_numpy(place.reshape(-1, 2)).to(scores.device)].unbind(1)
         margin = chosen - rejected
         v = {name: array[batch].to(margin) for name, array in held.items()}
@@ -221,6 +228,7 @@ def _fit(
         for epoch in range(hyper.epochs)
     ]
     ends = frozenset(int(end) for end in np.cumsum([len(epoch) for epoch in epochs]))
+    common = prefixes(train.rows, train.sides, prompts) if shares(model) else None
     clear = sum(pair.probability != 0.5 for pair in parts["validation"])
 
     def validate() -> float:
@@ -235,7 +243,7 @@ def _fit(
         model,
         [batch for epoch in epochs for batch in epoch],
         votes["train"].weight,
-        preference_loss(model, train, votes["train"], hyper.centre),
+        preference_loss(model, train, votes["train"], hyper.centre, common),
         optimisation(hyper, config.seed, train),
         resume,
         score=validate if clear >= hyper.min_validation_votes else None,
