@@ -22,11 +22,15 @@ _AS_THE_TRUNK = ("hidden_size", "num_hidden_layers", "num_attention_heads", "max
 
 
 class MeanPooledConfig(PreTrainedConfig):
-    """Hold the trunk's configuration under `trunk`, and its widths once more for who asks the model."""
+    """Hold the trunk's configuration under `trunk`, and its widths once more for who asks the model.
+
+    `middle` numbers the layer whose input is read beside the last layer's output; None where there is none.
+    """
 
     model_type = "mean_pooled"
     sub_configs = {"trunk": AutoConfig}
     trunk: Any = None
+    middle: int | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         """Read the trunk's configuration from the dictionary that config.json holds."""
@@ -38,7 +42,10 @@ class MeanPooledConfig(PreTrainedConfig):
 
 
 class MeanPooledForSequenceClassification(PreTrainedModel):
-    """An encoder under a linear head on the normalised mean of its tokens."""
+    """An encoder under a linear head on the normalised means of its tokens, half way up and at the end.
+
+    The last layers of sentence encoders tell topics apart; what makes a text good is read more easily below.
+    """
 
     config_class = MeanPooledConfig
     base_model_prefix = "trunk"
@@ -49,7 +56,8 @@ class MeanPooledForSequenceClassification(PreTrainedModel):
         super().__init__(config)
         self.trunk = AutoModel.from_config(config.trunk) if trunk is None else trunk
         self.trunk.pooler = None  # the other way of reading an encoder; its weights would be dead
-        self.classifier = nn.Linear(config.trunk.hidden_size, config.num_labels)
+        width = config.trunk.hidden_size * (1 if config.middle is None else 2)
+        self.classifier = nn.Linear(width, config.num_labels)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -64,12 +72,33 @@ class MeanPooledForSequenceClassification(PreTrainedModel):
         **kwargs: Any,
     ) -> SequenceClassifierOutput:
         """Score token rows (rows, length); returns logits (rows, labels)."""
-        read = self.trunk(input_ids=input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
-        mask = torch.ones(read.shape[:2], device=read.device) if attention_mask is None else attention_mask
-        counted = mask[..., None].to(torch.float32)
-        mean = (read.float() * counted).sum(1) / counted.sum(1).clamp(min=1)
-        mean = layer_norm(mean, mean.shape[-1:]).to(self.classifier.weight.dtype)
-        return SequenceClassifierOutput(logits=self.classifier(mean))
+        seen: list[torch.Tensor] = []
+        hook = None
+        if self.config.middle is not None:
+            layer = layers(self.trunk)[self.config.middle]
+            hook = layer.register_forward_pre_hook(
+                lambda _layer, args, kwargs: seen.append(args[0] if args else kwargs["hidden_states"]),
+                with_kwargs=True,
+            )
+        try:
+            seen.append(
+                self.trunk(input_ids=input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
+            )
+        finally:
+            if hook is not None:
+                hook.remove()
+        mask = torch.ones(seen[0].shape[:2]) if attention_mask is None else attention_mask
+        counted = mask[..., None].to(seen[0].device, torch.float32)
+        means = [(read.float() * counted).sum(1) / counted.sum(1).clamp(min=1) for read in seen]
+        read = torch.cat([layer_norm(mean, mean.shape[-1:]) for mean in means], 1)
+        return SequenceClassifierOutput(logits=self.classifier(read.to(self.classifier.weight.dtype)))
+
+
+def layers(trunk: Any) -> Any:
+    """Find the layers of a trunk, in order; None where they cannot be told apart."""
+    many = trunk.config.get_text_config().num_hidden_layers
+    lists = (module for module in trunk.modules() if isinstance(module, nn.ModuleList))
+    return next((found for found in lists if len(found) == many), None)
 
 
 AutoConfig.register(MeanPooledConfig.model_type, MeanPooledConfig, exist_ok=True)

@@ -18,7 +18,11 @@ from transformers import (
     AutoTokenizer,
 )
 
-from models_app.backends.mean_pooled import MeanPooledConfig, MeanPooledForSequenceClassification
+from models_app.backends.mean_pooled import (
+    MeanPooledConfig,
+    MeanPooledForSequenceClassification,
+    layers,
+)
 from training.engine import ranks
 from training.engine.config import EngineError
 from training.engine.data import pad
@@ -82,7 +86,10 @@ def _load(trunk: str, config: Any, grown: bool) -> Any:
         encoder = AutoModel.from_pretrained(trunk, **how)
         encoder.config._name_or_path = ""
         attention = encoder.config._attn_implementation
-        whole = MeanPooledConfig(trunk=encoder.config, num_labels=1, attn_implementation=attention)
+        middle = encoder.config.num_hidden_layers // 2 if layers(encoder) is not None else None
+        whole = MeanPooledConfig(
+            trunk=encoder.config, num_labels=1, middle=middle, attn_implementation=attention
+        )
         return MeanPooledForSequenceClassification(whole, encoder)
     config.num_labels = 1
     pooled = not grown and pools(config)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from models_app.backends.mean_pooled import layers
 from training.engine.config import EngineError, RewardConfig
 from training.engine.reward_model import outputs, reward_head, scoring_batches
 
@@ -75,11 +76,18 @@ class TopLayers(nn.Module):
         super().__init__()
         self.model = model
         self.config = model.config
-        self._stack = _layers(model)
-        self._cut = max(0, len(self._stack) - trained)
+        stack = layers(model)
+        if stack is None:
+            raise EngineError(
+                f'The layers of {type(model).__name__} cannot be told apart; use "tuning": "full".'
+            )
+        self._stack = stack
+        trains = max(0, len(stack) - trained)
+        # what the head reads half way up is what the steps begin with
+        self._cut = min(trains, getattr(self.config, "middle", None) or trains)
         self._kept: dict[tuple[int, ...], torch.Tensor] = {}
         self._given: torch.Tensor | None = None
-        self._freeze(rows[0])
+        self._freeze(rows[0], stack[trains])
         for i in range(self._cut):
             self._stack[i] = _Below(self._stack[i])
         if self._cut:
@@ -150,7 +158,7 @@ class TopLayers(nn.Module):
             heard(done, len(rows))
         del self._seen
 
-    def _freeze(self, row: Sequence[int]) -> None:
+    def _freeze(self, row: Sequence[int], lowest: nn.Module) -> None:
         """Freeze what comes before the first trained layer, as one forward finds it, and embeddings."""
         reached: dict[nn.Module, int] = {}
 
@@ -163,7 +171,7 @@ class TopLayers(nn.Module):
             outputs(self.model, [row])
         for hook in hooks:
             hook.remove()
-        first = reached[self._stack[self._cut]]
+        first = reached[lowest]
         for module in self.model.modules():
             if reached.get(module, first) < first or isinstance(module, nn.Embedding):
                 for parameter in module.parameters(recurse=False):
@@ -192,11 +200,3 @@ class _Below(nn.Module):
             found = self.layer(hidden_states, *args, **kwargs)
         self._several = isinstance(found, tuple)
         return found
-
-
-def _layers(model: Any) -> nn.ModuleList:
-    many = model.config.get_text_config().num_hidden_layers
-    for module in model.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == many:
-            return module
-    raise EngineError(f'The layers of {type(model).__name__} cannot be told apart; use "tuning": "full".')
