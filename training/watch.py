@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,6 +18,7 @@ from accounts import audit
 from accounts.models import User
 from labeling.models import Campaign, Judgment, Prompt, Round
 from labeling.models.judgment import counting
+from labeling.models.task import fresh
 from labeling.rounds import StateError
 from labeling.templatetags.figures import isolate
 from models_app import registry, sampling
@@ -129,9 +130,8 @@ def counted(watch: Watch) -> int:
 
 def votes(watch: Watch) -> QuerySet[Judgment]:
     """Return the judgments on what a watch asked that count."""
-    return Judgment.objects.filter(
-        counting(), Q(verdict__isnull=False), task__watch_pick__watch=watch
-    ).order_by("pk")
+    said = Judgment.objects.filter(counting(), fresh("task__"), task__watch_pick__watch=watch)
+    return said.filter(verdict__isnull=False).order_by("pk")
 
 
 def newest(campaign: Campaign, most: int = 20) -> list[Watch]:
