@@ -198,7 +198,6 @@ def _plot(points: list[tuple[int, Estimate, Estimate]]) -> Plot:
     return Plot(
         key="payoff",
         x=_("Labels of either kind"),
-        y=_("Held-out votes foretold"),
         series=[
             Series(_("Chosen"), chosen, joined=True),
             Series(_("Random"), random, joined=True, hollow=True),
