@@ -73,6 +73,7 @@ def vote(looked: Watch, for_pick: Any, raters: int = 6) -> None:
     for number, pick in enumerate(looked.picks.exclude(task=None).select_related("task")):
         shown = [0, 1] if number % 2 else [1, 0]
         better = -2 if for_pick(pick) == (shown[0] == 0) else 2
+        assert pick.task is not None
         labels.judge(pick.task, people[number % raters], better, order_shown=shown)
     watching.count(looked.pk)
     looked.refresh_from_db()
@@ -91,7 +92,7 @@ def test_a_watch_draws_chooses_and_asks_people_unseen(campaign: Campaign) -> Non
     assert len({pick.prompt_id for pick in picks}) == PROMPTS
     for prompt in {pick.prompt_id for pick in picks}:
         assert sorted(n for pick in picks if pick.prompt_id == prompt for n in pick.sizes) == [4, 16, 64]
-    value = dict(Score.objects.values_list("response", "value"))
+    value = {score.response_id: score.value or 0.0 for score in Score.objects.all()}
     drawn = {r.pk: r for r in Response.objects.filter(round=None)}
     for pick in picks:
         first = [
@@ -207,6 +208,7 @@ def test_what_cannot_be_watched_is_said(campaign: Campaign) -> None:
         watch.start(other, 8)
     Watch.objects.update(status="queued")
     version = registry.champion(campaign.model_family, "reward")
+    assert version is not None
     version.location = "/nowhere/at/all"
     version.save()
     watching.look(campaign.watches.get().pk)
