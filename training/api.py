@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.roles import signed_in_user
 from labeling.api.campaigns import InCampaign
 from models_app.models import ModelVersion
-from training import card_files, cards, exports, filters, runs, snapshots
+from training import card_files, cards, difference, exports, filters, runs, snapshots
 from training.export_formats import FORMATS
 from training.filters import FilterError
 from training.models import Evaluation, Run, Snapshot
@@ -89,6 +89,17 @@ class OneSnapshot(generics.RetrieveAPIView[Snapshot]):
     action_for = {"GET": "export"}
     serializer_class = SnapshotSerializer
     queryset = Snapshot.objects.select_related("campaign")
+
+
+class SnapshotDifference(APIView):
+    """Say what came and went between two snapshots."""
+
+    action_for = {"GET": "export"}
+
+    @extend_schema(operation_id="snapshot_difference", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, first: int, second: int) -> Response:
+        sides = [get_object_or_404(Snapshot, pk=pk) for pk in (first, second)]
+        return Response(vars(difference.compare(*sides)))
 
 
 class Download(APIView):

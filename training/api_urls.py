@@ -11,6 +11,11 @@ urlpatterns = [
     path("campaigns/<slug:slug>/snapshots/count/", api.SnapshotCount.as_view(), name="api_snapshot_count"),
     path("campaigns/<slug:slug>/runs/", api.Runs.as_view(), name="api_runs"),
     path("snapshots/<int:pk>/", api.OneSnapshot.as_view(), name="api_snapshot"),
+    path(
+        "snapshots/<int:first>/to/<int:second>/",
+        api.SnapshotDifference.as_view(),
+        name="api_snapshot_difference",
+    ),
     path("snapshots/<int:pk>/download/", api.Download.as_view(), name="api_download"),
     path("models/<int:pk>/card/", api.Card.as_view(), name="api_model_card"),
     path("runs/<int:pk>/", api.OneRun.as_view(), name="api_run"),

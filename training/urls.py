@@ -16,6 +16,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/snapshots/count/", snapshots.count_snapshot, name="count_snapshot"),
     path("snapshots/", snapshots.snapshots, name="snapshots"),
     path("snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
+    path("snapshots/<int:first>/to/<int:second>/", snapshots.snapshot_difference, name="snapshot_difference"),
     path("snapshots/<int:pk>/train/", runs.start_run, name="start_run"),
     path("snapshots/<int:pk>/<slug:format>/", snapshots.download, name="download"),
     path("runs/<int:pk>/", runs.run, name="run"),

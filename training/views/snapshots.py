@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
 from labeling import campaigns
-from training import exports
+from training import difference, exports
 from training import snapshots as snapshots_
 from training.export_formats import FORMATS
 from training.exports import ExportError
@@ -97,12 +97,27 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
             for name, value in row.filters.items()
             if name != "rounds"
         ],
+        "others": row.campaign.snapshots.exclude(pk=row.pk).order_by("-pk")[:10],
         "manifest": manifest,
         "formats": FORMATS,
         "runs": row.runs.select_related("produced").order_by("-pk"),
         "section": "datasets",
     }
     return render(request, "training/snapshot.html", context)
+
+
+@require_safe
+@require("export")
+def snapshot_difference(request: HttpRequest, first: int, second: int) -> HttpResponse:
+    """Show what came and went between two snapshots."""
+    sides = [get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk) for pk in (first, second)]
+    try:
+        found = difference.compare(*sides)
+    except SnapshotError as error:
+        messages.error(request, str(error))
+        return redirect("snapshot", second)
+    context = {"first": sides[0], "second": sides[1], "found": found, "section": "datasets"}
+    return render(request, "training/difference.html", context)
 
 
 @require_safe
