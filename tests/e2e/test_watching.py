@@ -19,7 +19,7 @@ def test_axe_and_twice_the_text_size_find_nothing(page: Page, live_server, troub
     page.locator("[name=username]").fill("mara")
     page.locator("[name=password]").fill("password")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("img", name="Best of n against a random answer")).to_be_visible()
+    expect(page.get_by_role("img", name="Chance of the best of n to win")).to_be_visible()
     expect(page.get_by_text("People no longer see a gain beyond n = 4")).to_be_visible()
     page.get_by_text("As a table").click()
     page.emulate_media(reduced_motion="reduce")

@@ -91,7 +91,6 @@ def plot(reading: Reading) -> Plot:
     return Plot(
         "best-of-n",
         _("n, the answers it chooses from"),
-        _("Chance to win against a random answer"),
         [
             Series(_("The reward model's own estimate"), own, joined=True),
             Series(_("People"), people, joined=True, hollow=True),
