@@ -17,7 +17,7 @@ class EngineError(Exception):
     """Say in one plain sentence why a run cannot go on."""
 
 
-def _number(default: float, low: float, high: float = math.inf, none: bool = False) -> Any:
+def _number(default: float | None, low: float, high: float = math.inf, none: bool = False) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "none": none})
 
 
@@ -42,7 +42,7 @@ class RewardHyper:
     lora_rank: int = _number(16, 1)
     held_out_raters: float = _number(0.1, 0, 0.5)  # share of the raters whose votes only test
     # what a standard deviation of log length is worth, in logits; null: as much as the raters make of it
-    length_preference: float | None = _number(0.0, -10, 10, none=True)
+    length_preference: float | None = _number(None, -10, 10, none=True)
 
 
 @dataclass(frozen=True)

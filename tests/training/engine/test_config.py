@@ -23,9 +23,10 @@ def test_defaults_and_overrides(tmp_path: Path) -> None:
     assert config.seed == 0
     assert config.threads is None
     assert (config.tuning, config.loss) == ("full", "ordinal")
-    hyper = {"length_preference": None}
+    hyper = {"length_preference": 0.0}
     config = read_config(write(tmp_path, {"kind": "reward", "trunk": "/t", "hyper": hyper}))
-    assert config.hyper == RewardHyper(length_preference=None)
+    assert config.hyper == RewardHyper(length_preference=0.0)
+    assert RewardHyper().length_preference is None
 
 
 def test_keys_of_the_other_kind_may_be_null(tmp_path: Path) -> None:
