@@ -215,6 +215,7 @@ def _length(found: dict[str, Any]) -> Section:
         Row(alone, _read(found.get("baseline"))),
         Row(_("The model's accuracy above that"), _read(found.get("gain"))),
         Row(_("Accuracy where the shorter one was preferred"), _read(found.get("shorter_wins"))),
+        Row(_("Accuracy where both are about as long"), _read(found.get("equal_length"))),
         Row(matched, _read(found.get("matched")), ""),
     ]
     bins = [(_span(b["low"], b["high"]), b) for b in found.get("bins") or []]

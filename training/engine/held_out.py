@@ -31,6 +31,7 @@ Figure = dict[str, Any]
 
 ENOUGH_TIES = 100  # below which the votes at equal verdicts say more of a taste for length
 LENGTH_BINS = 5
+SAME_LENGTH = 0.2
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ def length(train: Sequence[Pair], test: HeldOut) -> Figure:
         "matched_by": how,
         "matched": figure(matched),
         "shorter_wins": figure(test.accuracy(_won(test, shorter))),
+        "equal_length": figure(test.accuracy(_about_as_long(test.pairs))),
         "bins": _length_bins(test),
     }
 
@@ -212,6 +214,14 @@ def _won(test: HeldOut, chosen: Mask) -> Mask:
     """Turn what holds for chosen answers into what holds for preferred ones; none of equal length."""
     unequal = test.more_words != 0
     return np.asarray(unequal & np.where(test.probability > 0.5, chosen, ~chosen))
+
+
+def _about_as_long(pairs: Sequence[Pair]) -> Mask:
+    """Find the pairs whose words differ by at most a fifth of the longer one's."""
+    chosen, rejected = (
+        evaluation.words(texts) for texts in ([p.chosen for p in pairs], [p.rejected for p in pairs])
+    )
+    return np.asarray(np.abs(chosen - rejected) <= SAME_LENGTH * np.maximum(chosen, rejected))
 
 
 def _matched_correlation(test: HeldOut) -> tuple[str, Estimate]:

@@ -121,6 +121,7 @@ def test_a_taste_for_length_shows_at_equal_verdicts() -> None:
     assert high["shorter_wins"]["value"] < 0.4 < low["shorter_wins"]["value"]
     assert high["shorter_wins"]["n"] == (more < 0).sum()
     assert low["gain"]["interval"][0] > 0
+    assert 0 < high["equal_length"]["n"] < 150
     assert [row["value"] for row in high["bins"]][::4] == [0.0, 1.0]
     assert sum(row["n"] for row in high["bins"]) == 300
     ties = [pair(n, chosen=p.chosen, rejected=p.rejected, probability=0.5) for n, p in enumerate(pairs)]
