@@ -17,12 +17,12 @@ from models_app.backends.transformers import load_reward_model
 from tests.training.engine.conftest import World, metrics, prepare, start, weights
 from training.engine.__main__ import main
 from training.engine.batching import encode
-from training.engine.config import RewardHyper
+from training.engine.config import RewardConfig, RewardHyper, read_config
 from training.engine.data import Encoder, read_pairs
 from training.engine.optimisation import Resume, fit
 from training.engine.preference import terms
 from training.engine.reward_model import grow_reward_model, score
-from training.engine.reward_trainer import optimisation, preference_loss
+from training.engine.reward_trainer import _read, optimisation, preference_loss
 from training.engine.run_dir import RunDir
 
 
@@ -279,3 +279,15 @@ def test_the_best_epoch_wins_when_validation_can_tell(policy: Path, tmp_path: Pa
     loss = preference_loss(model, answers, terms(rows, None), 0.01)
     fit(RunDir(folder), "reward", model, plan, sizes, loss, how, Resume(), judge, frozenset({2, 4, 6}))
     assert torch.equal(model.score.weight, seen[1])
+
+
+def test_raters_kept_out_only_test(tmp_path: Path) -> None:
+    pairs = [{**pair, "rater": f"r{n // 8}"} for n, pair in enumerate(World().pairs(400))]
+    folder = prepare(tmp_path / "run", {"kind": "reward", "trunk": "/t"}, pairs=pairs)
+    config = read_config(folder)
+    assert isinstance(config, RewardConfig)
+    parts = _read(RunDir(folder), config)
+    out = {pair.rater for pair in parts["test"] if pair.rater_held_out}
+    assert out
+    assert not out & {pair.rater for name in ("train", "validation") for pair in parts[name]}
+    assert {pair.rater for pair in parts["test"]} == {f"r{n}" for n in range(50)}
