@@ -1,8 +1,8 @@
 """Arguments that people compared, as the pairs of a run: whole debates are held out.
 
 Habernal & Gurevych (2016, ACL), ukp_convarg1_train.jsonl.gz of TOUCHSTONE_REAL_DATA: 13,302 pairs of
-arguments for 24 stances in 13 debates, some five votes each by raters who are known. A debate's two stances share
-their title, so that debates, not stances, are held out.
+arguments for 24 stances in 13 debates, some five votes each by raters who are known. The two stances of a
+debate share its title, so that debates, not stances, are held out.
 """
 
 import gzip
@@ -124,7 +124,8 @@ def _row(each: Comparison, verdict: int, split: str, rater: str) -> Row:
 def hits(comparisons: Sequence[Comparison], margins: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Score margins (first less second) against the majorities: 1, ½ at a margin of 0, else 0."""
     sides = np.array([each.majority for each in comparisons])
-    return (np.sign(margins) * sides + 1) / 2
+    found: npt.NDArray[np.float64] = (np.sign(margins) * sides + 1) / 2
+    return found
 
 
 def word_margins(train: Sequence[Comparison], test: Sequence[Comparison]) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bench.report import Figure
 from bench.reward import arguments, parity
 from bench.reward.arguments import Comparison
-from bench.reward.programs import ENGINE, run, write_run
+from bench.reward.programs import ENGINE, lower_layers, run, write_run
 from preferences.calibration import calibration_error, fit_temperature, reliability_table
 from preferences.intervals import clustered_bootstrap, paired_difference
 
@@ -18,12 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 FOLDS = 5
 GOAL_ACCURACY, GOAL_ERROR, MARGIN = 0.73, 0.03, 0.01
-WAYS = {
-    "frozen, plain": {"tuning": "frozen", "loss": "binary"},
-    "frozen, rater-aware": {"tuning": "frozen", "loss": "ordinal"},
-    "top layers, rater-aware": {"tuning": "top", "loss": "ordinal"},
-}
-HYPER = {"epochs": 4, "learning_rate": 1e-4}
+WAYS = {"plain": {"loss": "binary"}, "rater-aware": {"loss": "ordinal"}}
 
 
 @dataclass
@@ -39,6 +34,9 @@ class Seen:
 def figures(folder: Path, threads: int, small: bool) -> list[Figure]:
     """Hold out each fold of debates in turn; choose the temperature on another's, and train on the rest."""
     comparisons = arguments.read()
+    # what raters like of length stays in the reward: longer arguments are the better ones here
+    how = parity.config(threads, "frozen", length_preference=None)
+    how["trunk"] = lower_layers(parity.TRUNK, parity.LOWER, folder / "lower")
     fold = arguments.folds(comparisons, FOLDS)
     seen = {name: Seen() for name in ("longer", "words", *WAYS)}
     stances: list[str] = []
@@ -57,10 +55,8 @@ def figures(folder: Path, threads: int, small: bool) -> list[Figure]:
         words = arguments.word_margins(part["train"] + part["validation"], clear)
         seen["words"].hits.append(arguments.hits(clear, words))
         rows = arguments.vote_rows(part["train"], "train")
-        for name in list(WAYS)[: 2 if small else None]:
-            path = write_run(
-                folder / f"{k} {name}", rows, parity.config(threads, "full", **HYPER), **WAYS[name]
-            )
+        for name, loss in WAYS.items():
+            path = write_run(folder / f"{k} {name}", rows, {**how, **loss})
             cost = run(ENGINE, path, len(rows), threads)
             _look(seen[name], path / "model", part, clear)
             seen[name].seconds += cost.cpu_seconds
@@ -113,7 +109,7 @@ def _report(seen: dict[str, Seen], stances: Sequence[str]) -> list[Figure]:
                 ),
                 Figure(f"{label}: all folds", each.seconds, "CPU s"),
             ]
-    gain = paired_difference(hits["frozen, rater-aware"], hits["frozen, plain"], stances)
+    gain = paired_difference(hits["rater-aware"], hits["plain"], stances)
     assert gain.value is not None
     assert gain.interval is not None
     goal = f">= -{MARGIN:g}", gain.value >= -MARGIN

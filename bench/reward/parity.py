@@ -14,7 +14,7 @@ import torch
 from bench.report import Figure
 from bench.reward import arguments
 from bench.reward.arguments import Comparison
-from bench.reward.programs import ENGINE, PEER, Cost, run, write_run
+from bench.reward.programs import ENGINE, PEER, Cost, lower_layers, run, write_run
 from models_app.backends.transformers import load_reward_model
 from preferences.intervals import clustered_bootstrap, paired_difference
 from training.formats import Row
@@ -31,6 +31,7 @@ HYPER = {
     "centre": 0.01,
     "max_length": 512,
 }
+LOWER = 3  # layers, of six
 TESTED = 40  # pairs that the programs test on themselves
 GOAL_LADDER = 0.5  # of TRL's time
 MM = 2048  # rows and columns of the matrices whose product tells what the machine can do
@@ -89,7 +90,7 @@ class Contest:
     def take(self, name: str, program: str, settings: dict[str, Any], alone: bool = False) -> None:
         """Train once and test what came out."""
         times = self.costs.setdefault(name, [])
-        path = write_run(self.folder / f"{name} {len(times)}", self.rows(alone), settings)
+        path = write_run(self.folder / f"{name} {len(times)}" / "run", self.rows(alone), settings)
         times.append(run(program, path, len(self.train) * settings["hyper"]["epochs"], self.threads))
         print(f"{name}: {times[-1]}", flush=True)
         if name not in self.hits:
@@ -98,6 +99,10 @@ class Contest:
     def cost(self, name: str, what: str) -> float:
         """Return the median of what a way took."""
         return float(median(getattr(cost, what) for cost in self.costs[name]))
+
+    def reaches(self, name: str) -> bool:
+        """Say whether a way is at least as accurate as TRL's."""
+        return bool(self.hits[name].mean() >= self.hits["TRL"].mean())
 
     @property
     def stances(self) -> list[str]:
@@ -116,10 +121,12 @@ def figures(folder: Path, threads: int, small: bool) -> list[Figure]:
     for name in ("TRL", "engine", "engine", "TRL"):
         settings, program = (peer, PEER) if name == "TRL" else (engine, ENGINE)
         contest.take(name, program, settings, alone=True)
-    rungs = {"frozen": {}, "top": {"epochs": 4}, "full": {"epochs": 4}}
-    for tuning, hyper in rungs.items():
-        contest.take(f"ladder: {tuning}", ENGINE, config(threads, tuning, **hyper))
-    return [*_beside(contest), *_ladder(contest, list(rungs)), *_utilisation(contest, threads)]
+    lower = {"trunk": lower_layers(TRUNK, LOWER, folder / "lower")}
+    contest.take("ladder: linear head on the lower half", ENGINE, config(threads, "frozen") | lower)
+    contest.take("ladder: top layers", ENGINE, config(threads, "top"))
+    if not any(contest.reaches(name) for name in list(contest.hits)[2:]):
+        contest.take("ladder: everything", ENGINE, config(threads, "full", epochs=2))
+    return [*_beside(contest), *_ladder(contest), *_utilisation(contest, threads)]
 
 
 def _beside(contest: Contest) -> list[Figure]:
@@ -162,18 +169,15 @@ def _beside(contest: Contest) -> list[Figure]:
     ]
 
 
-def _ladder(contest: Contest, rungs: list[str]) -> list[Figure]:
+def _ladder(contest: Contest) -> list[Figure]:
     """Add up the rungs until one is as accurate as TRL is."""
-    reached = float(contest.hits["TRL"].mean())
     found, spent, needed = [], 0.0, float("inf")
-    for tuning in rungs:
-        name = f"ladder: {tuning}"
+    for name in list(contest.hits)[2:]:
         spent += contest.cost(name, "cpu_seconds")
-        accuracy = float(contest.hits[name].mean())
-        if accuracy >= reached:
+        if contest.reaches(name):
             needed = min(needed, spent)
         found += [
-            Figure(f"{name}: held-out accuracy", accuracy, f"of {len(contest.test)}"),
+            Figure(f"{name}: held-out accuracy", float(contest.hits[name].mean()), f"of {len(contest.test)}"),
             Figure(f"{name}: processor time", contest.cost(name, "cpu_seconds"), "CPU s"),
             Figure(f"{name}: peak memory", contest.cost(name, "peak_mb"), "MB"),
         ]
@@ -210,7 +214,7 @@ def _matmul_rate(kind: torch.dtype) -> float:
         began = time.process_time()
         torch.mm(a, b)
         times.append(time.process_time() - began)
-    return 2 * MM**3 / min(times) / 1e9
+    return float(2 * MM**3 / min(times) / 1e9)
 
 
 def _operations(comparisons: Sequence[Comparison]) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -30,11 +31,25 @@ class Cost:
     pairs_per_cpu_second: float
 
 
-def write_run(folder: Path, rows: list[Row], config: dict[str, Any], **changes: Any) -> Path:
-    """Write a run directory of these pairs; `changes` go into config.json."""
+def lower_layers(trunk: str, layers: int, folder: Path) -> str:
+    """Write a sentence encoder's first layers as a checkpoint of its own; returns its folder.
+
+    A middle layer knows more of how a text is written, the last one what it is about.
+    """
+    from transformers import AutoModel, AutoTokenizer
+
+    AutoModel.from_pretrained(trunk, num_hidden_layers=layers).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(trunk).save_pretrained(folder)
+    shutil.copytree(Path(trunk) / "1_Pooling", folder / "1_Pooling")
+    shutil.copy(Path(trunk) / "modules.json", folder)
+    return str(folder)
+
+
+def write_run(folder: Path, rows: list[Row], config: dict[str, Any]) -> Path:
+    """Write a run directory of these pairs."""
     folder.mkdir(parents=True)
     parquet.write(folder / "pairs.parquet", parquet.ENGINE_PAIRS, rows)
-    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 
