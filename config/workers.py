@@ -131,8 +131,12 @@ def _threads(queue: str) -> str:
     if queue == "default":
         return "1"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # a conversation's two answers are sampled side by side
-    return os.environ.get("OMP_NUM_THREADS", str(-(-cores // (2 if queue == "chat" else 1))))
+    threads = cores
+    if queue == "chat":  # a conversation's two answers are sampled side by side
+        threads = -(-cores // 2)
+    elif queue == "train":  # threads that wait for one another are many times slower beside a busy web server
+        threads = max(1, cores - 1)
+    return os.environ.get("OMP_NUM_THREADS", str(threads))
 
 
 def _child(var: Path, name: str, work: Callable[[], None], threads: str) -> Child:
