@@ -26,7 +26,6 @@ ALIKE = 0.95  # from this closeness on two answers are near-duplicates
 ENOUGH = 1000  # labels, before the arms are compared
 _STEPS = 50
 _HALVINGS = 40
-_NODES = 101  # of utility, between which information is interpolated
 _CLOSE = 1e-10  # of the loss, that a Newton step must still gain
 
 Arm = Literal["active", "random", "evaluation"]
@@ -150,23 +149,6 @@ def estimate_covariance(fit: Fit, features: Floats, lengths: Floats, votes: Vote
     return _invert(_hessian(gaps, told / (1 + fit.residual**2 * told), _PRIOR))
 
 
-def expect_information(fit: Fit, utility: Floats, apart: Floats) -> Floats:
-    """Return how much a vote by a rater drawn from the fitted ones tells of each pair's w·Δφ: shape (m,).
-
-    `utility` is w·Δφ and `apart` the difference in length. Graded votes tell as much of pairs that are
-    some way apart as of close ones, p(1−p) doesn't; and what the pair has beyond its features, and how much
-    tastes for length differ where lengths do, stand in the way: J/(1 + J·(residual² + var(l)·apart²)).
-    """
-    reach = float(np.abs(utility).max(initial=0.0)) + 1e-9
-    at = np.linspace(-reach, reach, _NODES)
-    eta = np.outer(fit.ability, at) + fit.side[:, None]
-    edges = np.concatenate([[-np.inf], fit.thresholds, [np.inf]])
-    below = expit(fit.spread[:, None, None] * edges - eta[:, :, None])
-    rises = np.diff(below * (1 - below), axis=2) ** 2 / np.maximum(np.diff(below, axis=2), 1e-12)
-    told = np.interp(utility, at, (fit.ability[:, None] ** 2 * rises.sum(axis=2)).mean(axis=0))
-    return np.asarray(told / (1 + told * (fit.residual**2 + fit.length_taste.var() * apart**2)))
-
-
 def choose(
     candidates: Candidates,
     weights: Floats,
@@ -177,7 +159,6 @@ def choose(
     per_prompt: int = 2,
     random_share: float = 0.1,
     evaluation_share: float = 0.0,
-    information: Floats | None = None,
 ) -> Chosen:
     """Pick at most n pairs: uniform random shares first, the rest where a vote teaches the most.
 
@@ -187,7 +168,6 @@ def choose(
     will teach, and so do the random ones), at most `per_prompt` a prompt, among pairs worth asking. Given
     votes and random draws that is certain, so its probability is 1: pairs that it passes over have 0, and no
     weighting of active picks stands for all pairs. Figures of the whole come from the random arms.
-    `information` (m,) stands for p(1−p) where more is known of votes (`expect_information`).
 
     Fewer than n come back when the candidates or the cap run out. Raises ValueError for shares that aren't
     0…1 together and for shapes that don't match.
@@ -203,10 +183,7 @@ def choose(
     sizes = np.minimum(np.diff(ends, prepend=0), n)
     picks = rng.permutation(m)[: sizes.sum()].tolist()
     arms = np.repeat(list(shares), sizes).tolist()
-    if information is None:
-        p = expit(candidates.gap @ weights)
-        information = p * (1 - p)
-    greedy = _Greedy(candidates, information, np.array(covariance, dtype=np.float64), per_prompt)
+    greedy = _Greedy(candidates, np.asarray(weights), np.array(covariance, dtype=np.float64), per_prompt)
     gains = [greedy.take(pair, learn=arm == "random") for pair, arm in zip(picks, arms, strict=True)]
     while len(picks) < n and (best := greedy.best()) is not None:
         picks.append(best)
@@ -224,11 +201,10 @@ def choose(
 class _Greedy:
     """Keep what a vote on each candidate would teach, as pairs are taken."""
 
-    def __init__(
-        self, candidates: Candidates, information: Floats, covariance: Floats, per_prompt: int
-    ) -> None:
+    def __init__(self, candidates: Candidates, weights: Floats, covariance: Floats, per_prompt: int) -> None:
         self._gap, self._most = np.asarray(candidates.gap, dtype=np.float64), per_prompt
-        self._information, self._covariance = np.asarray(information, dtype=np.float64), covariance
+        p = expit(self._gap @ weights)
+        self._information, self._covariance = p * (1 - p), covariance
         self._variance = np.einsum("ij,ij->i", self._gap @ covariance, self._gap)  # of w·Δφ
         self._prompts, prompt = np.unique(candidates.prompt, return_inverse=True)
         self._prompt, self._taken = prompt, np.zeros(len(self._prompts), dtype=np.int64)

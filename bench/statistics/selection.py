@@ -1,13 +1,9 @@
 """Row 8: how many labels choosing the pairs saves, against drawing them at random.
 
 Prompts have six answers (or two), whose pairs are asked in batches of 200, each of one of 100 raters; the
-first batch is drawn at random, and of every later one a fifth. Rewards are fitted to all labels until then,
-and tried on other answers. Saved is 1 − n / (labels that random drawing needs for the same accuracy).
-
-| fit | what it is |
-|---|---|
-| live | ridge logistic of what verdicts say, beside length: what chooses while raters work |
-| model | preferences.ordinal, length set to count nothing |
+first batch is drawn at random, and of every later one a fifth. Rewards are fitted as while raters work (ridge
+logistic of what verdicts say, beside length) to all labels until then, and tried on other answers. Saved is
+1 − n / (labels that random drawing needs for the same accuracy).
 
 Worlds are those of preferences/worlds.py, and `plain`: utility linear in the features, all raters able and
 without pulls. The naive way is to ask the pairs that the reward finds closest (`entropy`). Real people:
@@ -30,14 +26,8 @@ import numpy as np
 from bench.report import Figure
 from bench.statistics.arguments import FILE, read_arguments
 from bench.statistics.rewards import linear_part, needed
-from preferences.ordinal import Fit, Votes, fit, set_length
-from preferences.selection import (
-    Candidates,
-    choose,
-    estimate_covariance,
-    expect_information,
-    posterior,
-)
+from preferences.ordinal import Votes
+from preferences.selection import Candidates, choose, posterior
 from preferences.worlds import RECIPES, World, draw_world
 
 BATCH = 200
@@ -52,7 +42,7 @@ HELD_OUT = 8  # topics
 COMPONENTS = 64
 WORLDS = ("plain", *RECIPES)
 
-Curves = dict[tuple[str, str, str], list[list[float]]]  # by pool, fit and arm, one a seed
+Curves = dict[tuple[str, str], list[list[float]]]  # by pool and arm, one a seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,25 +77,18 @@ class Reward:
     weights: np.ndarray
     covariance: np.ndarray
     gaps: np.ndarray
-    information: np.ndarray | None
-
-
-Learn = Callable[[Pool, Votes], Reward]
 
 
 def figures(seeds: int, small: bool) -> list[Figure]:
     """Measure row 8 over seeds 0, 1, …; small is one world of six answers, and the real one."""
     curves: Curves = defaultdict(list)
     for k, kind in [(6, "plain")] if small else [(k, kind) for k in PROMPTS for kind in WORLDS]:
-        fits: dict[str, Learn] = {"live": fit_live}
-        if k == 6:
-            fits["model"] = fit_model
         for seed in range(seeds):
-            _follow_all(f"{k} answers, {kind}", simulate(kind, seed, k), fits, seed, curves)
+            _follow_all(f"{k} answers, {kind}", simulate(kind, seed, k), seed, curves)
     if folder := os.environ.get("TOUCHSTONE_REAL_DATA"):
         draw = read_pools(Path(folder))
         for seed in range(seeds):
-            _follow_all("arguments", draw(seed), {"live": fit_live}, seed, curves)
+            _follow_all("arguments", draw(seed), seed, curves)
     return _rows(curves)
 
 
@@ -193,13 +176,12 @@ def read_pools(folder: Path) -> Callable[[int], Pool]:
     return draw
 
 
-def _follow_all(name: str, pool: Pool, fits: dict[str, Learn], seed: int, curves: Curves) -> None:
-    for fitted, learn in fits.items():
-        for arm in ("random", "active", "entropy") if fitted == "live" else ("random", "active"):
-            curves[name, fitted, arm].append(follow(pool, arm, learn, seed))
+def _follow_all(name: str, pool: Pool, seed: int, curves: Curves) -> None:
+    for arm in ("random", "active", "entropy"):
+        curves[name, arm].append(follow(pool, arm, seed))
 
 
-def follow(pool: Pool, arm: str, learn: Learn, seed: int, last: int = 0) -> list[float]:
+def follow(pool: Pool, arm: str, seed: int, last: int = 0) -> list[float]:
     """Ask batch after batch; returns the accuracy after each (for the random arm: at AT_RANDOM's sizes).
 
     `last` is how many labels there are in the end, if not what figures need.
@@ -219,7 +201,7 @@ def follow(pool: Pool, arm: str, learn: Learn, seed: int, last: int = 0) -> list
         said = pool.ask(rng.permutation(picked), rng)
         votes = said if votes is None else join(votes, said)
         if arm != "random" or labels in AT_RANDOM:
-            reward = learn(pool, votes)
+            reward = fit_reward(pool, votes)
             curve.append(pool.judge(reward.served))
     return curve
 
@@ -230,7 +212,6 @@ def pick(
     """Pick a batch among the pairs left, actively or the closest ones; a fifth at random."""
     candidates = Candidates(pool.prompt[left], reward.gaps[left], np.zeros(len(left), dtype=np.int64))
     if arm == "active":
-        information = None if reward.information is None else reward.information[left]
         return choose(
             candidates,
             reward.weights,
@@ -239,7 +220,6 @@ def pick(
             seed,
             per_prompt=pool.per_prompt,
             random_share=RANDOM_SHARE,
-            information=information,
         ).index
     closest = np.argsort(np.abs(candidates.gap @ reward.weights))
     turn = np.zeros(len(left), dtype=np.int64)  # of each pair among its prompt's, closest first
@@ -260,7 +240,7 @@ def join(one: Votes, more: Votes) -> Votes:
     return Votes(left, right, raters, grades, one.points, one.n_raters)
 
 
-def fit_live(pool: Pool, votes: Votes) -> Reward:
+def fit_reward(pool: Pool, votes: Votes) -> Reward:
     """Fit what verdicts say by ridge logistic, the difference of length beside the features."""
     gaps = np.column_stack([pool.gaps, pool.apart])
     seen = np.column_stack(
@@ -271,29 +251,20 @@ def fit_live(pool: Pool, votes: Votes) -> Reward:
     )
     said = np.array([0, 0.5, 1]) if votes.points == 3 else np.array([0, 0.2, 0.4, 0.5, 0.6, 0.8, 1])
     found = posterior(seen, said[votes.grades])
-    return Reward(found.weights[:-1], found.weights, found.covariance, gaps, None)
-
-
-def fit_model(pool: Pool, votes: Votes) -> Reward:
-    """Fit the model of raters, and set length to count nothing."""
-    found: Fit = fit(pool.features, pool.lengths, votes)
-    covariance = estimate_covariance(found, pool.features, pool.lengths, votes)
-    weights, covariance = set_length(found.weights, covariance, pool.features, pool.lengths)
-    gaps = pool.gaps
-    return Reward(weights, weights, covariance, gaps, expect_information(found, gaps @ weights, pool.apart))
+    return Reward(found.weights[:-1], found.weights, found.covariance, gaps)
 
 
 def _rows(curves: Curves) -> list[Figure]:
     result = []
-    for (name, fitted, arm), seen in curves.items():
-        row = f"8 {name}, {fitted}"
+    for (name, arm), seen in curves.items():
+        row = f"8 {name}"
         mean = np.mean(seen, axis=0)
         for labels in LABELS:
             at = AT_RANDOM.index(labels) if arm == "random" else labels // BATCH - 1
-            result.append(Figure(f"{row}, {arm}: accuracy at {labels:,} labels", float(mean[at]), ""))
+            result.append(Figure(f"{row}: {arm}, accuracy at {labels:,} labels", float(mean[at]), ""))
             if arm == "random":
                 continue
-            drawn = curves[name, fitted, "random"]
+            drawn = curves[name, "random"]
             sizes = AT_RANDOM[: len(drawn[0])]
             saved = 1 - labels / needed(sizes, np.mean(drawn, axis=0).tolist(), float(mean[at]))
             worst = min(
@@ -302,7 +273,7 @@ def _rows(curves: Curves) -> list[Figure]:
             least = SAVED if name.startswith("6") else LOST
             goal = (f">= {least:g}", saved >= least) if arm == "active" else ("", None)
             result += [
-                Figure(f"{row}, {arm}: saved at {labels:,} labels", saved, "share", *goal),
-                Figure(f"{row}, {arm}: saved at {labels:,} labels, worst seed", worst, "share"),
+                Figure(f"{row}: {arm}, saved at {labels:,} labels", saved, "share", *goal),
+                Figure(f"{row}: {arm}, saved at {labels:,} labels, worst seed", worst, "share"),
             ]
     return result

@@ -48,8 +48,8 @@ def test_chosen_pairs_teach_more_than_random_ones():
     gained = []
     for seed in range(3):
         pool = selection.simulate("plain", seed, 6)
-        active = selection.follow(pool, "active", selection.fit_live, seed, last=1_000)
-        random = selection.follow(pool, "random", selection.fit_live, seed, last=1_000)
+        active = selection.follow(pool, "active", seed, last=1_000)
+        random = selection.follow(pool, "random", seed, last=1_000)
         gained.append(active[-1] - random[-1])
         assert len(active) == len(random) == 5
     assert np.mean(gained) > 0.005

@@ -7,12 +7,11 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from preferences.ordinal import Fit, fit
+from preferences.ordinal import fit
 from preferences.selection import (
     Candidates,
     choose,
     estimate_covariance,
-    expect_information,
     pays,
     posterior,
 )
@@ -126,29 +125,6 @@ def test_the_covariance_of_the_model_of_raters_is_what_weights_vary_by():
         off = found.weights - scale * true
         spread.append(off @ np.linalg.solve(claimed, off) / len(off))
     assert 0.6 < np.mean(spread) < 1.6
-
-
-def make_fit(thresholds, ability=1.0, residual=0.0, tastes=(0.0,)):
-    n, zero = len(tastes), np.zeros(len(tastes))
-    return Fit(
-        np.ones(1), 0.0, np.array(thresholds), np.full(n, ability), zero, zero, zero, np.array(tastes), zero,
-        np.ones(n), np.ones(n, dtype=np.int64), residual,
-    )  # fmt: skip
-
-
-def test_graded_votes_tell_more_of_pairs_that_are_apart_than_a_choice_of_two_does():
-    utility, level = np.linspace(-3, 3, 13), np.zeros(13)
-    p = expit(utility)
-    two = expect_information(make_fit([0.0]), utility, level)
-    assert two == pytest.approx(p * (1 - p), rel=1e-3)
-    seven = expect_information(make_fit([-2.2, -1.1, -0.25, 0.25, 1.1, 2.2]), utility, level)
-    assert (seven > two).all()
-    assert seven[-3] / seven[6] > 2 * two[-3] / two[6]
-    assert expect_information(make_fit([0.0], ability=0.0), utility, level) == pytest.approx(level)
-    cautious = expect_information(make_fit([0.0], residual=2.0), utility, level)
-    assert cautious == pytest.approx(two / (1 + 4 * two))
-    split = expect_information(make_fit([0.0], tastes=(-1.0, 1.0)), utility, level + 3)
-    assert split == pytest.approx(two / (1 + 9 * two))
 
 
 def test_the_kill_switch_waits_for_a_thousand_labels_and_then_says_what_is_so():
