@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from bench.report import Figure, main
 from preferences.intervals import Floats
-from preferences.selection import Candidates, choose, posterior
+from preferences.selection import Candidates, choose
 
 TRAINING, HELD_OUT, ANSWERS, WIDTH, BATCH = 600, 150, 6, 48, 100
 LOOKS = (1000, 2000)
@@ -50,7 +50,7 @@ def measure(options: argparse.Namespace) -> list[Figure]:
 
 def play(truth: str, seed: int) -> list[dict[str, Any]]:
     """Play a campaign; return what each look found."""
-    from training.frozen import ACTIVE, RANDOM, Space, Votes
+    from training.frozen import ACTIVE, RANDOM, Space, Votes, fit_gaps
     from training.payoff import compare
 
     rng = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def play(truth: str, seed: int) -> list[dict[str, Any]]:
     while len(picked) < LOOKS[-1]:
         rest = np.setdiff1d(np.arange(len(pairs)), picked)
         if picked:
-            head = posterior(gaps[picked], np.array(says))
+            head = fit_gaps(gaps[picked], np.array(says), np.ones(len(picked)))
             offered = Candidates(prompts[rest], gaps[rest], np.zeros(len(rest), np.int64))
             chosen = choose(offered, *head, BATCH, int(rng.integers(2**31)), random_share=0.2)
             batch, arm = rest[chosen.index], np.where(chosen.arm == "active", ACTIVE, RANDOM)

@@ -1,9 +1,9 @@
 """Whether choosing comparisons pays: heads fitted to as many chosen as random labels are compared.
 
-Both foretell the votes on held-out prompts, which are always random pairs. Of the arm with more labels, as
-many as the other has are drawn, several times. What decides is the log likelihood of those votes, each head's
-margins at their own best temperature, so that no head gains by its scale. It tells small differences apart
-that shares of votes foretold don't (docs/methods.md).
+Both foretell the votes on held-out prompts, which are always random pairs. Of either arm the first labels are
+taken, as they came: chosen ones complete each other, and a draw from among them would not. What decides is the
+log likelihood of those votes, each head's margins at their own best temperature, so that no head gains by its
+scale. It tells small differences apart that shares of votes foretold don't (docs/methods.md).
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +22,6 @@ from training.frozen import ACTIVE, RANDOM, Ints, Space, Votes, fit, read_space,
 
 SMALLEST = 25  # labels of either arm, below which nothing is compared
 GROWTH = 1.1  # of the labels before they are compared again
-DRAWS = 5  # of labels of an arm that has more
 
 
 def measure(round_: Round, trunk: ModelVersion) -> None:
@@ -55,7 +54,7 @@ def _mine(votes: Votes, round_: Round) -> Any:
 
 
 def compare(votes: Votes, space: Space, mine: Any) -> dict[str, Any]:
-    """Fit either arm to ever more labels; return the curve, what was saved, and the payoff.
+    """Fit either arm to ever more of its labels; return the curve, what was saved, and the payoff.
 
     `curve` is [{"labels", "active", "random", "likelihood": [of both]}] with shares of held-out votes
     foretold, `gain` their difference at the end, `everything` the share with all labels. `evidence` is the
@@ -76,7 +75,7 @@ def compare(votes: Votes, space: Space, mine: Any) -> dict[str, Any]:
     prompts = votes.prompt[held_out]
     curve: list[dict[str, Any]] = []
     for n in sizes(fewest):
-        active, random = (_scores(votes, space, arms[arm], n, held_out) for arm in (ACTIVE, RANDOM))
+        active, random = (_score(votes, space, arms[arm][:n], held_out) for arm in (ACTIVE, RANDOM))
         curve.append(
             {
                 "labels": n,
@@ -130,14 +129,6 @@ class _Scores(NamedTuple):
 
     hits: Floats
     likelihood: Floats
-
-
-def _scores(votes: Votes, space: Space, rows: Ints, n: int, held_out: Ints) -> _Scores:
-    """Score heads fitted to n of an arm's labels on each held-out vote, in the mean of some draws."""
-    rng = np.random.default_rng([n, len(rows)])
-    draws = [rng.choice(rows, n, replace=False) for _draw in range(DRAWS if n < len(rows) else 1)]
-    found = [_score(votes, space, drawn, held_out) for drawn in draws]
-    return _Scores(*(np.asarray(np.mean(each, axis=0)) for each in zip(*found, strict=True)))
 
 
 def _score(votes: Votes, space: Space, rows: Ints, held_out: Ints) -> _Scores:
