@@ -1,9 +1,9 @@
 """Whether choosing comparisons pays: heads fitted to as many chosen as random labels are compared.
 
 Both foretell the votes on held-out prompts, which are always random pairs. Of either arm the first labels are
-taken, as they came: chosen ones complete each other, and a draw from among them would not. What decides is the
-log likelihood of those votes, each head's margins at their own best temperature, so that no head gains by its
-scale. It tells small differences apart that shares of votes foretold don't (docs/methods.md).
+taken, as they came: chosen ones complete each other, and a draw from among them would not. What decides is
+the log likelihood of those votes, each head's margins at their own best temperature, so that no head gains by
+its scale. It tells small differences apart that shares of votes foretold don't (docs/methods.md).
 """
 
 from typing import Any, NamedTuple
