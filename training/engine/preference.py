@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ VOTES_PER_COMPONENT = 10  # fewer fit chance
 # arguments on held-out debates: .724 of the majorities foretold without, .742 with)
 SHRUNK = 0.05
 # of the summed loss, on components of mean variance 1; from the strongest on, each a start for the next
-RIDGES = (10_000.0, 1_000.0, 100.0, 10.0)
+RIDGES = (30_000.0, 10_000.0, 3_000.0, 1_000.0, 300.0, 100.0, 30.0, 10.0)
 FOLDS = 3
 OUTERMOST = 60.0  # instead of infinity
 UNKNOWN = (1.0, 0.0, 0.0, 1.0)  # ability, side, taste for length and spread of a rater nobody knows
@@ -202,8 +202,8 @@ def fit_linear_reward(
 ) -> tuple[Floats, float]:
     """Fit a linear reward on features (answers read, d), given the raters; returns weights (d,) and offset.
 
-    Votes on answers that weren't read are left out. The mean reward is 0. The ridge is the one of RIDGES that
-    foretells votes on other prompts best (cross-validated).
+    Votes on answers that weren't read are left out. The mean reward is 0. The ridge is cross-validated on
+    other prompts (Hastie, Tibshirani & Friedman 2009, section 7.10: one standard error from the best).
     """
     place = np.full(max(int(sides.max()), int(read.max())) + 1, -1)
     place[read] = np.arange(len(read))
@@ -211,23 +211,27 @@ def fit_linear_reward(
     mean, directions = principal(features)
     parts = (features - mean) @ directions
     gaps = parts[place[sides[kept, 0]]] - parts[place[sides[kept, 1]]]
-    folds = np.unique(prompts, return_inverse=True)[1][kept] % FOLDS
-    votes = votes.take(kept)
-    weights = directions @ _fit_ridge(gaps, votes, _ridge(gaps, votes, folds))
+    votes, codes = votes.take(kept), np.unique(prompts, return_inverse=True)[1][kept]
+    # abilities have seen the votes on every prompt, also those that are left out to choose the ridge
+    alike = replace(votes, ability=np.ones_like(votes.ability))
+    weights = directions @ _fit_ridge(gaps, votes, _ridge(gaps, alike, codes))
     return weights, -float(mean @ weights)
 
 
-def _ridge(gaps: Floats, votes: Terms, folds: Indices) -> float:
-    lost = dict.fromkeys(RIDGES, 0.0)
+def _ridge(gaps: Floats, votes: Terms, prompts: npt.NDArray[np.intp]) -> float:
+    """Choose the strongest ridge that loses no more than a standard error, by prompts, against the best."""
+    lost = np.zeros((len(RIDGES), int(prompts.max()) + 1))
     for fold in range(FOLDS):
-        out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        out, rest = np.flatnonzero(prompts % FOLDS == fold), np.flatnonzero(prompts % FOLDS != fold)
         if not (len(out) and len(rest)):
             continue
         train, test, weights = votes.take(rest), votes.take(out), None
-        for ridge in RIDGES:
+        for row, ridge in zip(lost, RIDGES, strict=True):
             weights = _fit_ridge(gaps[rest], train, ridge, weights)
-            lost[ridge] += float(test.weight @ test.loss(gaps[out] @ weights)[0])
-    return min(lost, key=lambda ridge: lost[ridge])
+            row += np.bincount(prompts[out], test.weight * test.loss(gaps[out] @ weights)[0], len(row))
+    more = lost - lost[lost.sum(axis=1).argmin()]
+    near = more.sum(axis=1) <= np.sqrt((more**2).sum(axis=1))
+    return RIDGES[int(near.argmax())]
 
 
 def _fit_ridge(gaps: Floats, votes: Terms, ridge: float, start: Floats | None = None) -> Floats:
