@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
@@ -92,7 +93,7 @@ def furnish(world: World, people: list[User]) -> Campaign:
 def test_votes_of_the_easy_world_arrive_as_they_were_given(live_server: Any) -> None:
     crowd = draw_crowd(RATERS, np.random.default_rng(2), random=1 / 9, one_sided=1 / 9, length_only=0)
     world = draw_world("easy", 2, raters=RATERS, each=TASKS)
-    world = World(world.features, world.lengths, world.utility, world.votes, crowd)
+    world = replace(world, crowd=crowd)
     people = make_people("world", RATERS)
     campaign = furnish(world, people)
     desks = [

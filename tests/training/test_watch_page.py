@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from labeling.models import Round
+from models_app import sampling
 from tests import cast
 from tests.training import cast as labels
 from training.models import Watch
@@ -56,7 +57,7 @@ def make_watch(campaign, people=None, **fields) -> Watch:
     fields = {"status": "done", "proxy": PROXY, "people": people or {}, "votes": 98, **fields}
     return Watch.objects.create(
         campaign=campaign, round=round_, policy=policy, reward_model=judge,
-        sampling_id=cast.sampling.get_config().pk, prompts=40, **fields,
+        sampling_id=sampling.get_config().pk, prompts=40, **fields,
     )  # fmt: skip
 
 
