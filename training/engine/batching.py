@@ -56,16 +56,20 @@ def batches(
     for start in range(0, len(order), size * BUCKET):
         bucket = [groups[i] for i in order[start : start + size * BUCKET]]
         bucket.sort(key=lambda votes: lengths[answers.sides[votes]].max())
-        found += _pack(bucket, answers.sides, lengths, 2 * size, tokens)
+        found += _pack(bucket, answers.sides, lengths, len(lengths) if tokens else 2 * size, tokens)
     return [found[i] for i in rng.permutation(len(found))]
 
 
-def splitter(answers: Answers, size: int) -> Callable[[Indices], list[Indices]]:
-    """Return how a step is parted into micro-batches of at most 2·`size` distinct answers."""
+def splitter(answers: Answers, size: int, tokens: int) -> Callable[[Indices], list[Indices]]:
+    """Return how a step is parted into micro-batches of at most 2·`size` distinct answers.
+
+    Above 0, `tokens` bounds their padded tokens too, but for a vote that has more alone.
+    """
+    lengths = answers.lengths
 
     def split(batch: Indices) -> list[Indices]:
         votes = [batch[i : i + 1] for i in range(len(batch))]
-        return _pack(votes, answers.sides, answers.lengths, 2 * size, 0)
+        return _pack(votes, answers.sides, lengths, 2 * size, tokens)
 
     return split
 
@@ -99,7 +103,7 @@ def _pack(
         own = set(sides[votes].ravel().tolist())
         long = max(int(lengths[list(own)].max()), longest)
         joined = len(answers | own)
-        if parts and (joined * long > tokens if tokens else joined > most):
+        if parts and (joined > most or (tokens and joined * long > tokens)):
             found.append(np.concatenate(parts))
             parts, answers, long = [], set(), int(lengths[list(own)].max())
         parts.append(votes)

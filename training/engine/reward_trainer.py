@@ -18,13 +18,23 @@ from training.engine.config import EngineError, RewardConfig, RewardHyper
 from training.engine.data import SPLITS, Encoder, Indices, Pair, hold_out_raters, read_pairs
 from training.engine.evaluation import Floats
 from training.engine.features import embed
-from training.engine.optimisation import Figures, Loss, Optimisation, Resume, fit, load_resume, restore
+from training.engine.optimisation import (
+    Figures,
+    Loss,
+    Optimisation,
+    Resume,
+    device,
+    fit,
+    load_resume,
+    restore,
+)
 from training.engine.preference import Raters, Terms
 from training.engine.prefixes import forward_sharing, prefixes, shares
 from training.engine.reward_model import forward, grow_reward_model, longest_input, reward_head, score
 from training.engine.run_dir import RunDir
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+PROCESSOR_TOKENS = 4096  # padded ones of a forward: with more, a processor needs memory and gains no speed
 PROBE_PAIRS = 4000  # more hardly move a linear head, and tell little more of raters
 
 Parts = dict[str, list[Pair]]
@@ -222,6 +232,7 @@ def preference_loss(
 
 def optimisation(hyper: RewardHyper, seed: int, answers: Answers | None = None) -> Optimisation:
     """Take the optimiser's settings from a reward model's."""
+    forward_tokens = 0 if device().type == "cuda" else PROCESSOR_TOKENS
     return Optimisation(
         learning_rate=hyper.learning_rate,
         warmup=hyper.warmup,
@@ -231,7 +242,7 @@ def optimisation(hyper: RewardHyper, seed: int, answers: Answers | None = None) 
         checkpoint_steps=hyper.checkpoint_steps,
         seed=seed,
         average_from=hyper.average_from,
-        split=splitter(answers, hyper.micro_batch_size) if answers else None,
+        split=splitter(answers, hyper.micro_batch_size, forward_tokens) if answers else None,
     )
 
 

@@ -82,5 +82,13 @@ def test_a_budget_of_tokens_bounds_what_is_padded() -> None:
 
 def test_micro_batches_are_bounded_by_answers() -> None:
     held = answers([(0, 1), (0, 1), (0, 2), (3, 4), (5, 6)])
-    parts = splitter(held, 2)(np.arange(5))
+    parts = splitter(held, 2, 0)(np.arange(5))
     assert [part.tolist() for part in parts] == [[0, 1, 2], [3, 4]]
+    longest = int(held.lengths.max())
+    parts = splitter(held, 9, 3 * longest)(np.arange(5))
+    assert np.concatenate(parts).tolist() == [0, 1, 2, 3, 4]
+    assert len(parts) > 1
+    for part in parts:  # one vote's answers may be too many already
+        read = np.unique(held.sides[part])
+        assert len(part) == 1 or len(read) * held.lengths[read].max() <= 3 * longest
+    assert len(splitter(held, 2, 99 * longest)(np.arange(5))) == 2
