@@ -19,6 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from models_app.backends import Conversation
+from preferences.selection import posterior
 from training.engine.config import EngineError
 
 Floats = npt.NDArray[np.float64]
@@ -31,7 +32,6 @@ FOLDS = 3
 READING = 3  # another number when a trunk is read in another way
 CHUNK = 512  # texts that are read between two writes to the cache
 PATIENCE = 60.0  # seconds to wait for another process's write
-NEWTON_STEPS = 50
 
 
 def embed(
@@ -99,10 +99,11 @@ def fit_frozen(
     for fold in range(FOLDS):
         out, rest, w = folds == fold, folds != fold, None
         for ridge in RIDGES:
-            w = _logistic(gaps[rest], probability[rest], weight[rest], ridge, w)
+            w = posterior(gaps[rest], probability[rest], weight[rest], ridge=ridge, start=w).weights
             lost[ridge] += float(weight[out] @ _cross_entropy(gaps[out] @ w, probability[out]))
     best = min(lost, key=lambda ridge: lost[ridge])
-    return directions @ _logistic(gaps, probability, weight, best)
+    found: Floats = directions @ posterior(gaps, probability, weight, ridge=best).weights
+    return found
 
 
 def _folds(
@@ -119,30 +120,6 @@ def _folds(
 
 def _cross_entropy(margin: Floats, probability: Floats) -> Floats:
     return np.asarray(probability * np.logaddexp(0, -margin) + (1 - probability) * np.logaddexp(0, margin))
-
-
-def _logistic(
-    gaps: Floats, probability: Floats, weight: Floats, ridge: float, start: Floats | None = None
-) -> Floats:
-    """Minimise Σ weight·cross-entropy + ridge/2·|w|² by damped Newton steps."""
-
-    def loss(w: Floats) -> float:
-        return float(weight @ _cross_entropy(gaps @ w, probability) + ridge / 2 * w @ w)
-
-    w = np.zeros(gaps.shape[1]) if start is None else start
-    best = loss(w)
-    for _ in range(NEWTON_STEPS):
-        share = 1 / (1 + np.exp(-np.clip(gaps @ w, -500, 500)))
-        slope = gaps.T @ (weight * (share - probability)) + ridge * w
-        curve = (gaps * (weight * share * (1 - share))[:, None]).T @ gaps + ridge * np.eye(len(w))
-        step = np.linalg.solve(curve, slope)
-        size = 1.0
-        while (found := loss(w - size * step)) > best and size > 1e-6:
-            size /= 2
-        if best - found <= 1e-6 * abs(best):
-            break
-        w, best = w - size * step, found
-    return w
 
 
 def fingerprint(location: str) -> str:
