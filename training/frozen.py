@@ -12,8 +12,8 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Length
 
-from labeling import scores
-from labeling.models import Campaign, Judgment, Reliability, Response, Round, Score, TaskResponse
+from labeling import scores, trust
+from labeling.models import Campaign, Judgment, Response, Round, Score, TaskResponse
 from models_app import registry
 from models_app.models import ModelVersion
 from preferences.intervals import Floats
@@ -114,9 +114,7 @@ def read_votes(campaign: Campaign) -> Votes:
     with connection.cursor() as cursor:
         cursor.execute(VOTES, {"campaign": campaign.pk, "most": NEWEST})
         rows = np.array(cursor.fetchall(), np.int64).reshape(-1, 9)[::-1]
-    weights = {}
-    if campaign.weigh_votes:
-        weights = dict(Reliability.objects.filter(campaign=campaign).values_list("rater", "weight"))
+    weights = trust.weights(campaign)
     sure = np.array([SURE[abs(verdict)] for verdict in range(-3, 4)])[rows[:, 2] + 3]
     return Votes(
         left=rows[:, 0],
