@@ -11,12 +11,12 @@ from itertools import count
 from django.db import transaction
 
 from labeling import batches, rounds
-from labeling.models import Response, Round, Task, TaskResponse
+from labeling.models import Prompt, Response, Round, Task, TaskResponse
 from labeling.prompts import text_hash
 from labeling.rounds import StateError
 from models_app import sampling
 from models_app.backends import BackendError
-from models_app.models import ModelVersion
+from models_app.models import ModelVersion, SamplingConfig
 from models_app.registry import ModelError
 
 LEASE_SECONDS = 90  # longer than loading a model and the first batch
@@ -124,21 +124,31 @@ def draw_missing(
             policy, [p.messages for p, _ in mine], round_.sampling, offset=offset
         ):
             prompt, copy = mine[index]
-            batch.append(
-                Response(
-                    prompt=prompt,
-                    text=text,
-                    text_hash=text_hash(text),
-                    origin=Response.Origin.SAMPLED,
-                    policy=policy,
-                    sampling=round_.sampling,
-                    round=round_,
-                    copy=copy,
-                )
-            )
+            batch.append(sampled(prompt, text, policy, round_.sampling, copy, round_))
             if len(batch) == BATCH:
                 store(round_, batch, progress, total)
         store(round_, batch, progress, total)
+
+
+def sampled(
+    prompt: Prompt,
+    text: str,
+    policy: ModelVersion,
+    config: SamplingConfig | None,
+    copy: int,
+    round_: Round | None = None,
+) -> Response:
+    """Return an answer that a policy gave, not stored yet; `copy` tells its draws apart."""
+    return Response(
+        prompt=prompt,
+        text=text,
+        text_hash=text_hash(text),
+        origin=Response.Origin.SAMPLED,
+        policy=policy,
+        sampling=config,
+        round=round_,
+        copy=copy,
+    )
 
 
 def store(round_: Round, batch: list[Response], progress: Progress, total: int) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from labeling import generation
 from labeling.models import Campaign, Prompt, Response
-from labeling.prompts import text_hash
 from models_app import registry, sampling
 from models_app.models import ModelVersion, SamplingConfig
 from preferences.intervals import clustered_bootstrap
@@ -85,17 +85,7 @@ def answers(
     for index, text in sampling.draw(policy, asked, config, offset=SEED + copy) if missing else ():
         prompt = missing[index]
         found[prompt.pk] = text
-        drawn.append(
-            Response(
-                prompt=prompt,
-                text=text,
-                text_hash=text_hash(text),
-                origin=Response.Origin.SAMPLED,
-                policy=policy,
-                sampling=config,
-                copy=copy,
-            )
-        )
+        drawn.append(generation.sampled(prompt, text, policy, config, copy))
         progress(len(drawn), len(missing))
 
     def store() -> None:

@@ -19,9 +19,8 @@ from django.db.models import Q
 from django.utils import timezone
 from scipy.special import expit
 
-from labeling import scores
+from labeling import generation, scores
 from labeling.models import Prompt, Response, Round, Score, Task, TaskResponse
-from labeling.prompts import text_hash
 from labeling.statements import OPEN_SLOTS
 from models_app import registry, sampling
 from models_app.backends import BackendError
@@ -104,17 +103,7 @@ def draw(watch: Watch, beat: Beat) -> tuple[list[Prompt], list[list[Response]]]:
         asked = [prompt.messages for prompt, _copy in chunk]
         for index, text in sampling.draw(watch.policy, asked, watch.sampling, offset=offset):
             prompt, copy = chunk[index]
-            found.append(
-                Response(
-                    prompt=prompt,
-                    text=text,
-                    text_hash=text_hash(text),
-                    origin=Response.Origin.SAMPLED,
-                    policy=watch.policy,
-                    sampling=watch.sampling,
-                    copy=FIRST_COPY + copy,
-                )
-            )
+            found.append(generation.sampled(prompt, text, watch.policy, watch.sampling, FIRST_COPY + copy))
             beat("drawing", start * (DRAWS + 1) + len(found), total)
         Response.objects.bulk_create(found, ignore_conflicts=True, batch_size=1000)
     return prompts, kept_answers(watch, prompts)
