@@ -1,6 +1,7 @@
 """The over-optimisation watch: real draws and scores of a tiny model, tasks for people, and what they say."""
 
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from models_app import registry, sampling
 from preferences.types import Estimate
 from tests import cast
 from tests.training import cast as labels
-from training import execution, loop, runs, snapshots, watch, watching
+from training import execution, loop, runs, second_look, snapshots, watch, watching
 from training.models import Watch, WatchPick
 
 pytestmark = pytest.mark.django_db
@@ -218,6 +219,9 @@ def test_what_cannot_be_watched_is_said(campaign: Campaign) -> None:
 
 def test_a_second_look_is_fitted_to_each_half_of_the_raters(campaign: Campaign, tiny_policy: Path) -> None:
     raters = [cast.make_user() for _ in range(12)]
+    for number, rater in enumerate(raters):  # which half somebody is in is drawn from the pseudonym
+        rater.pseudonym = next(name for k in count() if second_look.half(name := f"r{number}-{k}") == number % 2)
+        rater.save()
     old = Round.objects.create(campaign=campaign, number=2, origin="import", status="open")
     rng = np.random.default_rng(0)
     for number in range(30):
