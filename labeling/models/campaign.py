@@ -129,6 +129,35 @@ class Campaign(models.Model):
         validators=[MinValueValidator(2), MaxValueValidator(8)],
         help_text="How many answers each prompt gets where comparisons are chosen.",
     )
+    # How a round is designed; labeling.design draws it.
+    champion_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The share of a round's comparisons that set the champion against the policy it replaced.",
+    )
+    history_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The share of a round's comparisons one of whose answers comes from an earlier policy.",
+    )
+    repeat_prompts = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="The share of a round's tasks whose prompts were asked in an earlier round.",
+    )
+    temperatures = ArrayField(
+        models.FloatField(validators=[MinValueValidator(0.01), MaxValueValidator(10)]),
+        default=list,
+        blank=True,
+        size=8,
+        help_text="Temperatures at which the answers to a prompt are drawn in turn; "
+        "empty for the sampling config's.",
+    )
+    red_team = models.BooleanField(
+        default=False, help_text="Its prompts are attacks: raters say which answer is safer."
+    )
+    # Limits of the alarms that pause the loop, {name of the figure: …}; training.alarms reads it.
+    bands = models.JSONField(default=dict, blank=True)
     # Where choosing stands: {"stopped": what was measured when it was given up, "since": the first task that
     # counts for measuring whether it pays}. Written by training.selection.
     selection = models.JSONField(default=dict, blank=True)
@@ -207,6 +236,18 @@ class Campaign(models.Model):
                     edit_share__lte=1 - models.F("rank_share") - models.F("chat_share"),
                 ),
                 name="campaign_shares_add_up",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    champion_share__gte=0,
+                    history_share__gte=0,
+                    champion_share__lte=1 - models.F("history_share"),
+                ),
+                name="campaign_opponents_add_up",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(repeat_prompts__gte=0, repeat_prompts__lte=1),
+                name="campaign_repeat_prompts_is_share",
             ),
             models.CheckConstraint(
                 condition=models.Q(rank_size__gte=3, rank_size__lte=9), name="campaign_rank_size_in_range"

@@ -60,12 +60,20 @@ class Prompt(models.Model):
         VALIDATION = "validation", _("Validation")
         TEST = "test", _("Test")
 
+    class Purpose(models.TextChoices):
+        NONE = "", _("Asked and learnt from")
+        EVALUATION = "evaluation", _("Fixed evaluation set")
+        SAFETY = "safety", _("Safety set")
+        CAPABILITY = "capability", _("Capability set")
+
     campaign = models.ForeignKey(
         "labeling.Campaign", on_delete=models.CASCADE, related_name="prompts", db_index=False
     )
     messages = models.JSONField()  # [{"role": …, "content": …}, …]
     content_hash = models.CharField(max_length=64)  # labeling.prompts.content_hash
     split = models.CharField(max_length=10, choices=Split.choices)
+    # What it is kept for: a prompt with a purpose is never trained on (labeling.prompts.split_for).
+    purpose = models.CharField(max_length=10, choices=Purpose.choices, default=Purpose.NONE, blank=True)
     language = models.CharField(max_length=16, blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     meta = models.JSONField(default=dict, blank=True)
@@ -85,8 +93,21 @@ class Prompt(models.Model):
             models.CheckConstraint(
                 condition=models.Q(split__in=["train", "validation", "test"]), name="prompt_split_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(purpose="")
+                | models.Q(purpose__in=["evaluation", "safety", "capability"], split="test"),
+                name="prompt_with_purpose_is_held_out",
+            ),
         ]
-        indexes = [_where_there_is_one("prompt", "opening")]
+        indexes = [
+            _where_there_is_one("prompt", "opening"),
+            # labeling.design and the task evaluations: the fixed sets of a campaign
+            models.Index(
+                fields=["campaign", "purpose"],
+                condition=~models.Q(purpose=""),
+                name="prompt_with_purpose",
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.messages[-1]["content"])[:80]

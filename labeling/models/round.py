@@ -36,6 +36,8 @@ class Round(models.Model):
     # Empty unless its comparisons get their pairs batch by batch (labeling.batches): {"answers": how many a
     # prompt has}, and what training.selection last found.
     selection = models.JSONField(default=dict, blank=True)
+    # What was planned, with its seeds, so that the round can be replayed (labeling.design).
+    plan = models.JSONField(default=dict, blank=True)
     # Generation: how many answers are there of how many, and until when its worker is believed alive.
     responses_done = models.PositiveIntegerField(default=0)
     responses_total = models.PositiveIntegerField(default=0)

@@ -28,6 +28,8 @@ class Task(models.Model):
         ACTIVE = "active", _("Chosen for what it teaches")
         IMPORTED = "imported", _("Imported")
         WATCH = "watch", _("To watch over-optimisation")
+        CHAMPION = "champion", _("The champion against the policy it replaced")
+        HISTORY = "history", _("With an answer of an earlier policy")
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="tasks")
     round = models.ForeignKey("labeling.Round", on_delete=models.CASCADE, related_name="tasks")
