@@ -317,7 +317,7 @@ class WatchPick(models.Model):
 
 
 class Board(models.Model):
-    """A campaign's leaderboards as last computed, in the shapes of training.leaderboards: pages read one row."""
+    """A campaign's leaderboards as last computed, in the shapes of training.leaderboards."""
 
     campaign = models.OneToOneField("labeling.Campaign", on_delete=models.CASCADE, related_name="board")
     found = models.JSONField(default=dict)
