@@ -1,7 +1,9 @@
 """The nouns of training, one module each group."""
 
+from training.models.judge import JudgeTemplate, JudgeVerdict, Judging
 from training.models.run import Evaluation, Run, RunEvent, RunMetric
 from training.models.snapshot import Download, DownloadLink, Preparation, Snapshot
+from training.models.target import Target, TargetCheck
 from training.models.watch import Board, Watch, WatchPick
 from training.models.withdrawal import Statement, Withdrawal, WithdrawalNotice
 
@@ -10,12 +12,17 @@ __all__ = [
     "Download",
     "DownloadLink",
     "Evaluation",
+    "JudgeTemplate",
+    "JudgeVerdict",
+    "Judging",
     "Preparation",
     "Run",
     "RunEvent",
     "RunMetric",
     "Snapshot",
     "Statement",
+    "Target",
+    "TargetCheck",
     "Watch",
     "WatchPick",
     "Withdrawal",
