@@ -85,6 +85,8 @@ class Prompt(models.Model):
     source = models.ForeignKey(
         Import, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts"
     )
+    # Taken back: asked in no round any more (training.withdrawal).
+    withdrawn = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
