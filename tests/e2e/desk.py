@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from labeling import rounds
 from labeling.models import Campaign
@@ -17,6 +17,20 @@ def press(page: Page, *keys: str) -> None:
     page.wait_for_load_state("domcontentloaded")
     for key in keys:
         page.keyboard.press(key)
+
+
+def sign_in(page: Page, address: str, username: str = "rafi") -> None:
+    """Open an address, sign in there, and wait for the page that follows."""
+    page.goto(address)
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill("password")
+    follow(page, page.get_by_role("button", name="Sign in"))
+
+
+def follow(page: Page, link: Locator) -> None:
+    """Click what leads to another page, and wait for that: what is asked next is not asked of this one."""
+    with page.expect_navigation():
+        link.click()
 
 
 def ready(page: Page) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from labeling.models import Campaign, Judgment, Prompt, Slot, Task, Turn
 from labeling.turns import order_shown
 from tests.cast import make_campaign, make_open_chats, make_open_round, make_user
+from tests.e2e.desk import follow, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -29,10 +30,7 @@ def at_work(page: Page, live_server, campaign):
         "console",
         lambda m: troubles.append(m.text) if m.type == "error" and "Content Sec" in m.text else None,
     )
-    page.goto(live_server.url)
-    page.get_by_label("Username").fill("rafi")
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, live_server.url)
     expect(page.get_by_role("heading", name="Your campaigns")).to_be_visible()
     yield page
     assert troubles == []
@@ -160,25 +158,20 @@ def test_a_conversation_without_scripts(browser, live_server, campaign):
     make_open_chats(campaign, [{"role": "system", "content": "You sell rice."}], max_new_tokens=12)
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
-        page.goto(live_server.url + f"/rate/{campaign.slug}/")
-        page.get_by_label("Username").fill("rafi")
-        page.get_by_label("Password").fill("password")
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, live_server.url + f"/rate/{campaign.slug}/")
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_text("Write a message first")).to_be_visible()
         page.get_by_label("Your message").fill("How long does it take?")
-        page.get_by_role("button", name="Send").click()
+        follow(page, page.get_by_role("button", name="Send"))
         picks, again = page.locator(".pick"), page.get_by_role("link", name="See whether they are there")
         for _ in range(60):
             expect(picks.or_(again).first).to_be_visible()
             if picks.count():
                 break
             page.wait_for_timeout(500)
-            with page.expect_navigation():
-                again.click()
+            follow(page, again)
         page.get_by_text("slightly").first.click()
-        page.get_by_role("button", name="Send").click()
-        expect(page.get_by_label("Your message")).to_be_visible()
+        follow(page, page.get_by_role("button", name="Send"))
         page.get_by_role("button", name="End the conversation").click()
         expect(page.get_by_text("The conversation is over")).to_be_visible()
     assert Judgment.objects.get().verdict == -1

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from labeling import rounds, words
 from labeling.models import Draft, Edit
 from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
+from tests.e2e.desk import follow, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -49,7 +50,7 @@ def at_work(page: Page, live_server, campaign):
         if page.get_by_label("Username").count():
             page.get_by_label("Username").fill("rafi")
             page.get_by_label("Password").fill("password")
-            page.get_by_role("button", name="Sign in").click()
+            follow(page, page.get_by_role("button", name="Sign in"))
         expect(page.get_by_role("tab", name="Write")).to_be_visible()
         return page
 
@@ -206,10 +207,7 @@ def test_an_edit_needs_no_scripts(browser, live_server, campaign):
     make_open_round(campaign, comparisons=0, edits=1)
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
-        page.goto(f"{live_server.url}/rate/{campaign.slug}/")
-        page.get_by_label("Username").fill("rafi")
-        page.get_by_label("Password").fill("password")
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, f"{live_server.url}/rate/{campaign.slug}/")
         text_of(page).fill("A better answer.")
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("heading", name="Nothing to rate just now")).to_be_visible()

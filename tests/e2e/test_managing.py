@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from labeling.models import Campaign, Prompt
 from models_app.demo import corpus
 from tests.cast import add_task, make_campaign, make_policy, make_round, make_user
+from tests.e2e.desk import sign_in
 from tests.training.cast import judge
 from training import snapshots
 from training.models import Run, RunMetric
@@ -25,10 +26,7 @@ def office(page: Page, live_server, mara):
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
-    page.goto(live_server.url)
-    page.get_by_label("Username").fill("mara")
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, live_server.url, "mara")
     expect(page.get_by_role("heading", name="Campaigns")).to_be_visible()
     yield page
     assert troubles == []

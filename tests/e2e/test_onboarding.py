@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from labeling import onboarding
 from labeling.models import Example, Membership, Trial
 from tests.cast import make_campaign, make_example, make_open_round, make_user
-from tests.e2e.desk import press
+from tests.e2e.desk import follow, press, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -28,13 +28,6 @@ def campaign(rater):
         make_example(campaign, use)
     make_open_round(campaign)
     return campaign
-
-
-def sign_in(page: Page, url: str) -> None:
-    page.goto(url)
-    page.get_by_label("Username").fill("rafi")
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Sign in").click()
 
 
 def key_for(rater, campaign, page: Page, rightly: bool = True) -> str:
@@ -83,20 +76,21 @@ def test_failing_without_scripts_says_so_and_lets_try_again(browser, live_server
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
         sign_in(page, f"{live_server.url}/rate/{campaign.slug}/")
-        page.get_by_role("button", name="I have read it").click()
-        page.get_by_role("link", name="Start practising").click()
+        send = page.get_by_role("button", name="Send")
+        follow(page, page.get_by_role("button", name="I have read it"))
+        follow(page, page.get_by_role("link", name="Start practising"))
         for _ in range(2):
             page.get_by_text("slightly").first.click()
-            page.get_by_role("button", name="Send").click()
-            page.get_by_role("link", name="Next").or_(page.get_by_role("link", name="Go on")).click()
+            follow(page, send)
+            follow(page, page.get_by_role("link", name="Next").or_(page.get_by_role("link", name="Go on")))
         for attempt in (1, 2):
-            page.get_by_role("link", name="Start the test" if attempt == 1 else "Try again").click()
-            page.get_by_role("button", name="Send").click()
+            follow(page, page.get_by_role("link", name="Start the test" if attempt == 1 else "Try again"))
+            follow(page, send)
             expect(page.get_by_text("Choose which answer is better first.")).to_be_visible()
             for _ in range(2):
                 number = key_for(rater, campaign, page, rightly=False)
                 page.locator(f"label.verdict:has([data-key='{number}'])").click()
-                page.get_by_role("button", name="Send").click()
+                follow(page, send)
         expect(page.get_by_role("heading", name="Not passed")).to_be_visible()
         expect(page.get_by_text("rafi").last).to_be_visible()
     assert Trial.objects.filter(attempt__gt=0, right=False).count() == 4

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 from labeling import rounds
 from labeling.models import Judgment
 from tests.cast import add_task, make_campaign, make_open_round, make_round, make_user
+from tests.e2e.desk import sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -13,13 +14,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def campaign():
     return make_campaign(raters=(make_user(username="rafi"),), name="Kitchen talk")
-
-
-def sign_in(page: Page, url: str) -> None:
-    page.goto(url)
-    page.get_by_label("Username").fill("rafi")
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture

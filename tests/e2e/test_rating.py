@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from labeling import campaigns
 from labeling.models import Draft, Edit, Judgment, Skip
 from tests.cast import make_campaign, make_open_round, make_user
+from tests.e2e.desk import sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -26,10 +27,7 @@ def at_work(page: Page, live_server, campaign):
         "console",
         lambda m: troubles.append(m.text) if m.type == "error" and "Content Sec" in m.text else None,
     )
-    page.goto(live_server.url)
-    page.get_by_label("Username").fill("rafi")
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, live_server.url)
     expect(page.get_by_role("heading", name="Your campaigns")).to_be_visible()
     yield page
     assert troubles == []
@@ -147,10 +145,7 @@ def test_a_submit_twice_without_scripts_makes_one_judgment(browser, live_server,
     make_open_round(campaign, comparisons=2)
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
-        page.goto(live_server.url + f"/rate/{campaign.slug}/")
-        page.get_by_label("Username").fill("rafi")
-        page.get_by_label("Password").fill("password")
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, live_server.url + f"/rate/{campaign.slug}/")
         page.get_by_text("slightly").first.click()
         page.get_by_role("button", name="Send").dblclick()
         page.wait_for_load_state()

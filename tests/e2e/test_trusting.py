@@ -9,6 +9,7 @@ from labeling import golds, reliability, repeats
 from labeling.models import Campaign, Gold, Task
 from tests.cast import make_campaign, make_open_round, make_user
 from tests.e2e.access import axe, large_text
+from tests.e2e.desk import sign_in
 from tests.labeling.crowd import make_crowd, vote
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -23,13 +24,6 @@ def raters():
 @pytest.fixture
 def campaign(raters):
     return make_campaign(raters=tuple(raters), by=make_user("manager", username="mara"), name="Kitchen talk")
-
-
-def sign_in(page: Page, url: str, name: str) -> None:
-    page.goto(url)
-    page.locator("[name=username]").fill(name)
-    page.locator("[name=password]").fill("password")
-    page.keyboard.press("Enter")
 
 
 def test_a_comparison_becomes_gold_and_its_rater_is_scored(
