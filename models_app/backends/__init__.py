@@ -14,12 +14,17 @@ class BackendError(Exception):
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How to sample: `temperature` 0 takes the likeliest token, `max_new_tokens` counts tokens."""
+    """How to sample: `temperature` 0 takes the likeliest token, `max_new_tokens` counts tokens.
+
+    `seeds`, if given, has one number below 2^63 for each conversation, which alone decides its random numbers;
+    otherwise they come from `seed` and the conversation's place.
+    """
 
     temperature: float = 1.0
     top_p: float = 1.0
     max_new_tokens: int = 128
     seed: int = 0
+    seeds: Sequence[int] = ()
 
 
 class Policy(Protocol):

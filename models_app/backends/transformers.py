@@ -47,7 +47,7 @@ class TransformersPolicy:
     ) -> Iterator[tuple[int, str]]:
         """Yield (index, answer) batch by batch.
 
-        Each answer has its own random numbers, from (seed, index), so it hardly depends on its neighbours.
+        Each answer has its own random numbers, from its seed, so it hardly depends on its neighbours.
         A prompt that leaves no room for the answer loses its beginning.
         """
         prompts = self._prompts(conversations, params)
@@ -340,7 +340,8 @@ def _pad(rows: list[list[int]], pad: int, left: bool) -> tuple[torch.Tensor, tor
 
 
 def _draws(params: SamplingParams, index: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return np.random.default_rng((params.seed, index)).random(params.max_new_tokens, dtype=np.float32)
+    seed = params.seeds[index] if params.seeds else (params.seed, index)
+    return np.random.default_rng(seed).random(params.max_new_tokens, dtype=np.float32)
 
 
 def _pick(logits: torch.Tensor, uniform: torch.Tensor, params: SamplingParams) -> torch.Tensor:
