@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("labeling", "0009_round_design"),
-        ("training", "0004_board"),
+        ("training", "0003_downloads"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

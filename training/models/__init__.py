@@ -5,13 +5,12 @@ from training.models.run import Evaluation, Run, RunEvent, RunMetric
 from training.models.safeguard import Alarm, AlarmFigure, Examination
 from training.models.snapshot import Download, DownloadLink, Preparation, Snapshot
 from training.models.target import Target, TargetCheck
-from training.models.watch import Board, Watch, WatchPick
+from training.models.watch import Watch, WatchPick
 from training.models.withdrawal import Statement, Withdrawal, WithdrawalNotice
 
 __all__ = [
     "Alarm",
     "AlarmFigure",
-    "Board",
     "Download",
     "DownloadLink",
     "Evaluation",

@@ -87,15 +87,3 @@ class WatchPick(models.Model):
 
     def __str__(self) -> str:
         return f"best of {self.sizes}"
-
-
-class Board(models.Model):
-    """A campaign's leaderboards as last computed, in the shapes of training.leaderboards."""
-
-    campaign = models.OneToOneField("labeling.Campaign", on_delete=models.CASCADE, related_name="board")
-    found = models.JSONField(default=dict)
-    judgments = models.PositiveIntegerField(default=0)  # that it was computed from
-    computed_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"board of {self.campaign}"
