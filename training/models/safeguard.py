@@ -5,9 +5,9 @@ from django.db import models
 
 
 class Examination(models.Model):
-    """A policy's answers to a suite, drawn with the same random numbers for every policy, and judged by code.
+    """A policy's answers to a suite, drawn with the same random numbers for all, and judged by code.
 
-    `answers` is [{"key", "topic", "texts": [one a draw], "passed": {topic: [one a draw]}}] in the suite's order.
+    `answers` is [{"key", "topic", "texts": [one a draw], "passed": {topic: [one a draw]}}] in its order.
     """
 
     version = models.ForeignKey(

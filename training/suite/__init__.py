@@ -1,4 +1,4 @@
 """The suite: what policies are asked after every run, beside the campaign's own prompts for that purpose.
 
-Its texts were written for this project. `items` reads them, `judging` says by code whether an answer is right.
+Its texts were written for this project. `items` reads them, `judging` judges answers by code.
 """

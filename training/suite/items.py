@@ -101,7 +101,7 @@ def check_expect(expect: Any) -> dict[str, Any]:
 
 
 def _own(campaign: Campaign) -> Iterator[Item]:
-    """Yield a campaign's own items; a safety prompt that says nothing of what is expected must be declined."""
+    """Yield a campaign's own items; a safety prompt without a rule must be declined."""
     kept = campaign.prompts.filter(purpose__in=list(OWN)).order_by("content_hash")
     for prompt in kept:
         given = prompt.meta.get("expect")
