@@ -13,7 +13,7 @@ from labeling.models import Adjudication, Campaign, Edit, Judgment, Prompt, Resp
 from labeling.models.judgment import Submission
 from models_app.models import SamplingConfig
 from preferences.consensus import summarise_verdicts
-from training import formats
+from training import formats, standing
 from training.filters import Filters
 from training.formats import Row
 
@@ -99,8 +99,8 @@ def _with_everything(tasks: QuerySet[Task], filters: Filters) -> QuerySet[Task]:
         "response__policy", "response__sampling", "response__round", "response__author", "response__prompt"
     )
     said = ("rater", "guideline", "superseded_by")
-    judgments = Judgment.objects.filter(filters.said()).select_related(*said)
-    edits = Edit.objects.filter(filters.said()).select_related(
+    judgments = Judgment.objects.filter(filters.said(Judgment)).select_related(*said)
+    edits = Edit.objects.filter(filters.said(Edit)).select_related(
         *said,
         *(
             f"{answer}__{field}"
@@ -109,7 +109,7 @@ def _with_everything(tasks: QuerySet[Task], filters: Filters) -> QuerySet[Task]:
         ),
     )
     # the last one counts: it may be decided anew
-    final = Adjudication.objects.filter(decided_at__isnull=False, verdict__isnull=False)
+    final = Adjudication.objects.filter(standing.decided(), decided_at__isnull=False, verdict__isnull=False)
     final = final.select_related("reviewer").order_by("decided_at")
     return tasks.select_related("round").prefetch_related(
         Prefetch("task_responses", places),

@@ -13,7 +13,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from labeling.models import Task, TaskResponse
+from labeling.models import Edit, Judgment, Task, TaskResponse
+from training import standing
 from training.formats import Row
 
 KINDS = tuple(kind.value for kind in Task.Kind)
@@ -30,9 +31,10 @@ class Filters:
     A task is taken whose round, kind and language are listed, that has one of the tags, and all of whose
     answers are by listed policies. Of what was said: since ≤ its time < until, under a listed guideline, by
     a rater with one of the skills, whose votes count for `min_reliability` at least (of whom little is known
-    count 1). A comparison of two votes or more needs `min_agreement` among them. `ties` and what is
-    `uncounted` (extra, withdrawn, superseded) are kept or dropped. For a consensus, votes weigh what their
-    raters do ("reliability") or all the same ("majority"); with "each", every judgment has a row of its own.
+    count 1); with `criteria`, only judgments that grade one of them. A comparison of two votes or more needs
+    `min_agreement` among them. `ties` and what is `uncounted` (extra, withdrawn, superseded) are kept or
+    dropped. For a consensus, votes weigh what their raters do ("reliability") or all the same ("majority");
+    with "each", every judgment has a row of its own. What was withdrawn (training.standing) is never taken.
     """
 
     rounds: tuple[int, ...] = ()
@@ -44,6 +46,7 @@ class Filters:
     until: datetime | None = None
     guidelines: tuple[int, ...] = ()
     skills: tuple[str, ...] = ()
+    criteria: tuple[str, ...] = ()
     min_reliability: float = 0.0
     min_agreement: float = 0.0
     ties: str = "keep"
@@ -64,7 +67,7 @@ class Filters:
 
     def tasks(self) -> Q:
         """Say which tasks are taken."""
-        wanted = Q()
+        wanted = standing.tasks()
         columns = {"rounds": "round__number", "kinds": "kind", "languages": "prompt__language"}
         for name, column in columns.items():
             if values := getattr(self, name):
@@ -79,9 +82,12 @@ class Filters:
             )
         return wanted
 
-    def said(self) -> Q:
-        """Say which judgments and edits are taken, as far as they themselves tell."""
-        wanted = Q()
+    def said(self, model: type[Judgment | Edit]) -> Q:
+        """Say which judgments, or edits, are taken, as far as they themselves tell."""
+        wanted = standing.said()
+        if self.criteria:
+            graded = Q(criteria__has_any_keys=list(self.criteria))
+            wanted &= graded if model is Judgment else Q(pk__in=[])
         if self.since:
             wanted &= Q(created_at__gte=self.since)
         if self.until:
@@ -131,7 +137,7 @@ def read(given: Mapping[str, Any]) -> Filters:
     found: dict[str, Any] = {}
     for name in ("rounds", "guidelines"):
         found[name] = _listed(given, name, lambda value: type(value) is int, _("numbers"))
-    for name in ("kinds", "languages", "tags", "policies", "skills"):
+    for name in ("kinds", "languages", "tags", "policies", "skills", "criteria"):
         found[name] = _listed(given, name, lambda value: isinstance(value, str), _("texts"))
     for kind in found["kinds"]:
         if kind not in KINDS:

@@ -31,6 +31,7 @@ class SnapshotForm(forms.Form):
     policies = Listed(label=_("Policies"), help_text=_("All answers of a task are theirs."))
     guidelines = Listed(label=_("Guideline versions"))
     skills = Listed(label=_("Raters' skills"))
+    criteria = Listed(label=_("Criteria"), help_text=_("Only judgments that grade one of them."))
     since = forms.DateField(label=_("From this day"), widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label=_("Before this day"), widget=forms.DateInput(attrs={"type": "date"}))
     min_reliability = forms.FloatField(
@@ -71,7 +72,8 @@ class SnapshotForm(forms.Form):
 
     def offered(self) -> list[forms.BoundField]:
         """Return the lists that offer a choice."""
-        return [self[name] for name in self.many if len(list(self[name])) > 1]
+        least = {"criteria": 1}  # taking one of one leaves out what isn't graded
+        return [self[name] for name in self.many if len(list(self[name])) >= least.get(name, 2)]
 
     def filters(self) -> dict[str, Any]:
         """Return what is set, as training.filters reads it."""
@@ -99,4 +101,5 @@ def _offered(campaign: Campaign) -> dict[str, list[tuple[str, str]]]:
         "policies": policies.order_by("pk").values_list("name", flat=True),
         "skills": skills.order_by("name").values_list("name", flat=True),
     }
-    return {name: [(str(value), str(value)) for value in found] for name, found in values.items()}
+    offered = {name: [(str(value), str(value)) for value in found] for name, found in values.items()}
+    return offered | {"criteria": list(campaign.criteria.order_by("pk").values_list("key", "name"))}

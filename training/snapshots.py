@@ -18,7 +18,7 @@ from accounts.models import User
 from labeling import trust
 from labeling.models import Campaign, Edit, Judgment, Prompt, Task
 from labeling.models.task import fresh
-from training import canonical_rows, formats
+from training import canonical_rows, formats, standing
 from training import filters as filters_
 from training.filters import FilterError, Filters
 from training.formats import Row
@@ -78,10 +78,10 @@ def count(campaign: Campaign, given: dict[str, Any]) -> dict[str, int]:
         raise SnapshotError(str(error)) from error
     tasks = taken(campaign, filters)
     weak = [rater for rater, weight in trust.weights(campaign).items() if weight < filters.min_reliability]
-    votes = Judgment.objects.filter(filters.said(), task__in=tasks).exclude(rater__in=weak)
+    votes = Judgment.objects.filter(filters.said(Judgment), task__in=tasks).exclude(rater__in=weak)
     if filters.ties == "drop":
         votes = votes.exclude(verdict=0)
-    edits = Edit.objects.filter(filters.said(), task__in=tasks)
+    edits = Edit.objects.filter(filters.said(Edit), task__in=tasks)
     heard = [said.order_by().values("rater", "task", "task__prompt") for said in (votes, edits)]
     with_words = heard[0].union(heard[1], all=True)
     found = {"judgments": votes.count(), "edits": edits.count()}
@@ -164,13 +164,13 @@ def _task_rows(campaign: Campaign, split: str, filters: Filters) -> Iterator[Row
 
 def taken(campaign: Campaign, filters: Filters) -> QuerySet[Task]:
     """Return the tasks that filters take, of those on which something was said that they take."""
-    said = [model.objects.filter(filters.said(), task=OuterRef("pk")) for model in (Judgment, Edit)]
+    said = [model.objects.filter(filters.said(model), task=OuterRef("pk")) for model in (Judgment, Edit)]
     heard = Q(Exists(said[0])) | Q(Exists(said[1]))
     return Task.objects.filter(fresh(), filters.tasks(), heard, campaign=campaign)
 
 
 def _prompt_rows(campaign: Campaign) -> Iterator[Row]:
-    for batch in _batches(Prompt.objects.filter(campaign=campaign)):
+    for batch in _batches(Prompt.objects.filter(standing.prompts(), campaign=campaign)):
         for prompt in batch:
             yield {"prompt_id": prompt.content_hash, "prompt": prompt.messages, "split": prompt.split}
 

@@ -14,6 +14,7 @@ from tests import cast
 from tests.training import cast as labels
 from training import filters, snapshots
 from training.filters import FilterError
+from training.forms import SnapshotForm
 from training.models import Snapshot
 from training.snapshots import SnapshotError
 
@@ -80,6 +81,21 @@ def test_words_by_time_guideline_and_skill(campaign, raters):
     labels.judge(other, raters[0], 1, guideline=newer)
     (row,) = taken(campaign, guidelines=[newer.number])
     assert [j["guideline"] for j in row["judgments"]] == [newer.number]
+
+
+def test_judgments_by_the_criteria_that_they_grade(campaign, raters):
+    task = task_of(campaign, 1, raters=raters)
+    labels.judge(task, raters[1], 2, criteria={"tone": [4, 2]})
+    labels.judge(task, raters[2], 2, criteria={"truth": [4, 2]})
+    labels.edit(labels.make_task(cast.make_round(campaign), ("rude",)), raters[0], "kind")
+    for wanted, whose in (["tone"], raters[1:2]), (["tone", "truth"], raters[1:]):
+        (row,) = taken(campaign, criteria=wanted)
+        assert sorted(j["rater"] for j in row["judgments"]) == sorted(r.pseudonym for r in whose)
+        assert snapshots.count(campaign, {"criteria": wanted})["judgments"] == len(whose)
+    form = SnapshotForm(campaign)
+    assert "criteria" not in [field.name for field in form.offered()]
+    campaigns.set_criterion(campaign, "tone", campaign.created_by, name="Tone")
+    assert "criteria" in [field.name for field in SnapshotForm(campaign).offered()]
 
 
 def test_votes_by_reliability_and_tasks_by_agreement(campaign, raters):
