@@ -1,47 +1,39 @@
 """Rehearse a campaign: simulated raters with a hidden taste work through rounds as people would.
 
 They claim and submit through the same functions, and the conductor does the rest. Every call is safe to
-repeat, so a rehearsal outlives a database, a worker or an engine that is killed meanwhile.
+repeat, so a rehearsal outlives a database, a worker or an engine that is killed meanwhile; and what is found
+depends on the plan alone, so it is the same as if nothing had been killed.
 """
 
+import hashlib
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from itertools import combinations, cycle
+from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
-import numpy as np
 from django.db.models import Sum
 
 from accounts.models import Role, User
-from labeling import assignment, batches, campaigns, judgments, rankings, rounds
-from labeling.assignment import LeaseError
-from labeling.judgments import JudgmentError
-from labeling.models import Campaign, Round, Slot, Task
-from labeling.models.task import fresh
+from labeling import batches, campaigns, judgments, rounds
+from labeling.models import Campaign, Round
 from labeling.rounds import StateError
-from preferences.simulation import TASTES, CoinFlipRater, SimulatedRater, Taste, embody
-from preferences.worlds import draw_crowd
-from training import contest, loop
+from models_app.models import ModelVersion
+from preferences.simulation import TASTES, Taste
+from preferences.types import Estimate
+from training import contest, loop, simulated_raters
 from training.models import Run
 from training.reconnecting import insist
+from training.simulated_raters import Cast
 
-RATERS = 10
-SHARPNESS = 4.0  # of a usual rater for a taste's utilities
 SPARE = 1.06  # tasks per judgment: a pair of equal answers is dropped
 POLL = 0.5  # seconds
-RECOUNT = 10  # judgments between two looks at the round
 STILL = 300.0  # seconds without any change after which a rehearsal gives up
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
-Rater = SimulatedRater | CoinFlipRater
-Cast = list[tuple[User, Rater]]
 
 
 class RehearsalError(Exception):
@@ -63,11 +55,26 @@ class Plan:
     coin_flips: bool = False
     faulty: bool = False
     seed: int = 0
+    stages: tuple[str, ...] = ()  # of policy runs; none: the campaign's own
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a rehearsal found: the last round before it, rounds that there were, settings to be put back."""
+
+    last: int
+    rounds: int
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RoundReport:
-    """What one round came to; shares are of 1, intervals 95 %, `win_rate` against the base by the taste."""
+    """What one round came to; shares are of 1, intervals 95 %, `win_rate` against the base by the taste.
+
+    `right`, `wrong` and `evasive` are shares of the champion's answers, and `right_gain` how many more are
+    right than of the base's; None where nobody knows what is right. `snapshot` and `policy` are SHA-256 of
+    the labels and of the champion's weights: of two rehearsals with the same, everything is the same.
+    """
 
     round: int
     judgments: int
@@ -77,40 +84,67 @@ class RoundReport:
     win_rate_interval: list[float] | None
     distinct: float | None
     mean_words: float | None
+    base_words: float | None
+    right: float | None
+    wrong: float | None
+    evasive: float | None
+    right_gain: float | None
+    right_gain_interval: list[float] | None
+    snapshot: str
+    policy: str
     seconds: float
 
 
-@contextmanager
-def staged(plan: Plan) -> Iterator[Cast]:
-    """Set the campaign up for a rehearsal, give its raters, and put the settings back at the end.
+def begin(plan: Plan) -> Start:
+    """Let the loop begin a round of its own, and note what it was like before.
 
     A round that is under way is cancelled: its labels stay. Raises RehearsalError when nobody manages.
     """
-    campaign, manager = plan.campaign, insist(lambda: _manager(plan.campaign))
-    settings = ("tasks_per_round", "retrain_after", "edit_share", "chat_share", "max_rounds")
-    before = {name: getattr(campaign, name) for name in settings}
-    done = insist(lambda: _make_way(campaign, manager))
+    campaign, manager = plan.campaign, insist(lambda: manager_of(plan.campaign))
+    insist(lambda: _make_way(campaign, manager))
+    last = insist(lambda: loop.last_round(campaign))
+    done = insist(lambda: loop.loop_rounds(campaign).count())
+    return Start(last.number if last else 0, done, {name: getattr(campaign, name) for name in SETTINGS})
+
+
+SETTINGS = (
+    "tasks_per_round", "retrain_after", "edit_share", "chat_share", "max_rounds", "weigh_votes", "stages",
+)  # fmt: skip
+
+
+@contextmanager
+def staged(plan: Plan, start: Start) -> Iterator[Cast]:
+    """Set the campaign up for a rehearsal, give its raters, and put the settings back at the end."""
+    campaign, manager = plan.campaign, insist(lambda: manager_of(plan.campaign))
     wanted = {
         "tasks_per_round": math.ceil(plan.judgments * SPARE / campaign.overlap) + 1,
         "retrain_after": plan.judgments,
         "edit_share": 0.0,
         "chat_share": 0.0,
-        "max_rounds": done + plan.rounds,
+        "max_rounds": start.rounds + plan.rounds,
+        # raters are fitted every minute: what a vote weighs depends on when
+        "weigh_votes": plan.faulty and start.settings["weigh_votes"],
+        "stages": list(plan.stages) or start.settings["stages"],
     }
     insist(lambda: campaigns.update(campaign, manager, **wanted))
+    how: dict[str, Any] = {"seed": plan.seed, "noise": plan.noise}
+    how |= {"coin_flips": plan.coin_flips, "faulty": plan.faulty}
     try:
-        yield insist(lambda: _raters(plan, manager))
+        yield insist(lambda: simulated_raters.assemble(campaign, manager, **how))
     finally:
-        insist(lambda: campaigns.update(campaign, manager, **before))
+        insist(lambda: campaigns.update(campaign, manager, **start.settings))
 
 
-def rehearse(plan: Plan, raters: Cast, progress: Progress) -> Iterator[RoundReport]:
+def rehearse(
+    plan: Plan, start: Start, raters: Cast, progress: Progress, done: Sequence[RoundReport] = ()
+) -> Iterator[RoundReport]:
     """Yield a report after each round; the campaign must be staged, and the workers must run.
 
-    Raises RehearsalError when the loop pauses or stands still.
+    `done` are the rounds that were reported before the rehearsal was interrupted. Raises RehearsalError when
+    the loop pauses or stands still.
     """
-    last = 0
-    for _ in range(plan.rounds):
+    last = done[-1].round if done else start.last
+    for _ in range(plan.rounds - len(done)):
         report = _play(plan, last, raters, progress)
         yield report
         last = report.round
@@ -125,15 +159,16 @@ def _play(plan: Plan, last: int, raters: Cast, progress: Progress) -> RoundRepor
     return _report(plan, round_, labels, began, progress)
 
 
-def _manager(campaign: Campaign) -> User:
+def manager_of(campaign: Campaign) -> User:
+    """Return on whose behalf a campaign is set up; raises RehearsalError when nobody manages."""
     manager = campaign.created_by or User.objects.filter(role=Role.MANAGER, is_active=True).first()
     if manager is None:
         raise RehearsalError("There is no manager on whose behalf the campaign could be set up.")
     return manager
 
 
-def _make_way(campaign: Campaign, manager: User) -> int:
-    """Let the loop begin a round of its own; returns how many it has finished."""
+def _make_way(campaign: Campaign, manager: User) -> None:
+    """Let the loop begin a round of its own."""
     live = loop.loop_rounds(campaign).exclude(status=Round.Status.CLOSED).first()
     if campaign.status != Campaign.Status.ACTIVE:
         campaigns.set_status(campaign, Campaign.Status.ACTIVE, manager)
@@ -144,32 +179,12 @@ def _make_way(campaign: Campaign, manager: User) -> int:
             live.refresh_from_db()  # it closed at this moment
     if campaign.loop_paused:
         campaigns.resume_loop(campaign, manager)
-    return loop.loop_rounds(campaign).count()
-
-
-def _raters(plan: Plan, manager: User) -> Cast:
-    rng = np.random.default_rng([plan.seed, 1])
-    found: Cast = []
-    for number in range(1, RATERS + 1):
-        user, _ = User.objects.get_or_create(
-            username=f"simulated-{number}", defaults={"role": Role.RATER, "simulated": True}
-        )
-        campaigns.add_rater(plan.campaign, user, manager)
-        ability = float(np.exp(rng.normal(math.log(SHARPNESS), 0.3)))
-        if plan.coin_flips:
-            found.append((user, CoinFlipRater(user.username)))
-        else:
-            found.append((user, SimulatedRater(user.username, ability=ability, noise=plan.noise)))
-    if plan.faulty:
-        crowd = draw_crowd(4, rng, weak=0.25, random=0.25, one_sided=0.25, length_only=0.25)
-        names = [user.username for user, _ in found[: len(crowd)]]
-        faulty = embody(crowd, names, sharpness=SHARPNESS, noise=plan.noise)
-        found[: len(crowd)] = [(user, rater) for (user, _), rater in zip(found, faulty, strict=False)]
-    return found
 
 
 def _opened(campaign: Campaign, last: int) -> Round | None:
-    return loop.loop_rounds(campaign).filter(status=Round.Status.OPEN, number__gt=last).first()
+    """Return the round after round `last` once raters can work in it, or could."""
+    reached = loop.loop_rounds(campaign).filter(status__in=[Round.Status.OPEN, Round.Status.CLOSED])
+    return reached.filter(number__gt=last).order_by("number").first()
 
 
 def _turned(campaign: Campaign, round_: Round) -> bool:
@@ -186,20 +201,23 @@ def _turned(campaign: Campaign, round_: Round) -> bool:
 def _vote(plan: Plan, round_: Round, raters: Cast, progress: Progress) -> int:
     """Let raters take turns until the round has its labels; returns how many it has."""
     allowed = judgments.verdicts(plan.campaign)
-    labels, idle = 0, 0
-    for turn, (user, rater) in enumerate(cycle(raters)):
-        if turn % RECOUNT == 0 or idle:
-            labels, status = insist(lambda: _labels(round_))
-            if status != Round.Status.OPEN or (idle >= len(raters) and not _more_to_come(round_, idle)):
-                break
-        if labels >= plan.judgments:
-            break
-        slot = insist(partial(assignment.claim, user, plan.campaign))
-        idle = 0 if slot else idle + 1
-        if slot and _submit(user, slot, plan, rater, allowed):
-            labels += 1
-            progress(f"round {round_.number}: judging", labels, plan.judgments)
-    return insist(lambda: _labels(round_))[0]
+    idle = 0
+    while True:
+        labels, status = insist(lambda: _labels(round_))
+        if status != Round.Status.OPEN or labels >= plan.judgments:
+            return labels
+        waiting = insist(lambda: simulated_raters.deal(round_, raters, plan.judgments, plan.seed))
+        idle = 0 if waiting else idle + 1
+        if idle and not _more_to_come(round_, idle):
+            return labels
+        while +waiting:
+            for user, rater in raters:
+                waiting[user.pk] -= 1
+                if waiting[user.pk] >= 0 and simulated_raters.work(
+                    user, rater, plan.campaign, plan.taste, allowed, plan.seed
+                ):
+                    labels += 1
+                    progress(f"round {round_.number}: judging", labels, plan.judgments)
 
 
 def _more_to_come(round_: Round, idle: int) -> bool:
@@ -211,56 +229,9 @@ def _more_to_come(round_: Round, idle: int) -> bool:
 
 
 def _labels(round_: Round) -> tuple[int, str]:
-    labels = round_.tasks.filter(fresh()).aggregate(labels=Sum("counted"))["labels"] or 0
+    asked = simulated_raters.asked_of_people(round_)
+    labels = asked.aggregate(labels=Sum("counted"))["labels"] or 0
     return labels, Round.objects.values_list("status", flat=True).get(pk=round_.pk)
-
-
-def _votes(plan: Plan, slot: Slot, rater: Rater) -> dict[tuple[int, int], int]:
-    """Return a rater's verdict on each two of the displayed sides."""
-    places = insist(lambda: list(slot.task.task_responses.select_related("response__prompt")))
-    asked = places[0].response.prompt.messages[-1]["content"]
-    texts = [places[position].response.text for position in slot.order_shown]
-    liked = [(plan.taste.utility(asked, text), len(text.split())) for text in texts]
-    rng = np.random.default_rng([plan.seed, slot.task_id, slot.pk])
-    return {
-        (a, b): rater.vote(liked[a][0], liked[b][0], rng, left_words=liked[a][1], right_words=liked[b][1])
-        for a, b in combinations(range(len(texts)), 2)
-    }
-
-
-def _in_order(votes: dict[tuple[int, int], int]) -> list[list[int]]:
-    """Order sides by their wins less their losses; those with as many are equals."""
-    wins: Counter[int] = Counter()
-    for (a, b), verdict in votes.items():
-        sign = (verdict > 0) - (verdict < 0)
-        wins.update({a: -sign, b: sign})
-    return [
-        [side for side in sorted(wins) if wins[side] == sum_] for sum_ in sorted(set(wins.values()))[::-1]
-    ]
-
-
-def _nearest(verdict: int, allowed: tuple[int, ...]) -> int:
-    """Fit a verdict on seven points to the campaign's scale, on its own side."""
-    return min(allowed, key=lambda offered: (abs(offered - verdict), -abs(offered)))
-
-
-def _submit(user: User, slot: Slot, plan: Plan, rater: Rater, allowed: tuple[int, ...]) -> bool:
-    key, lease = uuid4(), slot.lease
-    assert lease is not None
-    said: dict[str, Any] = {"idempotency_key": key, "active_ms": 1000}
-    try:
-        if slot.task.kind not in (Task.Kind.COMPARE, Task.Kind.RANK):
-            insist(lambda: judgments.skip(user, lease, reason="Simulated raters only compare."))
-            return False
-        votes = _votes(plan, slot, rater)
-        if slot.task.kind == Task.Kind.RANK:
-            made = insist(lambda: rankings.submit(user, lease, ranking=_in_order(votes), **said))
-        else:
-            verdict = _nearest(votes[0, 1], allowed)
-            made = insist(lambda: judgments.submit(user, lease, verdict=verdict, **said))
-    except (JudgmentError, LeaseError):
-        return False  # the round closed meanwhile
-    return not made.extra
 
 
 def _await(plan: Plan, progress: Progress, look: Callable[[], T | None]) -> T:
@@ -301,17 +272,51 @@ def _stage(campaign: Campaign) -> tuple[str, int, int]:
 
 def _report(plan: Plan, round_: Round, labels: int, began: float, progress: Progress) -> RoundReport:
     """Hold the champion's answers against the base's, by the noiseless taste."""
+    campaign = plan.campaign
     reward = insist(lambda: loop.last_run(round_, Run.Kind.REWARD))
     test = (reward.result if reward else {}).get("test") or {}
-    found = contest.hold(plan.campaign, plan.taste, lambda n, of: progress("comparing with the base", n, of))
+    champion = contest.champion(campaign)
+    found = contest.hold(
+        campaign, champion, plan.taste, lambda n, of: progress("comparing with the base", n, of)
+    )
     return RoundReport(
         round=round_.number,
         judgments=labels,
         reward_accuracy=test.get("accuracy"),
         reward_accuracy_interval=test.get("interval"),
-        win_rate=found.win_rate.value,
-        win_rate_interval=list(found.win_rate.interval) if found.win_rate.interval else None,
-        distinct=found.distinct,
-        mean_words=found.mean_words,
+        snapshot=reward.snapshot.digest if reward else "",
+        policy=fingerprint(champion),
         seconds=round(time.monotonic() - began, 1),
+        **figures(found),
     )
+
+
+def figures(found: contest.Contest) -> dict[str, Any]:
+    """Return a contest's figures under the names that a report has for them."""
+    right = found.correctness
+    return {
+        "win_rate": found.win_rate.value,
+        "win_rate_interval": _bounds(found.win_rate),
+        "distinct": found.distinct,
+        "mean_words": found.mean_words,
+        "base_words": found.base_words,
+        "right": right and right.right,
+        "wrong": right and right.wrong,
+        "evasive": right and right.evasive,
+        "right_gain": right and right.gain.value,
+        "right_gain_interval": right and _bounds(right.gain),
+    }
+
+
+def _bounds(estimate: Estimate) -> list[float] | None:
+    return list(estimate.interval) if estimate.interval else None
+
+
+def fingerprint(version: ModelVersion) -> str:
+    """Hash the weights of a checkpoint; empty where it has none on this machine."""
+    digest = hashlib.sha256()
+    files = sorted(Path(version.location).glob("*.safetensors")) if version.location else []
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest() if files else ""

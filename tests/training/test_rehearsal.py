@@ -9,17 +9,17 @@ from django.db import connection
 
 from accounts.models import User
 from config import stack
-from labeling import assignment, campaigns, demo, judgments, rounds
-from labeling.models import Judgment, Skip
+from labeling import campaigns, demo, judgments, rounds
+from labeling.models import Judgment, Prompt, Skip
 from labeling.prompts import content_hash, split_of
 from models_app import sampling
 from models_app.demo import corpus
 from preferences.simulation import TASTES, SimulatedRater
 from tests import cast
-from training import loop
+from training import loop, simulated_raters
 from training.contest import first_of
 from training.models import Run
-from training.rehearsal import Plan, RehearsalError, _submit, rehearse, staged
+from training.rehearsal import Plan, RehearsalError, begin, rehearse, staged
 
 PROMPTS = 400
 
@@ -62,7 +62,8 @@ def test_coin_flips_teach_nothing(campaign, workers, tmp_path, capsys):
     (turn,) = figures["rounds"]
     assert set(turn) == {
         "round", "judgments", "reward_accuracy", "reward_accuracy_interval", "win_rate", "win_rate_interval",
-        "distinct", "mean_words", "seconds",
+        "distinct", "mean_words", "base_words", "right", "wrong", "evasive", "right_gain",
+        "right_gain_interval", "snapshot", "policy", "seconds",
     }  # fmt: skip
     low, high = turn["win_rate_interval"]
     assert low <= 0.5 <= high
@@ -93,18 +94,20 @@ def test_a_rehearsal_that_cannot_be_is_refused_in_words():
 @pytest.mark.django_db
 def test_a_pause_ends_the_rehearsal_with_its_reason(campaign):
     plan = Plan(campaign, rounds=1, judgments=5)
-    with staged(plan) as raters:
+    start = begin(plan)
+    with staged(plan, start) as raters:
         assert len(raters) == 10
         campaigns.pause_loop(campaign, "The disk is full.")
         with pytest.raises(RehearsalError, match=r"The loop has paused: The disk is full\."):
-            next(rehearse(plan, raters, lambda stage, done, total: None))
+            next(rehearse(plan, start, raters, lambda stage, done, total: None))
     campaign.refresh_from_db()
     assert campaign.tasks_per_round == 7
 
 
 @pytest.mark.django_db
 def test_faulty_raters_are_among_the_others(campaign):
-    with staged(Plan(campaign, faulty=True)) as raters:
+    plan = Plan(campaign, faulty=True)
+    with staged(plan, begin(plan)) as raters:
         weak, random, one_sided, length_only, *others = (rater for _, rater in raters)
     assert len(others) == 6
     assert random.ability < weak.ability == pytest.approx(0.45 * 4)
@@ -130,11 +133,47 @@ def test_simulated_raters_rank_by_their_taste_and_pass_rewrites_over():
     cast.add_task(round_, ("word " * 2, "word " * 40, "word " * 9, "word " * 2))
     cast.add_task(round_, ("to mend",))
     rounds.open_(round_)
-    plan = Plan(campaign, taste=TASTES["length"])
-    eyes = SimulatedRater("sharp", noise=0.0)
-    for _ in range(2):
-        slot = assignment.claim(rater, campaign)
-        ranks = slot.task.kind == "rank"
-        assert _submit(rater, slot, plan, eyes, judgments.verdicts(campaign)) is ranks
+    eyes, taste = SimulatedRater("sharp", noise=0.0), TASTES["length"]
+    allowed = judgments.verdicts(campaign)
+    made = [simulated_raters.work(rater, eyes, campaign, taste, allowed, seed=0) for _ in range(3)]
+    assert sorted(made) == [False, False, True]
     assert Judgment.objects.get().ranking == [[1], [2], [0, 3]]
     assert Skip.objects.get().task.kind == "edit"
+
+
+def labelled(places, *, seed=0):
+    """Rehearse the judging of a round of some comparisons; return who said what of which texts, in order."""
+    raters = [cast.make_user(simulated=True) for _ in range(3)]
+    campaign = cast.make_campaign(raters=raters)
+    round_ = cast.make_round(campaign)
+    for place in places:
+        task = cast.add_task(round_, (f"short {place}", f"a longer answer {place}"))
+        messages = [{"role": "user", "content": f"question {place}"}]
+        Prompt.objects.filter(pk=task.prompt_id).update(messages=messages, content_hash=content_hash(messages))
+    rounds.open_(round_)
+    those = [(user, SimulatedRater(f"eyes-{n}", ability=1.0)) for n, user in enumerate(raters)]
+    names = {user.pk: rater.name for user, rater in those}
+    waiting = simulated_raters.deal(round_, those, 7, seed)
+    assert waiting.total() == 7
+    for turn in range(7):
+        # some are killed in between: what is dealt stays dealt
+        waiting = simulated_raters.deal(round_, those, 7, seed)
+        assert waiting.total() == 7 - turn
+        user, rater = next(pair for pair in those if waiting[pair[0].pk])
+        allowed = judgments.verdicts(campaign)
+        assert simulated_raters.work(user, rater, campaign, TASTES["length"], allowed, seed)
+    assert not +simulated_raters.deal(round_, those, 7, seed)
+    said = Judgment.objects.filter(task__round=round_).select_related("task__prompt")
+    return {
+        (j.task.prompt.messages[-1]["content"], names[j.rater_id], tuple(j.order_shown), j.verdict)
+        for j in said
+    }
+
+
+@pytest.mark.django_db
+def test_labels_depend_on_the_seed_and_on_texts_alone():
+    first = labelled(range(9))
+    assert len(first) == 7
+    assert labelled([5, 3, 8, 0, 1, 7, 2, 6, 4]) == first
+    assert labelled(range(9), seed=1) != first
+    assert {order for _, _, order, _ in first} == {(0, 1), (1, 0)}

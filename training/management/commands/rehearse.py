@@ -4,7 +4,7 @@ import json
 import os
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +21,26 @@ from labeling.models import Campaign
 from models_app.backends import BackendError
 from models_app.registry import ModelError
 from preferences.simulation import TASTES
-from training.rehearsal import Plan, RehearsalError, RoundReport, rehearse, staged
+from training import comparators, contest, rehearsal_plot
+from training.comparators import Outcome
+from training.rehearsal import (
+    Plan,
+    Progress,
+    RehearsalError,
+    RoundReport,
+    Start,
+    begin,
+    figures,
+    rehearse,
+    staged,
+)
 
-HEADER = f"{'round':>5} {'labels':>7} {'reward accuracy':>22} {'wins against base':>22} {'distinct':>9} {'words':>6} {'minutes':>8}"  # noqa: E501
+WIDTHS = {
+    "round": 5, "labels": 7, "reward accuracy": 22, "wins against base": 22, "right": 7, "distinct": 9,
+    "words": 6, "minutes": 8,
+}  # fmt: skip
+HEADER = " ".join(f"{name:>{width}}" for name, width in WIDTHS.items())
+SAMPLES = 10  # prompts
 
 
 class Command(BaseCommand):
@@ -43,29 +60,59 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+        parser.add_argument(
+            "--continue", action="store_true", help="take up the rehearsal that --json FILE tells of"
+        )
+        parser.add_argument(
+            "--beside",
+            action="store_true",
+            help="compare with DPO, with best-of-n on as many labels at once, and with coin flips",
+        )
+        parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the rounds as an SVG file")
+        parser.add_argument(
+            "--samples", type=Path, metavar="FILE", help="write answers of the base and of the last policy"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         plan = self._plan(options)
-        reports: list[RoundReport] = []
+        start, reports = _taken_up(options)
         taste = "none: coin flips" if plan.coin_flips else f"{plan.taste.name}: {plan.taste.description}"
         self.stdout.write(f"Hidden taste {taste}\n{HEADER}")
         began = time.monotonic()
+        others: list[Outcome] = []
+
+        def write() -> None:
+            if options["json"]:
+                write_json(options["json"], plan, start, reports, others)
+
         try:
-            with staged(plan) as raters, _workers(), _bar() as show:
+            start = start or begin(plan)
+            write()
+            with _workers(), _bar() as show:
                 # torch comes into this process to answer as the policies, beside workers that use the cores
                 os.environ.setdefault("OMP_NUM_THREADS", "1")
-                for report in rehearse(plan, raters, show):
-                    reports.append(report)
-                    tqdm.write(line(report))
-                    if options["json"]:
-                        write(options["json"], plan, reports)
+                with staged(plan, start) as raters:
+                    for report in rehearse(plan, start, raters, show, tuple(reports)):
+                        reports.append(report)
+                        tqdm.write(line(report))
+                        write()
+                self.stdout.write(f"{plan.rounds} rounds in {(time.monotonic() - began) / 60:.1f} minutes.")
+                if options["samples"]:
+                    write_samples(options["samples"], plan, show)
+                for outcome in comparators.compare(plan, show) if options["beside"] else ():
+                    others.append(outcome)
+                    tqdm.write(beside(outcome))
+                    write()
         except (RehearsalError, ModelError, BackendError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{plan.rounds} rounds in {(time.monotonic() - began) / 60:.1f} minutes.")
+        if options["plot"]:
+            _write(options["plot"], rehearsal_plot.plot(reports, others))
 
     def _plan(self, options: dict[str, Any]) -> Plan:
         if min(options["rounds"], options["judgments"]) < 1:
             raise CommandError("--rounds and --judgments must be at least 1.")
+        if options["continue"] and not options["json"]:
+            raise CommandError("--continue needs the --json FILE that the rehearsal wrote.")
         if not 0 <= options["noise"] <= 1:
             raise CommandError("--noise is a share between 0 and 1.")
         if options["campaign"] == demo.SLUG:
@@ -89,15 +136,27 @@ def line(report: RoundReport) -> str:
     """Return a round's row of the table."""
     accuracy = share(report.reward_accuracy, report.reward_accuracy_interval)
     wins = share(report.win_rate, report.win_rate_interval)
-    distinct = "–" if report.distinct is None else f"{report.distinct:.0%}"
-    words = "–" if report.mean_words is None else f"{report.mean_words:.1f}"
-    return (
-        f"{report.round:>5} {report.judgments:>7} {accuracy:>22} {wins:>22} {distinct:>9} {words:>6} "
-        f"{report.seconds / 60:>8.1f}"
-    )
+    cells = {
+        "round": str(report.round),
+        "labels": str(report.judgments),
+        "reward accuracy": accuracy,
+        "wins against base": wins,
+        "right": "–" if report.right is None else f"{report.right:.1%}",
+        "distinct": "–" if report.distinct is None else f"{report.distinct:.0%}",
+        "words": "–" if report.mean_words is None else f"{report.mean_words:.1f}",
+        "minutes": f"{report.seconds / 60:.1f}",
+    }
+    return " ".join(f"{cell:>{WIDTHS[name]}}" for name, cell in cells.items())
 
 
-def share(value: float | None, interval: list[float] | None) -> str:
+def beside(outcome: Outcome) -> str:
+    """Return a line on what else as many labels came to."""
+    found = outcome.contest
+    wins = share(found.win_rate.value, found.win_rate.interval)
+    return f"{rehearsal_plot.name_of(outcome.name)}: {outcome.labels} labels, wins {wins}"
+
+
+def share(value: float | None, interval: Sequence[float] | None) -> str:
     """Return a share with its interval, in per cent."""
     if value is None:
         return "–"
@@ -105,11 +164,54 @@ def share(value: float | None, interval: list[float] | None) -> str:
     return f"{value:.1%}{bounds}"
 
 
-def write(path: Path, plan: Plan, reports: list[RoundReport]) -> None:
-    """Write the figures of the rounds so far."""
+def write_json(
+    path: Path, plan: Plan, start: Start | None, reports: list[RoundReport], others: list[Outcome]
+) -> None:
+    """Write what is known so far: enough to take a rehearsal up that was killed."""
     taste = "coin-flips" if plan.coin_flips else plan.taste.name
+    content = {
+        "taste": taste,
+        "seed": plan.seed,
+        "judgments": plan.judgments,
+        "start": start and asdict(start),
+        "rounds": [asdict(report) for report in reports],
+        "beside": [
+            {"name": other.name, "judgments": other.labels, **figures(other.contest)} for other in others
+        ],
+    }
+    _write(path, json.dumps(content, indent=1) + "\n")
+
+
+def _taken_up(options: dict[str, Any]) -> tuple[Start | None, list[RoundReport]]:
+    """Read how far a rehearsal came that is to be continued; one that never began begins."""
+    if not options["continue"] or not options["json"].exists():
+        return None, []
+    found = json.loads(options["json"].read_text())
+    asked = {name: options[name] for name in ("seed", "judgments")}
+    if {name: found[name] for name in asked} != asked:
+        raise CommandError(f"{options['json']} tells of another rehearsal: its seed or judgments differ.")
+    return Start(**found["start"]), [RoundReport(**report) for report in found["rounds"]]
+
+
+def write_samples(path: Path, plan: Plan, show: Progress) -> None:
+    """Write what the base and the policy in use say to the same prompts."""
+    prompts = contest.held_out(plan.campaign)[:SAMPLES]
+    policy = contest.champion(plan.campaign)
+    drawn = contest.both(plan.campaign, policy, lambda n, of: show("samples", n, of))
+    said = [
+        {"prompt": prompt.messages[-1]["content"]} | {name: texts[prompt.pk] for name, texts in drawn.items()}
+        for prompt in prompts
+    ]
+    content = {"taste": plan.taste.name, "description": plan.taste.description, "samples": said}
+    _write(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file as a whole: who is killed leaves the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"taste": taste, "rounds": [asdict(r) for r in reports]}, indent=1) + "\n")
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def _workers() -> Any:
