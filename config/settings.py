@@ -228,6 +228,10 @@ CELERY_TASK_ROUTES = {
     "training.tasks.choose_pairs": {"queue": "sample"},
     "training.tasks.look_at_watch": {"queue": "sample"},
     "training.tasks.count_watch": {"queue": "sample"},
+    "training.tasks.judge_comparisons": {"queue": "sample"},
+    "training.tasks.count_judging": {"queue": "sample"},
+    "training.tasks.prepare_target": {"queue": "sample"},
+    "training.tasks.check_target": {"queue": "sample"},
     "training.tasks.execute_run": {"queue": "train"},
     "training.tasks.evaluate_run": {"queue": "train"},
 }

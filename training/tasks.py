@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from training import execution, loop, selection, watch
+from training import execution, judges, loop, selection, targets, watch
 from training.models import Run
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,38 @@ def count_watch(watch_id: int) -> None:
 
 
 @shared_task
+def judge_comparisons(judging_id: int) -> None:
+    """Ask a model for its verdicts on comparisons (queue: sample)."""
+    from training import judging  # NumPy comes with it
+
+    judging.judge(judging_id)
+
+
+@shared_task
+def count_judging(judging_id: int) -> None:
+    """Hold a judge's verdicts against what people say by now (queue: sample)."""
+    from training import judging  # NumPy comes with it
+
+    judging.count(judging_id)
+
+
+@shared_task
+def prepare_target(target_id: int) -> None:
+    """Put a policy's answers to a target's prompts to raters (queue: sample)."""
+    from training import targeting  # NumPy comes with it
+
+    targeting.prepare(target_id)
+
+
+@shared_task
+def check_target(check_id: int) -> None:
+    """Measure how often a policy shows a target's failure (queue: sample)."""
+    from training import targeting  # NumPy comes with it
+
+    targeting.check(check_id)
+
+
+@shared_task
 def conduct() -> None:
     """Recover lost runs, take every active campaign one stretch further, and keep raters in comparisons."""
     loop.recover_runs()
@@ -70,3 +102,5 @@ def conduct() -> None:
             # one campaign's trouble must not stop the others
             logger.exception("The loop of campaign %s met an error", campaign.slug)
     selection.tend()
+    judges.tend()
+    targets.tend()
