@@ -149,7 +149,8 @@ def labelled(places, *, seed=0):
     for place in places:
         task = cast.add_task(round_, (f"short {place}", f"a longer answer {place}"))
         messages = [{"role": "user", "content": f"question {place}"}]
-        Prompt.objects.filter(pk=task.prompt_id).update(messages=messages, content_hash=content_hash(messages))
+        hash_ = content_hash(messages)
+        Prompt.objects.filter(pk=task.prompt_id).update(messages=messages, content_hash=hash_)
     rounds.open_(round_)
     those = [(user, SimulatedRater(f"eyes-{n}", ability=1.0)) for n, user in enumerate(raters)]
     names = {user.pk: rater.name for user, rater in those}
