@@ -17,6 +17,7 @@ from labeling.models import Campaign, Round
 from labeling.rounds import StateError
 from models_app import registry
 from models_app.models import ModelVersion
+from training import snapshots
 from training.models import Run, RunEvent, Snapshot
 
 QUEUED, RUNNING = Run.Status.QUEUED.value, Run.Status.RUNNING.value
@@ -135,20 +136,28 @@ def usable_stages(campaign: Campaign, snapshot: Snapshot, reward_model: ModelVer
 
 
 def retry(run: Run, *, by: User | None = None) -> Run:
-    """Queue a failed or cancelled run once more, with the same job."""
+    """Queue a failed or cancelled run once more, with the same job, on what still stands of its data."""
     if run.status not in {FAILED, CANCELLED}:
         sentence = _("Run %(run)s is %(status)s; only a failed or cancelled one can be retried.")
         raise StateError(sentence % {"run": run.pk, "status": run.get_status_display().lower()})
+    snapshot = standing(run.snapshot)
     return _queue(
         Run.Kind(run.kind),
         run.campaign,
-        run.snapshot,
+        snapshot,
         run.round,
         by,
-        run.config,
+        {**run.config, "snapshot": snapshot.digest},
         run.parent,
         run.reward_model,
     )
+
+
+def standing(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot to train on: itself, or where some of its data is withdrawn, the same cut anew."""
+    if not snapshot.withdrawals.exists():
+        return snapshot
+    return snapshots.cut(snapshot.campaign, filters=snapshot.filters)
 
 
 def start(run_id: int) -> Run | None:
@@ -272,6 +281,11 @@ def _queue(
     parent: ModelVersion,
     reward_model: ModelVersion | None = None,
 ) -> Run:
+    if snapshot.withdrawals.exists():
+        raise RunError(
+            _("Snapshot %(snapshot)s holds withdrawn data: nothing is trained on it any more. Cut a new one.")
+            % {"snapshot": snapshot}
+        )
     try:
         with transaction.atomic():
             run = Run.objects.create(
