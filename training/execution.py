@@ -135,7 +135,8 @@ def _engine(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
         )
     try:
         created = psutil.Process(process.pid).create_time()
-        _replace(folder / "engine.json", {"pid": process.pid, "created": created})
+        threads = os.environ.get("OMP_NUM_THREADS")  # other numbers of them add in another order
+        _replace(folder / "engine.json", {"pid": process.pid, "created": created, "threads": threads})
         yield process
     finally:
         if process.poll() is None:
