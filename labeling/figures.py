@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from preferences.standings import Standings
 from preferences.types import Estimate, Interval
 
 
@@ -50,6 +51,30 @@ class StyleFigure:
 
 
 @dataclass(frozen=True)
+class RoundFigure:
+    """How many labels a round has: judgments and edits that count."""
+
+    number: int
+    labels: int
+
+
+@dataclass(frozen=True)
+class BoardFigure:
+    """What differences between any two policies need, with where the votes came from.
+
+    `answered` names the rounds of each policy, `left_out` counts votes by why they say nothing of policies at
+    large (labeling.verdicts.Votes).
+    """
+
+    raw: Standings
+    fair: Standings  # the same at equal length and format
+    votes: int
+    models: dict[str, int]
+    answered: dict[str, list[int]]
+    left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Figures:
     """A campaign's figures; where `policies` is empty, `policies_why` says why."""
 
@@ -65,6 +90,8 @@ class Figures:
     policies_why: str = ""
     styles: list[StyleFigure] = field(default_factory=list)
     duels: list[DuelFigure] = field(default_factory=list)
+    board: BoardFigure | None = None
+    rounds: list[RoundFigure] = field(default_factory=list)
 
 
 def load(stored: dict[str, Any]) -> Figures:
@@ -82,6 +109,10 @@ def load(stored: dict[str, Any]) -> Figures:
         values[name] = [
             shape(**{**item, **{key: _estimate(item[key]) for key in estimates}}) for item in values[name]
         ]
+    values["rounds"] = [RoundFigure(**item) for item in values["rounds"]]
+    if values["board"] is not None:
+        sides = {side: Standings(**values["board"][side]) for side in ("raw", "fair")}
+        values["board"] = BoardFigure(**{**values["board"], **sides})
     return Figures(**values)
 
 

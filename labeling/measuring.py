@@ -6,9 +6,19 @@ It brings SciPy, which web processes do without: they read what `quality` keeps.
 from typing import Any
 
 import numpy as np
+from django.db.models import Sum
 
-from labeling.figures import DuelFigure, Figures, GroupFigure, PolicyFigure, StyleFigure
+from labeling.figures import (
+    BoardFigure,
+    DuelFigure,
+    Figures,
+    GroupFigure,
+    PolicyFigure,
+    RoundFigure,
+    StyleFigure,
+)
 from labeling.models import Campaign, Task
+from labeling.models.task import fresh
 from labeling.verdicts import Verdicts, Votes, Whole, between_policies, read, skills_of
 from preferences.agreement import Agreement, agreement_by_group, cohen_kappa, count_codes, fleiss_kappa
 from preferences.bias import position_bias
@@ -36,8 +46,17 @@ def measure(campaign: Campaign) -> Figures:
         fleiss=fleiss_kappa(count_codes(item, said, SIDES)),
         cohen=_cohen(item, said, rater),
         groups=_groups(verdicts),
+        rounds=_rounds(campaign),
         **_policies(between_policies(campaign, verdicts)),
     )
+
+
+def _rounds(campaign: Campaign) -> list[RoundFigure]:
+    """Count each round's labels, those on best-of-n picks left out, which nothing is learnt from."""
+    asked = Task.objects.filter(fresh(), campaign=campaign, counted__gt=0)
+    asked = asked.exclude(selection=Task.Selection.WATCH).exclude(kind=Task.Kind.CHAT)
+    counted = asked.values_list("round__number").annotate(labels=Sum("counted")).order_by("round__number")
+    return [RoundFigure(number, labels) for number, labels in counted]
 
 
 def _code(verdicts: Verdicts, kind: Task.Kind) -> int:
@@ -85,12 +104,10 @@ def _policies(votes: Votes) -> dict[str, Any]:
     """Rate policies by the votes between different ones, raw and at equal style, and say what is decided."""
     if not len(votes.ballots):
         return {"policies_why": "no answers of two different policies have been compared yet"}
-    try:
-        raw = rate(votes.ballots)
-        fair = rate(votes.ballots, covariates=votes.styles)
-    except ValueError as error:
-        return {"policies_why": str(error)}
+    raw = rate(votes.ballots)
+    fair = rate(votes.ballots, covariates=votes.styles)
     return {
+        "board": _board(votes, raw, fair),
         "reference": votes.reference,
         "policies": [
             PolicyFigure(
@@ -106,6 +123,17 @@ def _policies(votes: Votes) -> dict[str, Any]:
         "styles": [StyleFigure(name, effect) for name, effect in fair.effects.items()],
         "duels": _duels(votes, raw),
     }
+
+
+def _board(votes: Votes, raw: Leaderboard, fair: Leaderboard) -> BoardFigure:
+    ballots = votes.ballots
+    answered = {
+        name: np.unique(votes.rounds[(ballots.left == at) | (ballots.right == at)]).tolist()
+        for at, name in enumerate(ballots.policies)
+    }
+    return BoardFigure(
+        raw.standings(), fair.standings(), len(ballots), votes.models, answered, votes.left_out
+    )
 
 
 def _duels(votes: Votes, board: Leaderboard) -> list[DuelFigure]:

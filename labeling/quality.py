@@ -21,7 +21,7 @@ SOONEST = 20  # new judgments before figures are computed again …
 SHARE = 0.05  # … or this share of those that they were computed from, whichever is more
 OLDEST = timedelta(minutes=10)  # … or this old, and anything new
 LOCK_SECONDS = 900
-SHAPE = 1  # of the figures as stored; those of another shape are computed anew
+SHAPE = 2  # of the figures as stored; those of another shape are computed anew
 MANY = 10_000  # judgments that are no longer counted for each page
 NOT_YET = "it is computed within a minute of the first judgments"
 

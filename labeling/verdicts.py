@@ -18,7 +18,9 @@ from labeling.words import split
 from models_app.models import ModelVersion
 from preferences.ballots import Ballots
 from preferences.bias import FORMATS, read_format
+from preferences.bradley_terry import connected
 from preferences.rankings import expand
+from preferences.stopping import number_within
 
 Whole = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -33,8 +35,8 @@ class Verdicts:
 
     A comparison is one row, a ranking of k answers k (k − 1)/2. `one` < `other` are positions in the task;
     `outcome` is 1 where `one` won, −1 where `other` did, 0 a tie; `left` is 1 where the verdict was for the
-    side shown left, −1 for the right, 0 for a tie and for rankings. `kind`, `language` and `round` are codes
-    into `kinds`, `languages` and `rounds`; `chosen` marks pairs that were picked for what they teach.
+    side shown left, −1 for the right, 0 for a tie and for rankings. `kind`, `language`, `round` and
+    `selection` are codes into `kinds`, `languages`, `rounds` and `selections`.
     """
 
     task: Whole
@@ -47,13 +49,18 @@ class Verdicts:
     kind: Whole
     language: Whole
     round: Whole
-    chosen: Whole
+    selection: Whole
     kinds: list[str]
     languages: list[str]
     rounds: list[int]
+    selections: list[str]
 
     def __len__(self) -> int:
         return len(self.task)
+
+    def selected(self, how: Task.Selection) -> npt.NDArray[np.bool_]:
+        """Mark the verdicts on tasks that came about in one way."""
+        return np.array([name == how for name in self.selections], bool)[self.selection]
 
     @property
     def item(self) -> Whole:
@@ -72,14 +79,14 @@ COLUMNS = (
     "kind",
     "language",
     "round",
-    "chosen",
+    "selection",
 )
 
 
 def read(campaign: Campaign) -> Verdicts:
     """Read a campaign's verdicts, but not those on gold tasks and repeats: these are no fresh votes."""
     columns = [array("q") for _ in COLUMNS]
-    codes: tuple[dict[Any, int], ...] = ({}, {}, {})
+    codes: tuple[dict[Any, int], ...] = ({}, {}, {}, {})
     rows = (
         counted(campaign)
         .values_list(
@@ -90,15 +97,15 @@ def read(campaign: Campaign) -> Verdicts:
     for row in rows.iterator(CHUNK):
         task, prompt, rater, verdict, shown, ranking, chat, language, round_, selection = row
         kind = Task.Kind.RANK if ranking else Task.Kind.CHAT if chat else Task.Kind.COMPARE
-        names = (str(kind), language, round_)
+        names = (str(kind), language, round_, selection)
         labels = [known.setdefault(name, len(known)) for known, name in zip(codes, names, strict=True)]
-        chosen = selection == Task.Selection.ACTIVE
         for one, other, outcome, left in _pairs(verdict, shown, ranking):
-            said = (task, prompt, rater, one, other, outcome, left, *labels, chosen)
+            said = (task, prompt, rater, one, other, outcome, left, *labels)
             for column, value in zip(columns, said, strict=True):
                 column.append(value)
     arrays = {name: np.array(column, np.int64) for name, column in zip(COLUMNS, columns, strict=True)}
-    return Verdicts(**arrays, kinds=list(codes[0]), languages=list(codes[1]), rounds=list(codes[2]))
+    kinds, languages, rounds, selections = map(list, codes)
+    return Verdicts(**arrays, kinds=kinds, languages=languages, rounds=rounds, selections=selections)
 
 
 def _pairs(
@@ -125,38 +132,76 @@ def skills_of(raters: Whole) -> dict[str, Whole]:
 
 @dataclass(frozen=True)
 class Votes:
-    """Hold the verdicts between two different policies, with their differences of style (left − right)."""
+    """Hold the verdicts between two different policies, with their differences of style (left − right).
+
+    `left_out` counts by its cause what says nothing of policies at large: "chosen" pairs that were picked for
+    what they teach, "asked again" beyond the overlap because raters disagreed, "apart" between policies
+    that no vote joins with the others, "one policy" that gave both answers, "no policy" known of an answer.
+    """
 
     ballots: Ballots
+    rounds: Whole  # the number of each vote's
     models: dict[str, int]  # the policies' keys by name
     styles: dict[str, Floats]
     reference: str  # the policy that was there first: the campaign's base
+    left_out: dict[str, int]
 
 
 def between_policies(campaign: Campaign, verdicts: Verdicts) -> Votes:
     """Find which verdicts are between answers of two different policies, and how the answers' style differs.
 
-    Pairs that were picked for what they teach say nothing of policies at large, and are left out.
+    What is asked because of what raters have said already is no random draw of votes, and is left out.
     """
     places, policies, styles, names = _answers(campaign)
     one, other = (
         _find(places, verdicts.task * PLACES + position) for position in (verdicts.one, verdicts.other)
     )
-    kept = np.flatnonzero((one >= 0) & (other >= 0) & (verdicts.chosen == 0))
-    kept = kept[policies[one[kept]] != policies[other[kept]]]
+    known = (one >= 0) & (other >= 0)
+    same = known & (policies[one] == policies[other]) if len(policies) else known
+    chosen = known & ~same & verdicts.selected(Task.Selection.ACTIVE)
+    again = known & ~same & ~chosen & _asked_again(campaign, verdicts)
+    kept = np.flatnonzero(known & ~same & ~chosen & ~again)
+    keys = np.unique(np.concatenate([policies[one[kept]], policies[other[kept]]]))
+    joined = connected(_ballots(verdicts, kept, policies[one[kept]], policies[other[kept]], keys, names))
+    apart = int((~joined).sum())
+    kept = kept[joined]
     left, right = one[kept], other[kept]
     keys = np.unique(np.concatenate([policies[left], policies[right]]))
-    ballots = Ballots(
+    return Votes(
+        _ballots(verdicts, kept, policies[left], policies[right], keys, names),
+        np.array(verdicts.rounds, np.int64)[verdicts.round[kept]],
+        {names[int(key)]: int(key) for key in keys},
+        {name: styles[left, k] - styles[right, k] for k, name in enumerate(("length", *FORMATS))},
+        names[int(keys[0])] if len(keys) else "",
+        {
+            "chosen": int(chosen.sum()),
+            "asked again": int(again.sum()),
+            "apart": apart,
+            "one policy": int(same.sum()),
+            "no policy": int((~known).sum()),
+        },
+    )
+
+
+def _ballots(
+    verdicts: Verdicts, kept: Whole, left: Whole, right: Whole, keys: Whole, names: dict[int, str]
+) -> Ballots:
+    return Ballots(
         tuple(names[int(key)] for key in keys),
-        np.searchsorted(keys, policies[left]),
-        np.searchsorted(keys, policies[right]),
+        np.searchsorted(keys, left),
+        np.searchsorted(keys, right),
         verdicts.outcome[kept],
         verdicts.rater[kept],
         verdicts.prompt[kept],
     )
-    differences = {name: styles[left, k] - styles[right, k] for k, name in enumerate(("length", *FORMATS))}
-    models = {names[int(key)]: int(key) for key in keys}
-    return Votes(ballots, models, differences, names[int(keys[0])] if len(keys) else "")
+
+
+def _asked_again(campaign: Campaign, verdicts: Verdicts) -> npt.NDArray[np.bool_]:
+    """Mark the verdicts that were only asked for because earlier ones on the same task disagreed."""
+    if campaign.overlap_cap is None:
+        return np.zeros(len(verdicts), bool)
+    late = number_within(verdicts.item) >= campaign.overlap
+    return np.asarray(late & ~verdicts.selected(Task.Selection.IMPORTED))
 
 
 def _answers(campaign: Campaign) -> tuple[Whole, Whole, Floats, dict[int, str]]:

@@ -21,6 +21,7 @@ from scipy.special import expit, log_expit, stdtrit
 
 from preferences.ballots import Ballots, collect
 from preferences.intervals import Floats
+from preferences.standings import Standings
 from preferences.types import Estimate, Interval, Vote
 
 RIDGE = 1e-3  # prior precision of a score: keeps a policy that won every vote at a finite score
@@ -50,18 +51,20 @@ class Leaderboard:
     quantile: float  # of Student's t, for the level asked for
     effects: Mapping[str, Estimate]
 
+    def standings(self) -> Standings:
+        """Return what differences between policies need, in plain numbers."""
+        return Standings(
+            [rating.policy for rating in self.ratings],
+            [rating.score for rating in self.ratings],
+            self.covariance.tolist(),
+            self.quantile,
+            self.tie_threshold,
+            [rating.votes for rating in self.ratings],
+        )
+
     def win_share(self, first: str, second: str) -> Estimate:
         """Estimate the share of votes that `first` takes from `second` at equal style, a tie counting ½."""
-        at = {rating.policy: k for k, rating in enumerate(self.ratings)}
-        i, j = at[first], at[second]
-        a, b = self.ratings[i], self.ratings[j]
-        v = self.covariance
-        half = self.quantile * float(np.sqrt(max(0.0, v[i, i] + v[j, j] - 2 * v[i, j])))
-        low, value, high = (self._share(a.score - b.score + shift) for shift in (-half, 0.0, half))
-        return Estimate(value, Interval(low, high), min(a.votes, b.votes))
-
-    def _share(self, d: float) -> float:
-        return float((expit(d - self.tie_threshold) + expit(d + self.tie_threshold)) / 2)
+        return self.standings().share(first, second)
 
 
 @dataclass(frozen=True)
@@ -123,13 +126,22 @@ def rate(
     return _leaderboard(ballots, at, covariance, quantile, effects)
 
 
-def _check_connected(ballots: Ballots) -> None:
-    names = ballots.policies
-    shape = (len(names), len(names))
+def connected(ballots: Ballots) -> npt.NDArray[np.bool_]:
+    """Mark the votes of the largest group of policies that votes join, directly or through others."""
+    label = _groups(ballots)[ballots.left]
+    return np.asarray(label == np.bincount(label).argmax() if len(label) else np.zeros(0, bool))
+
+
+def _groups(ballots: Ballots) -> npt.NDArray[np.int32]:
+    shape = (len(ballots.policies), len(ballots.policies))
     graph = coo_array((np.ones(len(ballots)), (ballots.left, ballots.right)), shape=shape)
-    components, label = connected_components(graph, directed=False)
-    if components > 1:
-        other = names[int(np.flatnonzero(label != label[0])[0])]
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _check_connected(ballots: Ballots) -> None:
+    names, label = ballots.policies, _groups(ballots)
+    if label.any():
+        other = names[int(np.flatnonzero(label)[0])]
         raise ValueError(f"{names[0]} and {other} were never compared, not even through other policies")
 
 

@@ -130,7 +130,7 @@ def follow(outcomes: npt.ArrayLike, raters: npt.ArrayLike, plan: Plan | None = N
     said, who = np.asarray(outcomes, np.int64), np.asarray(raters, np.int64)
     if said.shape != who.shape or said.ndim != 1:
         raise ValueError(f"{said.shape} outcomes need as many raters, not {who.shape}")
-    said = said[_number_within(who) < plan.votes_per_rater]
+    said = said[number_within(who) < plan.votes_per_rater]
     if plan.ties == Ties.DROPPED:
         said = said[said != 0]
     said = said[: plan.cap]
@@ -180,7 +180,7 @@ def _bisect(excess: Callable[[float], float], inner: float, edge: float) -> floa
     return inner
 
 
-def _number_within(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def number_within(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Number each entry 0, 1, … among those with the same code, in order."""
     order = np.argsort(codes, kind="stable")
     ordered = codes[order]
