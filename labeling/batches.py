@@ -46,7 +46,7 @@ SELECT (SELECT count(*) FROM available) - coalesce((
 
 
 class Pair(NamedTuple):
-    """Two different answers to a prompt of a round, by their keys; the lower one first."""
+    """Two different answers to a prompt of a round, by their keys."""
 
     prompt: int
     training: bool  # whether the prompt is in the training split
@@ -88,8 +88,14 @@ def lacking(round_: Round) -> int:
 
 
 def possible(round_: Round) -> list[Pair]:
-    """Return the pairs of different answers to a round's prompts that nobody was asked about yet."""
-    drawn = round_.responses.filter(origin=Response.Origin.SAMPLED).order_by("pk")
+    """Return the pairs of different answers to a round's prompts that nobody was asked about yet.
+
+    They come in the order of the prompts' hashes and of the draws' numbers. Answers to evaluation prompts and
+    those of policies that only meet the champion are not among them.
+    """
+    drawn = round_.responses.filter(
+        origin=Response.Origin.SAMPLED, policy__in=round_.policies.all(), prompt__purpose=Prompt.Purpose.NONE
+    ).order_by("prompt__content_hash", "copy")
     answers: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
     for pk, prompt, split, text in drawn.values_list("pk", "prompt", "prompt__split", "text_hash"):
         answers[prompt, split].setdefault(text, pk)
@@ -98,17 +104,24 @@ def possible(round_: Round) -> list[Pair]:
         Pair(prompt, split == Prompt.Split.TRAIN, first, second)
         for (prompt, split), texts in answers.items()
         for first, second in combinations(texts.values(), 2)
-        if (first, second) not in gone
+        if frozenset((first, second)) not in gone
     ]
 
 
-def asked(round_: Round) -> set[tuple[int, int]]:
+def asked(round_: Round) -> set[frozenset[int]]:
     """Return the pairs of answers that a round's comparisons have."""
     places = TaskResponse.objects.filter(task__round=round_, task__kind=Task.Kind.COMPARE)
-    of_task: dict[int, list[int]] = defaultdict(list)
-    for task, response in places.order_by("response").values_list("task", "response"):
-        of_task[task].append(response)
-    return {(pair[0], pair[-1]) for pair in of_task.values()}
+    of_task: dict[int, set[int]] = defaultdict(set)
+    for task, response in places.values_list("task", "response"):
+        of_task[task].add(response)
+    return {frozenset(pair) for pair in of_task.values()}
+
+
+def chance(round_: Round, what: str) -> random.Random:
+    """Return random numbers for the next batch, the same however often a worker died before."""
+    places = TaskResponse.objects.filter(task__round=round_, task__kind=Task.Kind.COMPARE, position=0)
+    slug, so_far = round_.campaign.slug, places.count()
+    return random.Random(f"{what} {slug} {round_.number} {round_.seed} {so_far}")
 
 
 def draw(tasks: Sequence[Task], pairs: Iterable[Pair], rng: random.Random) -> list[Pick]:
@@ -142,8 +155,7 @@ def ask_at_random(round_: Round, n: int) -> int:
     Those for which no pair is left are cancelled: the round isn't held up by them.
     """
     tasks = list(waiting(round_).select_related("prompt")[:n])
-    rng = random.Random(f"pairs of round {round_.pk} {round_.seed} {tasks[0].pk if tasks else 0}")
-    return ask(round_, draw(tasks, possible(round_), rng), give_up=tasks)
+    return ask(round_, draw(tasks, possible(round_), chance(round_, "pairs")), give_up=tasks)
 
 
 def ask(round_: Round, picks: Iterable[Pick], give_up: Iterable[Task] = ()) -> int:
@@ -160,7 +172,7 @@ def ask(round_: Round, picks: Iterable[Pick], give_up: Iterable[Task] = ()) -> i
         gone = asked(live)
         kept: dict[int, Pick] = {}
         for pick in picks:
-            pair = (pick.pair.first, pick.pair.second)
+            pair = frozenset((pick.pair.first, pick.pair.second))
             if pick.task in free and pick.task not in kept and pair not in gone:
                 kept[pick.task] = pick
                 gone.add(pair)

@@ -4,17 +4,16 @@ Each verb is one guarded update: it changes a row only from a status that the ta
 event in the same transaction.
 """
 
-import random
-from collections import Counter
 from datetime import timedelta
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from labeling.models import Campaign, Prompt, Round, RoundEvent, Slot, Task
+from labeling import planning
+from labeling.models import Campaign, Round, RoundEvent, Slot, Task
 from labeling.statements import OPEN_SLOTS
 from models_app import registry
 from models_app.models import ModelVersion
@@ -64,6 +63,7 @@ def create_next(campaign: Campaign) -> Round:
                 seed=last + 1,
                 task_target=campaign.tasks_per_round,
                 selection=begin_choosing(campaign),
+                plan=planning.begin(campaign, policy),
             )
             round_.policies.add(policy)
     except IntegrityError as error:
@@ -91,62 +91,11 @@ def start_generating(round_: Round, by: User | None = None) -> None:
     with transaction.atomic():
         change(round_, S.GENERATING, by=by)
         if round_.origin == Round.Origin.LOOP:
-            plan_tasks(round_)
-
-
-def plan_tasks(round_: Round) -> None:
-    """Choose a round's prompts, those asked least so far, at random among equals, and what each asks.
-
-    A prompt's probability is stored with its task: 1 for a whole group of equals, its share of the group
-    that only partly fits. When the campaign has fewer prompts than tasks, prompts are asked again. What a
-    live conversation came to is asked within it, never here.
-    """
-    prompts_of = Prompt.objects.filter(campaign=round_.campaign, opening=None)
-    asked = prompts_of.annotate(
-        asked=Count("tasks", filter=Q(tasks__chat=None, tasks__repeats=None))
-    ).order_by("pk")
-    rng = random.Random(f"tasks of round {round_.pk} {round_.seed}")
-    prompts = [(count, rng.random(), pk) for pk, count in asked.values_list("pk", "asked")]
-    if not prompts:
-        raise StateError(_("The campaign has no prompts yet: import some first."))
-    prompts.sort()
-    equals = Counter(count for count, _, _ in prompts)
-    whole, rest = divmod(round_.task_target, len(prompts))
-    fits: Counter[int] = Counter(count for count, _, _ in prompts[:rest])
-    planned = [(pk, 1.0) for _ in range(whole) for _, _, pk in prompts]
-    planned += [(pk, fits[count] / equals[count]) for count, _, pk in prompts[:rest]]
-    kinds = share_kinds(round_.campaign, len(planned))
-    rng.shuffle(kinds)
-    Task.objects.bulk_create(
-        (
-            Task(
-                campaign_id=round_.campaign_id,
-                round=round_,
-                prompt_id=pk,
-                kind=kind,
-                overlap=round_.campaign.overlap,
-                probability=probability,
-            )
-            for (pk, probability), kind in zip(planned, kinds, strict=True)
-        ),
-        batch_size=BATCH,
-    )
-
-
-def share_kinds(campaign: Campaign, tasks: int) -> list[Task.Kind]:
-    """Return the kinds of a number of tasks by the campaign's shares; the rest are comparisons."""
-    shares = {
-        Task.Kind.EDIT: campaign.edit_share,
-        Task.Kind.RANK: campaign.rank_share,
-        Task.Kind.CHAT: campaign.chat_share,
-    }
-    kinds: list[Task.Kind] = []
-    so_far = 0.0
-    for kind, share in shares.items():
-        so_far += share
-        # rounding the sums, not the shares: shares of 1 in all must not ask for one task too many
-        kinds += [kind] * (round(so_far * tasks) - len(kinds))
-    return kinds + [Task.Kind.COMPARE] * (tasks - len(kinds))
+            tasks = planning.plan(round_)
+            if not tasks:
+                raise StateError(_("The campaign has no prompts yet: import some first."))
+            Round.objects.filter(pk=round_.pk).update(plan=round_.plan)
+            Task.objects.bulk_create(tasks, batch_size=BATCH)
 
 
 def open_(round_: Round, by: User | None = None) -> None:

@@ -165,10 +165,16 @@ def promote(
 def roll_back(family: str, kind: str, *, by: User, reason: str) -> Promotion:
     """Make the champion's predecessor the champion again; once more goes one further back."""
     current = champion(family, kind)
-    last = current.promotions.order_by("pk").first() if current else None
-    if last is None or last.previous is None:
+    earlier = replaced_by(current) if current else None
+    if earlier is None:
         raise ModelError(_("There is no earlier champion to go back to."))
-    return promote(last.previous, by=by, reason=reason)
+    return promote(earlier, by=by, reason=reason)
+
+
+def replaced_by(version: ModelVersion) -> ModelVersion | None:
+    """Return the champion that a version replaced when it first became one, if there was any."""
+    first = version.promotions.select_related("previous").order_by("pk").first()
+    return first.previous if first else None
 
 
 def _openai(location: str, options: dict[str, Any]) -> Policy:

@@ -17,11 +17,24 @@ def get_config(
     return config
 
 
+def warmed(config: SamplingConfig, temperature: float) -> SamplingConfig:
+    """Return the row that differs from another in its temperature only."""
+    return get_config(temperature, config.top_p, config.max_new_tokens, config.seed)
+
+
 def draw(
-    version: ModelVersion, conversations: Sequence[Conversation], config: SamplingConfig, *, offset: int = 0
+    version: ModelVersion,
+    conversations: Sequence[Conversation],
+    config: SamplingConfig,
+    *,
+    offset: int = 0,
+    seeds: Sequence[int] = (),
 ) -> Iterator[tuple[int, str]]:
-    """Yield (index, answer) as answers finish; `offset` moves the seed so that other draws differ."""
-    params = _params(config, offset)
+    """Yield (index, answer) as answers finish; `offset` moves the seed so that other draws differ.
+
+    `seeds`, one below 2^63 for each conversation, decide alone instead.
+    """
+    params = _params(config, offset, seeds)
     yield from registry.policy(version).generate(conversations, params)
 
 
@@ -32,10 +45,11 @@ def stream(
     yield from registry.policy(version).stream(conversation, _params(config, offset))
 
 
-def _params(config: SamplingConfig, offset: int) -> SamplingParams:
+def _params(config: SamplingConfig, offset: int, seeds: Sequence[int] = ()) -> SamplingParams:
     return SamplingParams(
         temperature=config.temperature,
         top_p=config.top_p,
         max_new_tokens=config.max_new_tokens,
         seed=config.seed + offset,
+        seeds=seeds,
     )

@@ -4,7 +4,6 @@ Where it can't choose (no trunk, too few labels, the kill switch), pairs are dra
 Round.selection says why.
 """
 
-import random
 import time
 from collections import Counter
 from typing import Any
@@ -111,7 +110,7 @@ def pick(
     Held-out prompts get random pairs of their own; the others share what the algorithm and its random arm
     choose among the pairs of training prompts, and random pairs where it chooses too few.
     """
-    rng = random.Random(f"batch of round {round_.pk} {round_.seed} {tasks[0].pk if tasks else 0}")
+    rng = batches.chance(round_, "batch")
     places = [task for task in tasks if task.prompt.split == "train"]
     offered = [pair for pair in pairs if pair.training]
     offered = rng.sample(offered, min(MOST, len(offered)))

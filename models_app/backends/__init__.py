@@ -16,8 +16,8 @@ class BackendError(Exception):
 class SamplingParams:
     """How to sample: `temperature` 0 takes the likeliest token, `max_new_tokens` counts tokens.
 
-    `seeds`, if given, has one number below 2^63 for each conversation, which alone decides its random numbers;
-    otherwise they come from `seed` and the conversation's place.
+    `seeds`, if given, has one number below 2^63 for each conversation, which alone decides its random
+    numbers; otherwise they come from `seed` and the conversation's place.
     """
 
     temperature: float = 1.0

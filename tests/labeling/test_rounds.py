@@ -3,7 +3,7 @@ from itertools import product
 
 import pytest
 
-from labeling import rounds
+from labeling import planning, rounds
 from labeling.models import Campaign, Prompt, Round, RoundEvent, Slot, Task
 from labeling.rounds import TRANSITIONS, StateError
 from models_app import registry
@@ -100,8 +100,8 @@ def test_plan_shares_its_tasks_among_the_kinds():
 
 def test_shares_that_are_the_whole_never_ask_for_more():
     campaign = Campaign(edit_share=0.5, rank_share=0.5)
-    assert [len(rounds.share_kinds(campaign, n)) for n in range(8)] == list(range(8))
-    assert Counter(rounds.share_kinds(campaign, 3)) == {"edit": 2, "rank": 1}
+    assert [len(planning.share_kinds(campaign, n, {})) for n in range(8)] == list(range(8))
+    assert Counter(kind for kind, _ in planning.share_kinds(campaign, 3, {})) == {"edit": 2, "rank": 1}
 
 
 def test_what_a_conversation_came_to_is_never_asked_in_a_round():
