@@ -227,6 +227,7 @@ CELERY_TASK_ROUTES = {
     "labeling.tasks.answer_turn": {"queue": "chat"},
     "training.tasks.choose_pairs": {"queue": "sample"},
     "training.tasks.look_at_watch": {"queue": "sample"},
+    "training.tasks.refresh_alarms": {"queue": "sample"},
     "training.tasks.count_watch": {"queue": "sample"},
     "training.tasks.judge_comparisons": {"queue": "sample"},
     "training.tasks.count_judging": {"queue": "sample"},

@@ -15,7 +15,8 @@ from training.models import Examination
 from training.suite.items import Item, digest
 from training.suite.judging import judge
 
-ANSWERS = 160  # at least, so that a suite of few items is asked more often
+ANSWERS = 160  # at least, so that a suite of few items is asked more often …
+FEWEST_DRAWS = 3  # … and an item never so seldom that one unlucky draw decides it
 OFFSET = 0x5AFE  # of the seed: the suite gets the same random numbers in every examination
 
 
@@ -43,7 +44,7 @@ def examine(version: ModelVersion, items: Sequence[Item], config: SamplingConfig
     found = Examination.objects.filter(version=version, suite=suite, sampling=config).first()
     if found is not None:
         return found
-    draws = max(1, ceil(ANSWERS / len(items))) if items else 1
+    draws = max(FEWEST_DRAWS, ceil(ANSWERS / max(1, len(items))))
     texts = [""] * (len(items) * draws)
     asked = [item.messages for item in items for _draw in range(draws)]
     for index, text in sampling.draw(version, asked, config, offset=OFFSET):

@@ -17,7 +17,8 @@ from models_app.models import ModelVersion
 from models_app.registry import ModelError
 from preferences.intervals import paired_difference
 from preferences.types import Estimate
-from training import runs
+from training import runs, safeguards
+from training.bands import LIMITS, band
 from training.engine.data import Pair, read_pairs
 from training.engine.evaluation import hits
 from training.engine.held_out import conversations, word_difference
@@ -27,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 Check = dict[str, Any]
 
 ENOUGH = 2000  # comparisons, below which a reward model is near chance (Gao et al. 2022)
-LONGEST = 1.2  # length of the candidate's answers, as a share of its parent's
+LONGEST = LIMITS["length_step"][1]  # length of the candidate's answers, as a share of its parent's
 LEAST_DISTINCT = 0.8
 ONE_SIDED = 1.645 / (2 * 1.96)  # of a 95 % interval's width: whether something is above, at the 5 % level
 TOLERATED = -0.01  # accuracy below the champion's that a lower bound may reach
@@ -64,7 +65,12 @@ def evaluate(run: Run) -> Evaluation:
         sentence = _("Run %(run)s is %(status)s; only what a succeeded run made can be checked.")
         raise StateError(sentence % {"run": run.pk, "status": run.get_status_display().lower()})
     champion = registry.champion(run.produced.family, run.kind)
-    checks = reward_checks(run, champion) if run.kind == Run.Kind.REWARD else policy_checks(run.result)
+    if run.kind == Run.Kind.REWARD:
+        checks = reward_checks(run, champion)
+    else:
+        rival = champion if champion is not None and champion != run.produced else run.parent
+        longest = band(run.campaign, "length_step")[1]
+        checks = policy_checks(run.result, longest) + safeguards.checks(run, rival)
     passed = all(check["passed"] for check in checks)
     with transaction.atomic():
         Run.objects.select_for_update().get(pk=run.pk)
@@ -99,9 +105,9 @@ def reward_checks(run: Run, champion: ModelVersion | None) -> list[Check]:
     return checks
 
 
-def policy_checks(result: dict[str, Any]) -> list[Check]:
+def policy_checks(result: dict[str, Any], longest: float | None = LONGEST) -> list[Check]:
     """Look at a policy's proxy win rate against its parent, its length and its variety, on test prompts."""
-    return [_wins(result.get("proxy")), _length(result), _variety(result)]
+    return [_wins(result.get("proxy")), _length(result, longest), _variety(result)]
 
 
 def _beats_chance(test: dict[str, Any]) -> Check:
@@ -203,12 +209,14 @@ def _wins(proxy: dict[str, Any] | None) -> Check:
     return _check(gettext_noop("Wins against its parent"), passed, rate, interval, n, says)
 
 
-def _length(result: dict[str, Any]) -> Check:
+def _length(result: dict[str, Any], longest: float | None) -> Check:
     ratio = result.get("length_ratio")
-    passed = ratio is not None and ratio <= LONGEST
-    says = "There are no answers to measure." if ratio is None else (
-        f"Its answers are {ratio:.2f} times as long as its parent's; at most {LONGEST} is allowed."
-    )  # fmt: skip
+    passed = ratio is not None and (longest is None or ratio <= longest)
+    if ratio is None:
+        says = "There are no answers to measure."
+    else:
+        says = f"Its answers are {ratio:.2f} times as long as its parent's"
+        says += "." if longest is None else f"; at most {longest:g} is allowed."
     return _check(gettext_noop("Length"), passed, ratio, None, (result.get("proxy") or {}).get("n", 0), says)
 
 

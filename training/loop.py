@@ -23,7 +23,7 @@ from labeling.models.task import fresh
 from labeling.rounds import StateError
 from models_app import registry
 from models_app.models import ModelVersion
-from training import runs, snapshots
+from training import alarms, runs, snapshots
 from training.models import Run, RunEvent
 from training.runs import RunError
 from training.snapshots import SnapshotError
@@ -50,6 +50,7 @@ class Action(StrEnum):
     GATE_POLICY = "gate policy"
     RETRY = "retry run"
     PAUSE = "pause"
+    PAUSE_FOR_ALARM = "pause for an alarm"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Facts:
 
     status: str = "active"
     paused: str = ""
+    alarm: str = ""  # the sentence of one that hasn't paused the loop yet
     prompts: bool = True
     policy: bool = True  # a champion policy that can answer
     more_rounds: bool = True
@@ -98,6 +100,8 @@ def decide(facts: Facts) -> Step:
         )
     if facts.paused:
         return Step(Action.WAIT, facts.paused)
+    if facts.alarm:
+        return Step(Action.PAUSE_FOR_ALARM, facts.alarm)
     labels = {"labels": facts.labels, "wanted": facts.retrain_after}
     match facts.round:
         case None:
@@ -169,6 +173,7 @@ def read_facts(campaign: Campaign) -> Facts:
     known = Facts(
         status=campaign.status,
         paused=campaign.loop_paused,
+        alarm=alarms.pending(campaign),
         prompts=campaign.prompts.exists(),
         policy=policy is not None and policy.backend != ModelVersion.Backend.IMPORTED,
         more_rounds=campaign.max_rounds is None or loop_rounds(campaign).count() < campaign.max_rounds,
@@ -239,6 +244,9 @@ def perform(campaign: Campaign, step: Step) -> bool:
 def _perform(campaign: Campaign, step: Step) -> bool:
     if step.action is Action.CREATE_ROUND:
         rounds.create_next(campaign)
+        return True
+    if step.action is Action.PAUSE_FOR_ALARM:
+        alarms.pause(campaign, step.says)
         return True
     round_ = last_round(campaign)
     if round_ is None or step.action is Action.WAIT:

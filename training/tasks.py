@@ -4,7 +4,8 @@ import logging
 
 from celery import shared_task
 
-from training import execution, judges, loop, selection, targets, watch
+from labeling.models import Campaign
+from training import alarms, execution, judges, loop, selection, targets, watch
 from training.models import Run
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def evaluate_run(run_id: int) -> None:
     run = Run.objects.select_related("produced", "snapshot", "campaign").get(pk=run_id)
     if run.status == Run.Status.SUCCEEDED:
         gates.evaluate(run)
+        refresh_alarms(run.campaign_id)
 
 
 @shared_task
@@ -91,6 +93,14 @@ def check_target(check_id: int) -> None:
 
 
 @shared_task
+def refresh_alarms(campaign_id: int) -> None:
+    """Measure the figures that alarms look at, and raise those that are due (queue: sample)."""
+    from training import vitals  # SciPy comes with it
+
+    vitals.refresh(Campaign.objects.get(pk=campaign_id))
+
+
+@shared_task
 def conduct() -> None:
     """Recover lost runs, take every active campaign one stretch further, and keep raters in comparisons."""
     loop.recover_runs()
@@ -98,6 +108,7 @@ def conduct() -> None:
         try:
             loop.tick(campaign)
             watch.tend(campaign)
+            alarms.tend(campaign)
         except Exception:
             # one campaign's trouble must not stop the others
             logger.exception("The loop of campaign %s met an error", campaign.slug)
