@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from preferences.types import STRONGEST
 
 
@@ -39,21 +37,24 @@ def summarise_verdicts(verdicts: Sequence[int], weights: Sequence[float] | None 
     """
     if not verdicts:
         return None
-    grades = np.asarray(verdicts, dtype=np.int64)
-    if np.abs(grades).max() > STRONGEST:
+    # plain Python: arrays of a few numbers take ten times as long to make as to sum up
+    if max(map(abs, verdicts)) > STRONGEST:
         raise ValueError(f"a verdict is outside −{STRONGEST}…{STRONGEST}")
-    mass = np.ones(len(grades)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if mass.shape != grades.shape or mass.min() < 0:
+    mass = [1.0] * len(verdicts) if weights is None else [float(weight) for weight in weights]
+    if len(mass) != len(verdicts) or not min(mass) >= 0:
         raise ValueError("weights: one for each verdict, none below 0")
-    n, whole = len(grades), float(mass.sum())
-    sides = np.sign(grades)
-    counts = [int((sides == side).sum()) for side in (-1, 0, 1)]
-    masses = [float(mass[sides == side].sum()) for side in (-1, 0, 1)]
+    n, whole = len(verdicts), sum(mass)
+    counts, masses, graded = [0, 0, 0], [0.0, 0.0, 0.0], 0.0
+    for verdict, weight in zip(verdicts, mass, strict=True):
+        side = 1 + (verdict > 0) - (verdict < 0)
+        counts[side] += 1
+        masses[side] += weight
+        graded += weight * verdict
     same = sum(k * (k - 1) for k in counts)
     return Consensus(
         label=_largest(masses),
         probability=(masses[0] + masses[1] / 2) / whole if whole else 0.5,
-        margin=float(-(mass * grades).sum()) / whole + 0.0 if whole else 0.0,
+        margin=-graded / whole + 0.0 if whole else 0.0,
         agreement=same / (n * (n - 1)) if n > 1 else None,
         votes=n,
         majority=_largest([float(count) for count in counts]),

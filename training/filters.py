@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, time
 from typing import Any
@@ -100,29 +100,15 @@ class Filters:
             wanted &= Q(extra=False, withdrawn=False, superseded_by=None)
         return wanted
 
-    def keeps(self, judgment: Row) -> bool:
-        """Tell whether a canonical judgment is taken."""
-        reliability = judgment.get("reliability")
+    def takes(self, verdict: int | None, reliability: float | None) -> bool:
+        """Tell whether a judgment is taken; a ranking has no verdict."""
         known = 1.0 if reliability is None else reliability
-        tie = judgment.get("ranking") is None and judgment.get("verdict") == 0
-        return known >= self.min_reliability and not (tie and self.ties == "drop")
+        return known >= self.min_reliability and not (verdict == 0 and self.ties == "drop")
 
-    def agrees(self, row: Row) -> bool:
+    def agrees(self, consensus: Row | None) -> bool:
         """Tell whether a task's votes agree as much as is asked."""
-        agreement = (row["consensus"] or {}).get("agreement")
+        agreement = (consensus or {}).get("agreement")
         return agreement is None or agreement >= self.min_agreement
-
-    def rows(self, row: Row, consensus: Callable[[list[Row]], Row | None]) -> Iterator[Row]:
-        """Yield a task's canonical row, or one for each of its judgments and one for its edits."""
-        if not self.agrees(row):
-            return
-        if self.consensus != "each" or len(row["judgments"]) < 2:
-            yield row
-            return
-        for judgment in row["judgments"]:
-            yield {**row, "judgments": [judgment], "consensus": consensus([judgment]), "edits": []}
-        if row["edits"]:
-            yield {**row, "judgments": [], "consensus": None}
 
 
 def read(given: Mapping[str, Any]) -> Filters:

@@ -4,11 +4,16 @@ Import it where a file is written or read, not at a module's top: pyarrow takes 
 never touch such a file.
 """
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from training.formats import Row
@@ -96,6 +101,8 @@ _TASK = pa.struct(
         ("external_id", pa.string()),
     ]
 )
+SUBMISSION = [name for name, _type in _SUBMISSION]
+JUDGMENT = [shape.name for shape in _JUDGMENT]
 ROWS = pa.schema(
     [
         ("task", _TASK),
@@ -147,6 +154,7 @@ ENGINE_DEMONSTRATIONS = pa.schema(
         ("completion", pa.string()),
         ("weight", pa.float64()),
         ("split", pa.string()),
+        ("round", pa.int64()),
     ]
 )
 ENGINE_PROMPTS = pa.schema([("prompt_id", pa.string()), ("prompt", pa.string()), ("split", pa.string())])
@@ -181,8 +189,121 @@ def write(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> None:
             writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
+@contextmanager
+def writing(
+    path: Path, schema: pa.Schema, also: Callable[[pa.Table], None]
+) -> Iterator[Callable[[pa.Table], None]]:
+    """Write tables to a file while their maker makes the next one; `also` reads each, in the same thread."""
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer, ThreadPoolExecutor(1) as thread:
+        last: list[Future[None]] = []
+
+        def store(table: pa.Table) -> None:
+            also(table)
+            writer.write_table(table)
+
+        def send(table: pa.Table) -> None:
+            while last:
+                last.pop().result()  # no more than two tables in memory
+            last.append(thread.submit(store, table))
+
+        yield send
+        while last:
+            last.pop().result()
+
+
 def read(file: Path) -> Iterator[Row]:
     """Yield the rows of a file."""
     with pq.ParquetFile(file) as parquet:
         for batch in parquet.iter_batches(BATCH):
-            yield from batch.to_pylist()
+            yield from as_rows(batch)
+
+
+def as_rows(batch: pa.RecordBatch | pa.Table) -> list[Row]:
+    """Return a batch as rows of plain values, as to_pylist does in ten times the time."""
+    columns = [_plain(column) for column in batch.columns]
+    names = batch.schema.names
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain(array: Any) -> list[Any]:
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    kind = array.type
+    if pa.types.is_struct(kind):
+        names = [field.name for field in kind]
+        parts = zip(*(_plain(part) for part in array.flatten()), strict=True)
+        found: list[Any] = [dict(zip(names, values, strict=True)) for values in parts]
+    elif pa.types.is_list(kind):
+        flat, ends = _plain(array.flatten()), np.cumsum(_lengths(array)).tolist()
+        found = [flat[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    else:
+        whole: list[Any] = array.to_pylist()
+        return whole
+    if array.null_count:
+        found = [
+            value if here else None for value, here in zip(found, array.is_valid().to_pylist(), strict=True)
+        ]
+    return found
+
+
+def struct(shape: pa.StructType, columns: Sequence[Sequence[Any]]) -> pa.StructArray:
+    """Put columns of plain values together as objects."""
+    fields = list(shape)
+    parts = [pa.array(values, field.type) for values, field in zip(columns, fields, strict=True)]
+    return pa.StructArray.from_arrays(parts, fields=fields)
+
+
+def lists(lengths: Sequence[int], values: pa.Array) -> pa.ListArray:
+    """Part values into lists of these lengths."""
+    return pa.ListArray.from_arrays(
+        pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), pa.int32()), values
+    )
+
+
+class Digest:
+    """A hash over what tables say, column by column, however their rows are batched; `head` comes first."""
+
+    def __init__(self, head: str) -> None:
+        self._head = head
+        self._parts: dict[str, Any] = {}
+
+    def update(self, table: pa.Table, name: str = "") -> None:
+        """Go on with the rows of a table; `name` tells the files of a dataset apart."""
+        for column, shape in zip(table.columns, table.schema, strict=True):
+            for chunk in column.chunks:
+                self._feed(f"{name}/{shape.name}", chunk)
+
+    def hexdigest(self) -> str:
+        """Return the hash of all columns, in the order of their names."""
+        whole = hashlib.sha256(f"{self._head}\n".encode())
+        for name, part in sorted(self._parts.items()):
+            whole.update(f"{name} {part.hexdigest()}\n".encode())
+        return whole.hexdigest()
+
+    def _feed(self, name: str, array: pa.Array) -> None:
+        """Hash which values are there, how long each is, and the values, each apart."""
+        self._hash(f"{name}?", array.is_valid().to_numpy(zero_copy_only=False))
+        kind = array.type
+        if pa.types.is_struct(kind):
+            for part, values in zip(kind, array.flatten(), strict=True):
+                self._feed(f"{name}.{part.name}", values)
+        elif pa.types.is_list(kind):
+            self._hash(f"{name}#", _lengths(array))
+            self._feed(f"{name}[]", array.flatten())
+        elif pa.types.is_string(kind):
+            said = array.drop_null()
+            _valid, places, letters = said.buffers()
+            ends = np.frombuffer(places, "<i4")[said.offset : said.offset + len(said) + 1] if places else [0]
+            self._hash(f"{name}#", np.diff(ends))
+            if letters:
+                self._hash(name, memoryview(letters)[int(ends[0]) : int(ends[-1])])
+        else:
+            self._hash(name, array.drop_null().to_numpy(zero_copy_only=False))
+
+    def _hash(self, name: str, values: Any) -> None:
+        part = self._parts.setdefault(name, hashlib.sha256())
+        part.update(np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values)
+
+
+def _lengths(array: pa.Array) -> Any:
+    return pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)

@@ -1,10 +1,8 @@
 """Cut immutable, hashed datasets from judgments and edits."""
 
-import hashlib
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +14,36 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import User
 from labeling import trust
-from labeling.models import Campaign, Edit, Judgment, Prompt, Task
+from labeling.models import Campaign, Edit, Judgment, Task
 from labeling.models.task import fresh
-from training import canonical_rows, formats, standing
+from training import canonical_rows
 from training import filters as filters_
 from training.filters import FilterError, Filters
 from training.formats import Row
 from training.models import Snapshot
 
 SPLITS = ("train", "validation", "test")
-BATCH = 500  # prompts whose rows are in memory at once
 
 
 class SnapshotError(Exception):
     """Say in one plain sentence why there is no such snapshot."""
 
 
-def cut(campaign: Campaign, *, by: User | None = None, filters: dict[str, Any] | None = None) -> Snapshot:
+def cut(
+    campaign: Campaign,
+    *,
+    by: User | None = None,
+    filters: dict[str, Any] | None = None,
+    on_rows: Callable[[int], None] | None = None,
+) -> Snapshot:
     """Write everything that was said in a campaign so far to a folder named by its hash.
 
     `filters` are those of training.filters. The same filters on the same labels give the same digest,
     whatever the labels' order of arrival, and then the same Snapshot. Raises SnapshotError for a wrong
-    filter, and when nothing of the kind was said yet.
+    filter, and when nothing of the kind was said yet. `on_rows` hears now and then how many are written.
     """
+    from training import snapshot_files  # pyarrow comes with it, which no idle worker needs
+
     try:
         wanted = filters_.read(filters or {})
     except FilterError as error:
@@ -49,7 +54,7 @@ def cut(campaign: Campaign, *, by: User | None = None, filters: dict[str, Any] |
     try:
         with transaction.atomic():
             _see_one_moment()
-            tally = _write(draft, campaign, wanted)
+            tally = snapshot_files.write(draft, campaign, wanted, on_rows)
         if not tally.counts["judgments"] + tally.counts["edits"]:
             raise SnapshotError(_("There are no judgments or edits to take yet."))
         digest = tally.digest.hexdigest()
@@ -115,72 +120,11 @@ def prompts(snapshot: Snapshot) -> Iterator[Row]:
     yield from _read(path(snapshot) / "prompts.parquet")
 
 
-class _Tally:
-    """What a snapshot's rows add up to while they pass by."""
-
-    def __init__(self, filters: Filters) -> None:
-        self.digest = hashlib.sha256(f"touchstone snapshot {formats.SCHEMA_VERSION}\n".encode())
-        if told := filters.as_json():  # the same rows, taken for another reason, are another dataset
-            self.digest.update(canonical_rows.canonical_json(told).encode() + b"\n")
-        self.counts: Counter[str] = Counter(dict.fromkeys(canonical_rows.COUNTS, 0))
-        self.raters: set[str] = set()
-
-    def prompts(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for row in rows:
-            self._hash(row)
-            self.counts["prompts"] += 1
-            yield row
-
-    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for row in rows:
-            self._hash(row)
-            self.counts.update(canonical_rows.count(row))
-            self.raters.update(s["rater"] for s in [*row["judgments"], *row["edits"]])
-            yield row
-
-    def _hash(self, row: Row) -> None:
-        self.digest.update(canonical_rows.canonical_json(row).encode() + b"\n")
-
-
-def _write(draft: Path, campaign: Campaign, filters: Filters) -> _Tally:
-    from training import parquet
-
-    tally = _Tally(filters)
-    (draft / "data").mkdir()
-    for split in SPLITS:
-        found = _task_rows(campaign, split, filters)
-        parquet.write(draft / "data" / f"{split}.parquet", parquet.ROWS, tally.rows(found))
-    parquet.write(draft / "prompts.parquet", parquet.PROMPTS, tally.prompts(_prompt_rows(campaign)))
-    return tally
-
-
-def _task_rows(campaign: Campaign, split: str, filters: Filters) -> Iterator[Row]:
-    tasks = taken(campaign, filters)
-    asked = Prompt.objects.filter(Exists(tasks.filter(prompt=OuterRef("pk"))), campaign=campaign, split=split)
-    weights = trust.weights(campaign)
-    for batch in _batches(asked):
-        yield from canonical_rows.build(campaign, batch, tasks, weights, filters)
-
-
 def taken(campaign: Campaign, filters: Filters) -> QuerySet[Task]:
     """Return the tasks that filters take, of those on which something was said that they take."""
     said = [model.objects.filter(filters.said(model), task=OuterRef("pk")) for model in (Judgment, Edit)]
     heard = Q(Exists(said[0])) | Q(Exists(said[1]))
     return Task.objects.filter(fresh(), filters.tasks(), heard, campaign=campaign)
-
-
-def _prompt_rows(campaign: Campaign) -> Iterator[Row]:
-    for batch in _batches(Prompt.objects.filter(standing.prompts(), campaign=campaign)):
-        for prompt in batch:
-            yield {"prompt_id": prompt.content_hash, "prompt": prompt.messages, "split": prompt.split}
-
-
-def _batches(found: Any) -> Iterator[list[Prompt]]:
-    """Walk prompts in the order of their content hashes, some at a time."""
-    last = ""
-    while batch := list(found.filter(content_hash__gt=last).order_by("content_hash")[:BATCH]):
-        yield batch
-        last = batch[-1].content_hash
 
 
 def _see_one_moment() -> None:

@@ -89,7 +89,7 @@ def test_a_snapshot_keeps_the_weights_that_it_was_cut_with(task, raters):
     assert second.digest != first.digest
     assert [row["consensus"]["label"] for s in (first, second) for row in snapshots.rows(s)] == [1, -1]
     manifest = json.loads((snapshots.path(first) / "manifest.json").read_text())
-    assert manifest["schema_version"] == 3
+    assert manifest["schema_version"] == 4
 
 
 def test_a_reviewers_final_word_stands_for_all_votes(task, raters):

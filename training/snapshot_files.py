@@ -1,0 +1,148 @@
+"""Write a snapshot's Parquet files, hash what they say and count it, some prompts at a time.
+
+Import it where a snapshot is cut: pyarrow comes with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labeling import trust
+from labeling.models import Campaign, Prompt, Task
+from labeling.models.task import fresh
+from training import canonical_columns, canonical_rows, formats, parquet, standing
+from training.filters import Filters
+
+BATCH = 1000  # prompts whose rows are in memory at once
+
+
+class Tally:
+    """What a snapshot's rows add up to while they pass by."""
+
+    def __init__(self, filters: Filters) -> None:
+        # the same rows, taken for another reason, are another dataset
+        self.head = f"touchstone snapshot {formats.SCHEMA_VERSION} {filters.as_json()}"
+        self.digest = parquet.Digest(self.head)
+        self.counts: Counter[str] = Counter(dict.fromkeys(canonical_rows.COUNTS, 0))
+        self.raters: set[str] = set()
+
+    def count(self, table: pa.Table, identical: Any) -> None:
+        """Count what some rows add; `identical` tells which rows' answers are all the same."""
+        judgments, edits = (table[name].combine_chunks() for name in ("judgments", "edits"))
+        told = _tell(judgments)
+        for said in (judgments, edits):
+            self.raters.update(pc.unique(said.flatten().field("rater")).to_pylist())
+        # pairs are worked out row by row where more than votes of a comparison make them
+        plain = (np.diff(edits.offsets) == 0) & ~told["ranked"]
+        for row in parquet.as_rows(table.filter(pa.array(~plain))):
+            self.counts.update(canonical_rows.count(row))
+        rows = table.filter(pa.array(plain))
+        if rows.num_rows:
+            self.counts.update(_plain(rows, {name: of[plain] for name, of in told.items()}, identical[plain]))
+
+
+def write(
+    draft: Path, campaign: Campaign, filters: Filters, on_rows: Callable[[int], None] | None = None
+) -> Tally:
+    """Write data/<split>.parquet and prompts.parquet; `on_rows` hears after each batch how many are done."""
+    tally = Tally(filters)
+    (draft / "data").mkdir()
+    tasks = Task.objects.filter(fresh(), filters.tasks(), campaign=campaign)
+    weights = trust.weights(campaign)
+    for split in ("train", "validation", "test"):
+        asked = Prompt.objects.filter(campaign=campaign, split=split)
+        hashed = partial(tally.digest.update, name=split)
+        with parquet.writing(draft / "data" / f"{split}.parquet", parquet.ROWS, hashed) as store:
+            for prompts in _batches(asked):
+                table, identical = canonical_columns.build(campaign, prompts, tasks, weights, filters)
+                if table.num_rows:
+                    tally.count(table, identical)
+                    store(table)
+                if on_rows:
+                    on_rows(tally.counts["tasks"])
+    hashed = partial(tally.digest.update, name="prompts")
+    with parquet.writing(draft / "prompts.parquet", parquet.PROMPTS, hashed) as store:
+        for prompts in _batches(Prompt.objects.filter(standing.prompts(), campaign=campaign)):
+            tally.counts["prompts"] += len(prompts)
+            store(_prompts(prompts))
+    return tally
+
+
+def _batches(found: Any) -> Iterator[list[tuple[Any, ...]]]:
+    """Walk prompts in the order of their content hashes, some at a time, as canonical_columns.PROMPT."""
+    last = ""
+    while True:
+        some = found.filter(content_hash__gt=last).order_by("content_hash")[:BATCH]
+        batch = canonical_columns.fetch(some, *canonical_columns.PROMPT)
+        if not batch:
+            return
+        yield batch
+        last = batch[-1][1]
+
+
+def _prompts(prompts: list[tuple[Any, ...]]) -> pa.Table:
+    columns = {
+        "prompt_id": [prompt[1] for prompt in prompts],
+        "prompt": [canonical_columns.messages(prompt[2]) for prompt in prompts],
+        "split": [prompt[5] for prompt in prompts],
+    }
+    return pa.table(columns, parquet.PROMPTS)
+
+
+def _tell(judgments: pa.ListArray) -> dict[str, Any]:
+    """Tell of each row how many judgments count, tie, prefer an answer, don't count; and whether one ranks."""
+    said = judgments.flatten()
+    row = np.repeat(np.arange(len(judgments)), np.diff(judgments.offsets))
+    counted = said.field("counted").to_numpy(zero_copy_only=False).astype(bool)
+    ranked = said.field("ranking").is_valid().to_numpy(zero_copy_only=False)
+    verdict = pc.fill_null(said.field("verdict"), 0).to_numpy(zero_copy_only=False)
+
+    def tally(which: Any) -> Any:
+        return np.bincount(row[which], minlength=len(judgments))
+
+    return {
+        "counted": tally(counted),
+        "ties": tally(counted & ~ranked & (verdict == 0)),
+        "preferring": tally(counted & ~ranked & (verdict != 0)),
+        "not_counted": tally(~counted),
+        "ranked": tally(ranked) > 0,
+    }
+
+
+def _plain(rows: pa.Table, told: dict[str, Any], identical: Any) -> Counter[str]:
+    """Count rows of votes on comparisons, as canonical_rows.count does one by one."""
+    task, consensus = (rows[name].combine_chunks() for name in ("task", "consensus"))
+
+    def which(values: Any) -> Any:
+        return pc.fill_null(values, False).to_numpy(zero_copy_only=False).astype(bool)
+
+    compare = which(pc.equal(task.field("kind"), "compare"))
+    watch = which(pc.equal(task.field("selection"), "watch"))
+    final = which(consensus.flatten()[_at(consensus, "adjudicated")].is_valid())
+    preferred = which(pc.not_equal(consensus.flatten()[_at(consensus, "margin")], 0.0))
+    pairs = np.where(final, preferred.astype(int), told["preferring"]) * ~identical * ~watch
+    training = which(pc.equal(rows["split"].combine_chunks(), "train"))
+    return Counter(
+        tasks=len(compare),
+        comparisons=int(compare.sum()),
+        adjudicated=int(final.sum()),
+        identical_pairs=int((compare & identical).sum()),
+        judgments=int(told["counted"].sum()),
+        ties=int(told["ties"].sum()),
+        not_counted=int(told["not_counted"].sum()),
+        pairs=int(pairs.sum()),
+        training_pairs=int(pairs[training].sum()),
+    )
+
+
+def _at(array: pa.StructArray, name: str) -> int:
+    found: int = array.type.get_field_index(name)
+    return found
