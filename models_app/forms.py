@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from models_app.models import ModelVersion
+from models_app.registry import MOST_AT_ONCE
 
 
 class RegisterForm(forms.Form):
@@ -32,11 +33,24 @@ class RegisterForm(forms.Form):
         label=_("Variable that holds the server's key"),
         help_text=_("The name of an environment variable of the workers; the key itself is not stored."),
     )
+    concurrency = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_AT_ONCE,
+        label=_("Requests at once"),
+        help_text=_("Servers only; 8 if empty. Fewer while the server is in trouble."),
+    )
+    stream = forms.BooleanField(
+        required=False,
+        label=_("Ask for answers in pieces"),
+        help_text=_("Servers only: for slow ones behind a proxy that ends idle connections."),
+    )
 
     def registration(self) -> dict[str, Any]:
         """Return what registry.register takes."""
         data = self.cleaned_data
         options = {"model": data["server_model"], "api_key_env": data["api_key_env"]}
+        options |= {name: data[name] for name in ("concurrency", "stream") if data[name]}
         names = ["family", "kind", "name", "backend", "location"]
         served = data["backend"] == ModelVersion.Backend.OPENAI
         return {**{name: data[name] for name in names}, "options": options if served else {}}

@@ -31,7 +31,8 @@ class ModelVersion(models.Model):
     name = models.CharField(max_length=200)
     backend = models.CharField(max_length=20, choices=Backend.choices)
     location = models.CharField(max_length=500, blank=True)
-    # openai_compatible: {"model": …, "api_key_env": name of the variable that holds the key}
+    # openai_compatible: {"model": …, "api_key_env": name of the variable that holds the key,
+    # "concurrency": requests at once, 8 if not given, "stream": whether rounds ask for answers in pieces}
     options = models.JSONField(default=dict, blank=True)
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models_app.backends.transformers import TransformersRewardModel
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+MOST_AT_ONCE = 256  # requests to a server
 _loading = Lock()
 HEADS = {ModelVersion.Kind.POLICY: "ForCausalLM", ModelVersion.Kind.REWARD: "ForSequenceClassification"}
 
@@ -79,6 +80,11 @@ def check(kind: str, backend: str, location: str, options: dict[str, Any]) -> No
 def _check_endpoint(location: str, options: dict[str, Any]) -> None:
     if not options.get("model"):
         raise ModelError(_("Name the model that the server at this address should use."))
+    many = options.get("concurrency") or 1
+    if not isinstance(many, int) or isinstance(many, bool) or not 1 <= many <= MOST_AT_ONCE:
+        raise ModelError(
+            _("“concurrency”, the requests at once, must be from 1 to %(most)s.") % {"most": MOST_AT_ONCE}
+        )
     hello = [{"role": "user", "content": "Say hello."}]
     try:
         list(_openai(location, options).generate([hello], SamplingParams(max_new_tokens=8)))
@@ -181,7 +187,8 @@ def _openai(location: str, options: dict[str, Any]) -> Policy:
     from models_app.backends.openai_compatible import OpenAICompatiblePolicy
 
     key = os.environ.get(options.get("api_key_env", ""), "")
-    return OpenAICompatiblePolicy(location, options["model"], api_key=key)
+    many, pieces = options.get("concurrency") or 0, bool(options.get("stream"))
+    return OpenAICompatiblePolicy(location, options["model"], api_key=key, concurrency=many, stream=pieces)
 
 
 def policy(version: ModelVersion) -> Policy:
