@@ -163,7 +163,9 @@ def test_a_conversation_without_scripts(browser, live_server, campaign):
         expect(page.get_by_text("Write a message first")).to_be_visible()
         page.get_by_label("Your message").fill("How long does it take?")
         follow(page, page.get_by_role("button", name="Send"))
-        picks, again = page.locator(".pick"), page.get_by_role("link", name="See whether they are there")
+        picks = page.locator(".pick")
+        again = page.get_by_role("link", name="See whether they are there")
+        again = again.or_(page.get_by_role("button", name="Try again"))  # shown once nothing came for a while
         for _ in range(60):
             expect(picks.or_(again).first).to_be_visible()
             if picks.count():

@@ -79,7 +79,7 @@ def test_a_run_draws_its_curves_and_gives_them_as_tables(office: Page, live_serv
     curve.get_by_text("As a table").click()
     expect(curve.locator("tbody tr")).to_have_count(5)
     RunMetric.objects.create(run=run, name="loss", step=5, value=0.5)
-    expect(curve.locator("tbody tr")).to_have_count(6, timeout=15_000)
+    expect(curve.locator("tbody tr")).to_have_count(6)
     expect(curve.locator("details")).to_have_attribute("open", "")
     office.get_by_role("button", name="Stop").click()
     expect(office.get_by_text("Cancelled", exact=True)).to_be_visible()

@@ -147,7 +147,7 @@ def test_own_keys_work_and_the_sheet_lists_them(work, campaign, rater):
 
 
 def test_answers_appear_at_the_campaigns_speed_and_the_judgment_says_so(work, campaign):
-    Campaign.objects.update(display_rate=20)
+    Campaign.objects.update(display_rate=8)
     round_ = make_round(campaign)
     words = " ".join(f"word{number}" for number in range(30))
     for _ in range(3):
@@ -157,17 +157,17 @@ def test_answers_appear_at_the_campaigns_speed_and_the_judgment_says_so(work, ca
     last = page.locator(".answer .rendered").first.locator("p, li").last
     height = page.locator(".answer .rendered").first.bounding_box()["height"]
     expect(last).to_be_hidden()
-    expect(last).to_be_visible(timeout=4000)
+    expect(last).to_be_visible()
     assert page.locator(".answer .rendered").first.bounding_box()["height"] == height
     expect(page.get_by_role("button", name="Show all")).to_be_hidden()
     answer(page, "3")
     expect(page.locator(".answer .rendered").first.locator("p, li").last).to_be_hidden()
     page.keyboard.press("a")
-    expect(page.locator(".answer .rendered").first.locator("p, li").last).to_be_visible(timeout=300)
+    expect(page.locator(".answer .rendered").first.locator("p, li").last).to_be_visible()
     answer(page, "3")
     answer(page, "3")  # in the middle of it
     until(page, lambda: Judgment.objects.count() == 3)
-    assert list(Judgment.objects.order_by("pk").values_list("display_rate", flat=True)) == [20, 0, 20]
+    assert list(Judgment.objects.order_by("pk").values_list("display_rate", flat=True)) == [8, 0, 8]
 
 
 def test_who_wants_no_motion_sees_answers_at_once_and_the_judgment_says_so(work, campaign, page):

@@ -46,7 +46,7 @@ def test_a_comparison_becomes_gold_and_its_rater_is_scored(
     page.keyboard.press("1" if first_is_left else "7")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Answer one, 3.")).to_have_count(0)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not golds.scores(campaign) and time.monotonic() < until:
         page.wait_for_timeout(100)
     assert golds.scores(campaign) == {raters[0].pk: (1, 1)}
