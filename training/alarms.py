@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from celery import current_app
 from django.core.cache import cache
@@ -17,12 +18,13 @@ from accounts import audit
 from accounts.models import User
 from labeling import campaigns, quality
 from labeling.models import Campaign
-from preferences.types import Estimate
+from preferences.types import Estimate, Interval
 from training.bands import FIGURES, FINDINGS, Band, BandError
-from training.models import Alarm, Evaluation, Watch
+from training.models import Alarm, AlarmFigure, Evaluation, Watch
 
 REFRESH = "training.tasks.refresh_alarms"
 AGAIN = 60  # seconds between two looks at a campaign's figures
+MOST_ROUNDS = 40  # that a page shows
 FEWEST = 30  # votes or answers, below which a figure raises no alarm
 
 
@@ -65,6 +67,19 @@ def sentence(alarm: Alarm) -> str:
         return str(_(FINDINGS[alarm.name]) % alarm.values)
     figure = FIGURES[alarm.name]
     return str(_(figure.low if alarm.values["side"] == "low" else figure.high) % alarm.values)
+
+
+def history(campaign: Campaign) -> list[tuple[int, str, Estimate]]:
+    """Return a campaign's figures as (round, name, estimate), the newest MOST_ROUNDS rounds, in order."""
+    kept = AlarmFigure.objects.filter(campaign=campaign, name__in=FIGURES).order_by("-round__number", "name")
+    read = kept.values_list("round__number", "name", "estimate")[: MOST_ROUNDS * len(FIGURES)]
+    return [(number, name, estimate(found)) for number, name, found in reversed(read)]
+
+
+def estimate(stored: dict[str, Any]) -> Estimate:
+    """Read a figure as it is stored."""
+    interval = stored["interval"]
+    return Estimate(stored["value"], Interval(*interval) if interval else None, stored["n"], stored["why"])
 
 
 def pending(campaign: Campaign) -> str:

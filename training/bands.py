@@ -149,13 +149,13 @@ class BandError(Exception):
         self.field = field
 
 
-def band(campaign: Campaign, name: str) -> Band:
+def limits(campaign: Campaign, name: str) -> Band:
     """Return the limits of a figure in a campaign: its own, or the usual ones."""
     low, high = campaign.bands.get(name) or (FIGURES[name].band if name in FIGURES else LIMITS[name])
     return low, high
 
 
-def change_bands(campaign: Campaign, by: User, bands: Mapping[str, Any]) -> None:
+def change(campaign: Campaign, by: User, bands: Mapping[str, Any]) -> None:
     """Change limits, {figure: [low, high] or null for the usual ones}; `suite` names the part that is asked.
 
     BandError names the figure that can't be so; nothing is changed then.

@@ -18,7 +18,7 @@ from models_app.registry import ModelError
 from preferences.intervals import paired_difference
 from preferences.types import Estimate
 from training import runs, safeguards
-from training.bands import LIMITS, band
+from training.bands import LIMITS, limits
 from training.engine.data import Pair, read_pairs
 from training.engine.evaluation import hits
 from training.engine.held_out import conversations, word_difference
@@ -69,7 +69,7 @@ def evaluate(run: Run) -> Evaluation:
         checks = reward_checks(run, champion)
     else:
         rival = champion if champion is not None and champion != run.produced else run.parent
-        longest = band(run.campaign, "length_step")[1]
+        longest = limits(run.campaign, "length_step")[1]
         checks = policy_checks(run.result, longest) + safeguards.checks(run, rival)
     passed = all(check["passed"] for check in checks)
     with transaction.atomic():

@@ -19,7 +19,7 @@ from models_app.registry import ModelError
 from preferences.intervals import Floats, clustered_bootstrap, paired_difference
 from preferences.types import Estimate
 from training import runs
-from training.bands import band
+from training.bands import limits
 from training.engine.config import EngineError
 from training.examinations import by_topic, compare, examine
 from training.models import Examination, Run
@@ -141,7 +141,7 @@ def read_samples(run: Run) -> dict[str, dict[str, tuple[str, float | None]]]:
 
 
 def _distance(run: Run) -> Check:
-    name, limit = gettext_noop("Distance from the base"), band(run.campaign, "kl")[1]
+    name, limit = gettext_noop("Distance from the base"), limits(run.campaign, "kl")[1]
     try:
         kl = divergence(run)
     except (EngineError, BackendError) as error:

@@ -24,7 +24,7 @@ from preferences.stopping import Outcome, follow
 from preferences.types import Estimate, Interval
 from training import watch
 from training.alarms import Raised, raise_, spell
-from training.bands import FIGURES, band
+from training.bands import FIGURES, limits
 from training.examinations import compare, share
 from training.loop import loop_rounds
 from training.models import Alarm, AlarmFigure, Evaluation, Examination, Run
@@ -61,7 +61,7 @@ def refresh(campaign: Campaign) -> list[Raised]:
     for after, round_ in pairwise(rounds):
         if round_.pk not in kept:
             keep(round_, measure(round_, after))
-    raised = raise_(figures, {name: band(campaign, name) for name in FIGURES}) + findings(rounds[0])
+    raised = raise_(figures, {name: limits(campaign, name) for name in FIGURES}) + findings(rounds[0])
     with transaction.atomic():
         for alarm in raised:
             Alarm.objects.get_or_create(
