@@ -220,7 +220,9 @@ def test_what_cannot_be_watched_is_said(campaign: Campaign) -> None:
 def test_a_second_look_is_fitted_to_each_half_of_the_raters(campaign: Campaign, tiny_policy: Path) -> None:
     raters = [cast.make_user() for _ in range(12)]
     for number, rater in enumerate(raters):  # which half somebody is in is drawn from the pseudonym
-        rater.pseudonym = next(name for k in count() if second_look.half(name := f"r{number}-{k}") == number % 2)
+        rater.pseudonym = next(
+            name for k in count() if second_look.half(name := f"r{number}-{k}") == number % 2
+        )
         rater.save()
     old = Round.objects.create(campaign=campaign, number=2, origin="import", status="open")
     rng = np.random.default_rng(0)
