@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from django.utils.translation import gettext as _
 
-from training import snapshots
+from training import dataset_card, snapshots
 from training.export_formats import FORMATS, Format
 from training.formats import Row
 from training.models import Snapshot
@@ -48,10 +48,10 @@ def export(snapshot: Snapshot, format: str, file: str = "") -> Iterator[bytes]:
 def write(snapshot: Snapshot, format: str, folder: Path, file: str = "") -> list[Path]:
     """Write an export to a new folder; returns its files.
 
-    data/<split>.<file> for each split that has rows, README.md (a Hugging Face dataset card, so that
-    datasets.load_dataset reads the folder), manifest.json, and what else its readers want. `file` is one of
-    the format's kinds of files, the usual one when empty. Raises ExportError when the format or the file is
-    unknown, the folder is not empty, or there is no row to write.
+    data/<split>.<file> for each split that has rows, and what training.dataset_card writes beside them: a
+    card by which datasets.load_dataset reads the folder, the datasheet, the manifest and the plots. `file` is
+    one of the format's kinds of files, the usual one when empty. Raises ExportError when the format or the
+    file is unknown, the folder is not empty, or there is no row to write.
     """
     if format not in FORMATS:
         raise ExportError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
@@ -74,45 +74,8 @@ def write(snapshot: Snapshot, format: str, folder: Path, file: str = "") -> list
         )
     manifest |= {"format": format, "file": file}
     manifest |= {name: {split: found[split][name] for split in found} for name in ("rows", "left_out")}
-    written = {split: f"data/{split}.{file}" for split in found if found[split]["rows"]}
-    texts = {"manifest.json": manifest, **kind.beside(f"touchstone_{snapshot.campaign.slug}", written)}
-    for name, content in texts.items():
-        (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-    (folder / "README.md").write_text(card(manifest))
+    dataset_card.write(folder, snapshot, manifest)
     return sorted(file for file in folder.rglob("*") if file.is_file())
-
-
-def card(manifest: dict[str, Any]) -> str:
-    """Return the dataset card of an export, its YAML head first."""
-    kind = FORMATS[manifest["format"]]
-    splits = [split for split in snapshots.SPLITS if manifest["rows"][split]]
-    head = ["---", "pretty_name: " + json.dumps(f"{manifest['campaign']} ({kind.title})"), "license: other"]
-    head += ["tags:", "- preference", "- rlhf", "configs:", "- config_name: default", "  data_files:"]
-    for split in splits:
-        head += [f"  - split: {split}", f"    path: data/{split}.{manifest['file']}"]
-    counts = manifest["counts"]
-    rows = ", ".join(f"{split} {manifest['rows'][split]}" for split in splits)
-    left_out = sum(manifest["left_out"].values())
-    guidelines = ", ".join(str(guideline["number"]) for guideline in manifest["guidelines"]) or "none"
-    body = [
-        "---",
-        f"# {manifest['campaign']}: {kind.title}",
-        "",
-        f"Cut by Touchstone from the campaign “{manifest['campaign']}”; snapshot `{manifest['digest']}`, "
-        f"filters {json.dumps(manifest['filters'])}.",
-        "",
-        "| what | how many |",
-        "|---|---|",
-        *(f"| {name.replace('_', ' ')} | {number} |" for name, number in sorted(counts.items())),
-        "",
-        f"Rows of this export: {rows}. Splits are by prompt: no prompt is in two of them."
-        + (f" Left out, since this format cannot say them: {left_out}." if left_out else ""),
-        "",
-        f"Raters appear under pseudonyms. They judged on {manifest['scale']} points, sides shuffled for each "
-        f"rater, under guideline versions {guidelines}. Judgments marked as extra, withdrawn or superseded "
-        "are in the canonical rows only, and pairs of identical answers are never preferences.",
-    ]
-    return "\n".join([*head, *body]) + "\n"
 
 
 def _write_split(snapshot: Snapshot, format: Format, split: str, file: Path) -> Counter[str]:

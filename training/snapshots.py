@@ -42,7 +42,8 @@ def cut(
     whatever the labels' order of arrival, and then the same Snapshot. Raises SnapshotError for a wrong
     filter, and when nothing of the kind was said yet. `on_rows` hears now and then how many are written.
     """
-    from training import snapshot_files  # pyarrow comes with it, which no idle worker needs
+    # pyarrow comes with some, which no idle worker needs, and the others read snapshots
+    from training import dataset_statistics, snapshot_files, withdrawal
 
     try:
         wanted = filters_.read(filters or {})
@@ -51,6 +52,7 @@ def cut(
     filters = wanted.as_json()
     draft = settings.SNAPSHOTS_DIR / f".draft-{uuid.uuid4().hex}"
     draft.mkdir(parents=True)
+    before = withdrawal.newest()
     try:
         with transaction.atomic():
             _see_one_moment()
@@ -60,6 +62,7 @@ def cut(
         digest = tally.digest.hexdigest()
         counts = {**tally.counts, "raters": len(tally.raters)}
         canonical_rows.write_cards(draft, campaign, digest, filters, counts)
+        dataset_statistics.write(draft)
         if not (settings.SNAPSHOTS_DIR / digest).exists():
             draft.rename(settings.SNAPSHOTS_DIR / digest)
     finally:
@@ -72,6 +75,7 @@ def cut(
         )
         if created and by is not None:
             record(by, "snapshot.cut", snapshot, digest=digest)
+        withdrawal.mark_if_late(snapshot, before)
     return snapshot
 
 

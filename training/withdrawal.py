@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -104,10 +104,19 @@ def _take_from_the_queue(prompts: QuerySet[Prompt]) -> dict[str, int]:
     return {"prompts": len(fresh), "tasks": cancelled}
 
 
-def mark_if_late(snapshot: Snapshot) -> None:
-    """Mark a new snapshot whose rows were read before a withdrawal; call in the cut's last transaction."""
+def newest() -> int:
+    """Return the number of the newest withdrawal, 0 where there is none."""
+    found: int = Withdrawal.objects.aggregate(newest=Max("pk", default=0))["newest"]
+    return found
+
+
+def mark_if_late(snapshot: Snapshot, before: int) -> None:
+    """Mark a snapshot that holds what was withdrawn after `before`, while its rows were read.
+
+    Call it in the transaction that registers the snapshot.
+    """
     _lock()
-    for withdrawal in Withdrawal.objects.exclude(snapshots=snapshot):
+    for withdrawal in Withdrawal.objects.filter(pk__gt=before):
         _mark(withdrawal, Snapshot.objects.filter(pk=snapshot.pk))
 
 

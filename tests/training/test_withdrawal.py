@@ -157,5 +157,5 @@ def test_a_cut_that_began_before_a_withdrawal_is_marked_too(campaign, manager, r
     done.delete()
     late = snapshots.cut(campaign)  # its rows were read when nothing was withdrawn yet
     again = withdrawal.Withdrawal.objects.create(rater=raters[0], reason="Gone.", by=manager)
-    withdrawal.mark_if_late(late)
+    withdrawal.mark_if_late(late, again.pk - 1)
     assert list(late.withdrawals.all()) == [again]
