@@ -61,7 +61,7 @@ class ResumeSerializer(serializers.Serializer[Any]):
 
 
 class Alarms(InCampaign):
-    """Read a campaign's figures and alarms, change its bands (PATCH), or settle the alarms and go on (POST)."""
+    """Read a campaign's figures and alarms, change its bands, or settle the alarms and go on."""
 
     action_for = {"GET": "view_campaigns", "PATCH": "manage", "POST": "manage"}
     serializer_class = AlarmsSerializer
