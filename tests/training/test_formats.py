@@ -121,7 +121,7 @@ def test_a_rewrite_is_preferred_to_its_original_and_demonstrated():
     row = editing(said("ann", original="r0", edited={"text": "Ten minutes, gladly."}))
     (pair,) = formats.engine_pairs(row)
     assert (pair["chosen"], pair["rejected"], pair["probability"]) == ("Ten minutes, gladly.", "Ugh.", 1.0)
-    demonstration = {"completion": "Ten minutes, gladly.", "weight": 1.0}
+    demonstration = {"completion": "Ten minutes, gladly.", "weight": 1.0, "round": 3}
     base = {"prompt_id": "p1", "prompt": ASKED, "split": "train"}
     assert list(formats.engine_demonstrations(row)) == [{**base, **demonstration}]
     assert list(projections.trl_sft(row)) == [

@@ -8,9 +8,11 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-STAGES = ("sft", "dpo", "best_of_n")
+STAGES = ("sft", "dpo", "best_of_n", "rl")
 TUNINGS = ("full", "top", "lora", "frozen")  # what of a reward model is fitted
+POLICY_TUNINGS = ("full", "lora")
 LOSSES = ("ordinal", "binary")
+RL_METHODS = ("rloo", "grpo")
 
 
 class EngineError(Exception):
@@ -58,9 +60,11 @@ class PolicyHyper:
     checkpoint_steps: int = _number(50, 1)
     sft_epochs: int = _number(2, 1)
     sft_learning_rate: float = _number(2e-4, 0)
+    sft_half_life: float = _number(2.0, 0)  # rounds after which a demonstration counts half; 0: all the same
     dpo_epochs: int = _number(2, 1)
     dpo_learning_rate: float = _number(5e-5, 0)
     dpo_beta: float = _number(0.1, 1e-6)
+    dpo_margin: float = _number(0.0, 0)  # logits asked for by each step of a verdict; 0: soft labels instead
     best_of_prompts: int = _number(512, 1)
     best_of_samples: int = _number(8, 2)  # answers sampled for each prompt
     best_of_keep: int = _number(1, 1)  # of them distilled
@@ -69,6 +73,11 @@ class PolicyHyper:
     best_of_epochs: int = _number(3, 1)
     best_of_learning_rate: float = _number(5e-4, 0)
     best_of_kl: float = _number(0.0, 0)  # weight of KL(policy ‖ parent) per token while distilling
+    rl_steps: int = _number(100, 1)
+    rl_samples: int = _number(4, 2)  # answers to one prompt, each judged beside the others
+    rl_learning_rate: float = _number(1e-5, 0)
+    rl_kl: float = _number(0.05, 0)  # weight of KL(policy ‖ parent)
+    lora_rank: int = _number(16, 1)
     max_new_tokens: int = _number(128, 1)
     temperature: float = _number(1.0, 0)
     top_p: float = _number(1.0, 1e-6, 1)
@@ -89,6 +98,14 @@ class RewardConfig:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """Name demonstrations or pairs to learn from as well, whose weights are multiplied by `weight`."""
+
+    path: str
+    weight: float
+
+
+@dataclass(frozen=True)
 class PolicyConfig:
     """Ask for a better policy than `parent`, which is also the reference of DPO and of every comparison."""
 
@@ -98,6 +115,9 @@ class PolicyConfig:
     reward_model: str | None
     stages: tuple[str, ...]
     hyper: PolicyHyper
+    tuning: str = "full"
+    rl: str = "rloo"
+    mix: tuple[Mix, ...] = ()
 
 
 Config = RewardConfig | PolicyConfig
@@ -105,7 +125,18 @@ Hyper = TypeVar("Hyper", RewardHyper, PolicyHyper)
 
 _KEYS = {
     "reward": {"kind", "seed", "threads", "trunk", "champion", "hyper", "tuning", "loss"},
-    "policy": {"kind", "seed", "threads", "parent", "reward_model", "stages", "hyper"},
+    "policy": {
+        "kind",
+        "seed",
+        "threads",
+        "parent",
+        "reward_model",
+        "stages",
+        "hyper",
+        "tuning",
+        "rl",
+        "mix",
+    },
 }
 
 
@@ -156,9 +187,41 @@ def _policy_config(raw: dict[str, Any], seed: int, threads: int | None, hyper: P
     if stages != [stage for stage in STAGES if stage in stages]:
         raise EngineError(f"config.json: stages run once each, in the order {', '.join(STAGES)}.")
     reward_model = _location(raw, "reward_model") if raw.get("reward_model") is not None else None
-    if "best_of_n" in stages and reward_model is None:
-        raise EngineError("config.json: the stage best_of_n needs a reward_model.")
-    return PolicyConfig(seed, threads, _location(raw, "parent"), reward_model, tuple(stages), hyper)
+    for stage in ("best_of_n", "rl"):
+        if stage in stages and reward_model is None:
+            raise EngineError(f"config.json: the stage {stage} needs a reward_model.")
+    if "rl" in stages and hyper.batch_size % hyper.rl_samples:
+        raise EngineError(
+            f"config.json: hyper batch_size must be a multiple of rl_samples ({hyper.rl_samples}), "
+            f"not {hyper.batch_size}."
+        )
+    return PolicyConfig(
+        seed,
+        threads,
+        _location(raw, "parent"),
+        reward_model,
+        tuple(stages),
+        hyper,
+        tuning=_one_of(raw, "tuning", POLICY_TUNINGS),
+        rl=_one_of(raw, "rl", RL_METHODS),
+        mix=_mix(raw.get("mix") or []),
+    )
+
+
+def _mix(raw: Any) -> tuple[Mix, ...]:
+    found = []
+    for part in raw if isinstance(raw, list) else [raw]:
+        path, weight = (part.get("path"), part.get("weight")) if isinstance(part, dict) else (None, None)
+        if not isinstance(path, str) or not path.endswith(("demonstrations.parquet", "pairs.parquet")):
+            raise EngineError(
+                f"config.json: mix must list files of demonstrations.parquet or pairs.parquet, not {part!r}."
+            )
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+            raise EngineError(
+                f"config.json: the weight of {path} in mix must be a number from 0, not {weight!r}."
+            )
+        found.append(Mix(path, float(weight)))
+    return tuple(found)
 
 
 def _location(raw: dict[str, Any], key: str) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models_app.backends import Conversation
-from training.engine.config import EngineError
+from training.engine.config import EngineError, Mix
 
 Indices = npt.NDArray[np.intp]
 
@@ -36,7 +36,8 @@ _SINCE: dict[str, dict[str, Any]] = {
         "criteria": "{}",
         "skills": "[]",
         "task": "",
-    }
+    },
+    "demonstrations.parquet": {"round": 0},
 }
 _WHOLE = {"round": None, "verdict": range(-3, 4), "points": (0, *range(2, 8)), "chosen_left": (-1, 0, 1)}
 _VOTE = ("chosen", "rejected", "probability", "rater", "round")
@@ -83,6 +84,7 @@ class Demonstration:
     completion: str
     weight: float
     split: str
+    round: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,9 @@ class Prompt:
     split: str
 
 
-def read_pairs(run_dir: Path) -> list[Pair]:
-    """Read pairs.parquet; raises EngineError naming the column or row at fault."""
-    rows = _read(run_dir / "pairs.parquet")
+def read_pairs(run_dir: Path, mix: Sequence[Mix] = ()) -> list[Pair]:
+    """Read pairs.parquet and a mix's, with its weight; raises EngineError naming the column or row."""
+    rows = _mixed(run_dir, "pairs.parquet", mix)
     for number, row in enumerate(rows):
         if not 0 <= row["probability"] <= 1:
             raise EngineError(f"pairs.parquet row {number}: probability {row['probability']} is outside 0…1.")
@@ -159,19 +161,40 @@ def _turns_before(number: int, row: dict[str, Any], side: str) -> Conversation:
     return before
 
 
-def read_demonstrations(run_dir: Path) -> list[Demonstration]:
-    """Read demonstrations.parquet; raises EngineError naming the column or row at fault."""
-    return [Demonstration(**row) for row in _read(run_dir / "demonstrations.parquet")]
+def read_demonstrations(run_dir: Path, mix: Sequence[Mix] = ()) -> list[Demonstration]:
+    """Read demonstrations.parquet and a mix's, with its weight; raises EngineError naming the column."""
+    return [Demonstration(**row) for row in _mixed(run_dir, "demonstrations.parquet", mix)]
+
+
+def newest_first(rows: Sequence[Demonstration], half_life: float) -> npt.NDArray[np.float64]:
+    """Weigh demonstrations, halving with every `half_life` rounds before the newest (0: never)."""
+    weights = np.array([row.weight for row in rows], dtype=np.float64)
+    rounds = np.array([row.round for row in rows], dtype=np.float64)
+    if not half_life or not len(rows):
+        return weights
+    aged: npt.NDArray[np.float64] = weights * 0.5 ** ((rounds.max() - rounds) / half_life)
+    return aged
 
 
 def read_prompts(run_dir: Path) -> list[Prompt]:
     """Read prompts.parquet; raises EngineError naming the column or row at fault."""
-    return [Prompt(**row) for row in _read(run_dir / "prompts.parquet")]
+    return [Prompt(**row) for row in _read(run_dir / "prompts.parquet", "prompts.parquet")]
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of one file, the prompt's JSON turned into `messages`."""
-    columns, since = _COLUMNS[path.name], _SINCE.get(path.name, {})
+def _mixed(run_dir: Path, name: str, mix: Sequence[Mix]) -> list[dict[str, Any]]:
+    """Read a file of the run, which may be missing where a mix has rows of its kind, and those rows."""
+    parts = [part for part in mix if part.path.endswith(name)]
+    alone = not parts or (run_dir / name).exists()
+    rows = _read(run_dir / name, name) if alone else []
+    for part in parts:
+        more = _read(run_dir / part.path, name)
+        rows += [{**row, "weight": part.weight * row["weight"]} for row in more]
+    return rows
+
+
+def _read(path: Path, kind: str) -> list[dict[str, Any]]:
+    """Read the rows of one file of a kind, the prompt's JSON turned into `messages`."""
+    columns, since = _COLUMNS[kind], _SINCE.get(kind, {})
     try:
         names = pq.read_schema(path).names
         for column in columns:

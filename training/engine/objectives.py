@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import cross_entropy, logsigmoid
 
 from training.engine.data import Indices, Reply
 from training.engine.evaluation import Floats
 from training.engine.optimisation import Figures, Loss
-from training.engine.policy_model import log_probs, reply_logits
+from training.engine.policy_model import reply_log_probs, reply_logits
 
 
 def imitation_loss(
@@ -26,15 +26,15 @@ def imitation_loss(
 
     def loss(batch: Indices) -> tuple[torch.Tensor, Figures]:
         rows = [replies[i] for i in batch]
-        logits, targets, mask = reply_logits(model, rows, pad_id)
-        w = weight[batch].to(logits)
-        total = -(w * log_probs(logits, targets, mask)).sum()
+        logits, targets, row = reply_logits(model, rows, pad_id)
+        w = weight[batch].to(logits)[row]
+        total = (w * cross_entropy(logits, targets, reduction="none")).sum()
         if not kl:
             return total, {}
         with torch.no_grad():
             before = torch.log_softmax(reply_logits(parent, rows, pad_id)[0], -1)
         now = torch.log_softmax(logits, -1)
-        drift = (w * ((now.exp() * (now - before)).sum(-1) * mask).sum(-1)).sum()
+        drift = (w * (now.exp() * (now - before)).sum(-1)).sum()
         return total + kl * drift, {"kl": float(drift.detach())}
 
     return loss
@@ -54,22 +54,25 @@ def dpo_loss(
     weights: Floats,
     beta: float,
     pad_id: int,
+    asked: Floats | float = 0.0,
 ) -> Loss:
-    """Build −p·log σ(m) − (1−p)·log σ(−m), m = β·(Δ policy − Δ reference).
+    """Build −p·log σ(m) − (1−p)·log σ(−m), m = β·(Δ policy − Δ reference) − the margin `asked` (pairs,).
 
-    Rafailov et al. 2023, eq. 7, with soft labels p. `reference` (pairs, 2) holds the parent's
-    log-probabilities of chosen and rejected.
+    Rafailov et al. 2023, eq. 7, with soft labels p; with margins Amini et al. 2024, eq. 7. `reference`
+    (pairs, 2) holds the parent's log-probabilities of chosen and rejected.
     """
     gap = torch.from_numpy(reference[:, 0] - reference[:, 1]).float()
     likely = torch.from_numpy(probability).float()
     weight = torch.from_numpy(weights).float()
+    least = torch.from_numpy(np.broadcast_to(asked, weights.shape).copy()).float()
 
     def loss(batch: Indices) -> tuple[torch.Tensor, Figures]:
         rows = [chosen[i] for i in batch] + [rejected[i] for i in batch]
-        won, lost = log_probs(*reply_logits(model, rows, pad_id)).chunk(2)
+        won, lost = reply_log_probs(model, rows, pad_id).chunk(2)
         margin = beta * (won - lost - gap[batch].to(won))
         p, w = likely[batch].to(won), weight[batch].to(won)
-        nll = -p * logsigmoid(margin) - (1 - p) * logsigmoid(-margin)
+        ahead = margin - least[batch].to(won)
+        nll = -p * logsigmoid(ahead) - (1 - p) * logsigmoid(-ahead)
         figures = {
             "margin": float((w * margin.detach()).sum()),
             "accuracy": float((w * (margin > 0)).sum()),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models_app.backends import Policy
@@ -16,12 +17,13 @@ from training.engine.data import Reply, pad
 from training.engine.evaluation import Floats
 from training.engine.optimisation import attention, autocast, device
 from training.engine.reward_model import load_config
+from training.engine.tuning import plain
 
 SCORING_BATCH = 32
 
 
-def load_policy_model(location: str) -> tuple[Any, Any]:
-    """Load a causal language model in float32 and its tokenizer.
+def load_policy_model(location: str, frozen: bool = False) -> tuple[Any, Any]:
+    """Load a causal language model and its tokenizer, in float32; if `frozen`, on an accelerator as saved.
 
     Raises EngineError for a missing model, another head, or a tokenizer without chat template or end token.
     """
@@ -34,7 +36,9 @@ def load_policy_model(location: str) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(location)
         model = AutoModelForCausalLM.from_pretrained(
-            location, dtype=torch.float32, attn_implementation=attention()
+            location,
+            dtype="auto" if frozen and torch.cuda.is_available() else torch.float32,
+            attn_implementation=attention(),
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EngineError(f"The policy {location} cannot be loaded: {error}") from None
@@ -50,31 +54,39 @@ def load_policy_model(location: str) -> tuple[Any, Any]:
 def reply_logits(
     model: Any, replies: Sequence[Reply], pad_id: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Predict reply tokens in one forward.
+    """Predict the tokens of replies in one forward, whose head reads nothing but what predicts them.
 
-    Returns float32 logits (rows, T, V), their targets (rows, T) and mask (rows, T). The head reads only
-    positions from the shortest prompt's end on.
+    Returns float32 logits (tokens, V), the tokens and the row of each, both (tokens,).
     """
     ids, mask = pad([row.prompt + row.reply for row in replies], pad_id)
-    first = max(1, min(len(row.prompt) for row in replies))
-    learnt = np.zeros_like(mask)
+    before = np.zeros(mask.shape, dtype=bool)  # places whose next token is of a reply
     for i, row in enumerate(replies):
-        learnt[i, max(1, len(row.prompt)) : len(row.prompt) + len(row.reply)] = 1
+        before[i, max(1, len(row.prompt)) - 1 : len(row.prompt) + len(row.reply) - 1] = True
+    rows, places = (torch.from_numpy(at).to(model.device) for at in before.nonzero())
     tokens = torch.from_numpy(ids).to(model.device)
-    with autocast():
-        logits = model(
-            input_ids=tokens,
-            attention_mask=torch.from_numpy(mask).to(model.device),
-            logits_to_keep=ids.shape[1] - first + 1,
-            use_cache=False,
-        ).logits
-    return logits[:, :-1].float(), tokens[:, first:], torch.from_numpy(learnt[:, first:]).to(model.device)
+    # before the head, not after it: what any architecture does to its logits is done to these
+    hook = model.get_output_embeddings().register_forward_pre_hook(
+        lambda _head, read: (read[0][rows, places][None], *read[1:])
+    )
+    try:
+        with autocast():
+            logits = model(
+                input_ids=tokens, attention_mask=torch.from_numpy(mask).to(model.device), use_cache=False
+            ).logits[0]
+    finally:
+        hook.remove()
+    return logits.float(), tokens[rows, places + 1], rows
 
 
-def log_probs(logits: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Sum the log-probabilities of reply tokens; returns (rows,)."""
-    found = torch.log_softmax(logits, -1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-    return (found * mask).sum(-1)
+def reply_log_probs(model: Any, replies: Sequence[Reply], pad_id: int) -> torch.Tensor:
+    """Sum each reply's log-probabilities; returns (rows,)."""
+    return sum_rows(*reply_logits(model, replies, pad_id), len(replies))
+
+
+def sum_rows(logits: torch.Tensor, targets: torch.Tensor, rows: torch.Tensor, count: int) -> torch.Tensor:
+    """Sum the log-probabilities of targets by row; returns (count,)."""
+    found = -cross_entropy(logits, targets, reduction="none")
+    return found.new_zeros(count).index_add(0, rows, found)
 
 
 def score_replies(model: Any, replies: Sequence[Reply], pad_id: int) -> Floats:
@@ -85,8 +97,13 @@ def score_replies(model: Any, replies: Sequence[Reply], pad_id: int) -> Floats:
     with torch.no_grad():
         for start in range(0, len(order), SCORING_BATCH):
             part = order[start : start + SCORING_BATCH]
-            found[part] = log_probs(*reply_logits(model, [replies[i] for i in part], pad_id)).cpu().numpy()
+            found[part] = reply_log_probs(model, [replies[i] for i in part], pad_id).cpu().numpy()
     return found
+
+
+def whole(model: Any) -> Any:
+    """Copy a model, what adapters have learnt in its own weights."""
+    return plain(copy.deepcopy(model))
 
 
 def sampler(model: Any, tokenizer: Any) -> Policy:
@@ -95,4 +112,5 @@ def sampler(model: Any, tokenizer: Any) -> Policy:
 
     model.eval()
     half = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
-    return TransformersPolicy(copy.deepcopy(model).to(torch.bfloat16) if half else model, tokenizer)
+    copied = whole(model)
+    return TransformersPolicy(copied.to(torch.bfloat16) if half else copied, tokenizer)

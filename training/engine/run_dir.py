@@ -45,6 +45,11 @@ class RunDir:
         return self.path.parent / "features"
 
     @property
+    def references(self) -> Path:
+        """Return the folder where log-probabilities of parents are kept, for all runs beside this one."""
+        return self.path.parent / "references"
+
+    @property
     def finished(self) -> bool:
         """Say whether the result is there already."""
         return (self.path / "result.json").exists()

@@ -1,4 +1,4 @@
-"""How much of a reward model trains: all of it, its last layers, or adapters between its weights (LoRA)."""
+"""How much of a model trains: all of it, its last layers, or adapters between its weights (LoRA)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def apply(
     if config.tuning == "top":
         return TopLayers(model, config.hyper.top_layers, rows, heard)
     if config.tuning == "lora":
-        return _adapted(model, config.hyper.lora_rank, config.seed)
+        head = reward_head(model)
+        trains = next(name for name, module in model.named_modules() if module is head).split(".")[0]
+        return _adapted(model, head, config.hyper.lora_rank, config.seed, modules_to_save=[trains])
     return model
 
 
@@ -39,23 +41,24 @@ def plain(model: Any) -> Any:
     return model if merge is None else merge()
 
 
-def _adapted(model: Any, rank: int, seed: int) -> Any:
-    """Put adapters beside all linear layers but the head, which trains itself (Hu et al. 2022)."""
+def adapt_policy(model: Any, rank: int, seed: int) -> Any:
+    """Let a causal language model train adapters beside all linear layers but its head, which stays."""
+    return _adapted(model, model.get_output_embeddings(), rank, seed, task_type="CAUSAL_LM")
+
+
+def _adapted(model: Any, spared: nn.Module, rank: int, seed: int, **how: Any) -> Any:
+    """Put adapters beside all linear layers but one (Hu et al. 2022)."""
     from peft import LoraConfig, get_peft_model
 
     names = {module: name for name, module in model.named_modules()}
-    head = names[reward_head(model)]
     targets = [
         name
         for module, name in names.items()
-        if type(module).__name__ in ("Linear", "Conv1D") and not head.startswith(name)
+        if type(module).__name__ in ("Linear", "Conv1D") and not names[spared].startswith(name)
     ]
     torch.manual_seed(seed)
     return get_peft_model(
-        model,
-        LoraConfig(
-            r=rank, lora_alpha=LORA_SCALE * rank, target_modules=targets, modules_to_save=[head.split(".")[0]]
-        ),
+        model, LoraConfig(r=rank, lora_alpha=LORA_SCALE * rank, target_modules=targets, **how)
     )
 
 

@@ -56,7 +56,7 @@ def test_keys_of_the_other_kind_may_be_null(tmp_path: Path) -> None:
         ({"kind": "reward", "trunk": "/t", "hyper": {"length_preference": "long"}}, "length_preference"),
         ({"kind": "reward", "trunk": "/t", "tuning": "some"}, "tuning"),
         ({"kind": "reward", "trunk": "/t", "loss": ["binary"]}, "loss"),
-        ({**POLICY, "tuning": "full"}, "'tuning'"),
+        ({**POLICY, "loss": "ordinal"}, "'loss'"),
         ({**POLICY, "stages": []}, "stages"),
         ({**POLICY, "stages": ["ppo"]}, "stages"),
         ({**POLICY, "stages": ["dpo", "sft"]}, "order"),

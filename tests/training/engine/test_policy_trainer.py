@@ -141,7 +141,7 @@ def test_a_killed_run_of_all_stages_goes_on_to_the_same_policy(
 
 
 def wait_for_stage(folder: Path, stage: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         progress = folder / "progress.json"
         if progress.exists():
