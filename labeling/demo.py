@@ -18,14 +18,18 @@ PROMPTS = 2400
 PASSWORD = "touchstone-demo"  # noqa: S105
 PEOPLE = {"rater": Role.RATER, "rater2": Role.RATER, "manager": Role.MANAGER, "researcher": Role.RESEARCHER}
 POLICY = Path(corpus.__file__).parent / "policy"
-# What so small a policy needs to take up what the reward model likes, within minutes on two cores.
+# What so small a policy needs to take up what the reward model likes, within minutes on two cores. Several
+# cooler answers to a prompt, learnt gently, keep what it knows: with one at temperature 1, four times over, at
+# 7e-4, the share of right answers fell from 48 to 23 % in three rounds.
 HYPER = {
     "policy": {
-        "best_of_prompts": 400,
-        "best_of_samples": 10,
+        "temperature": 0.7,
+        "best_of_prompts": 500,
+        "best_of_samples": 8,
+        "best_of_keep": 2,
         "best_of_turns": 2,
-        "best_of_epochs": 4,
-        "best_of_learning_rate": 7e-4,
+        "best_of_epochs": 2,
+        "best_of_learning_rate": 3e-4,
         "max_new_tokens": 96,
         "evaluation_prompts": 160,
     }

@@ -116,6 +116,7 @@ def twin(campaign: Campaign, name: str) -> Campaign:
     copy = campaigns.create(
         name=f"{campaign.name}: {name.replace('-', ' ')}",
         slug=f"{like}-{number + 1}" if number else like,
+        status=Campaign.Status.PAUSED,  # until it is staged
         by=rehearsal.manager_of(campaign),
         base_policy={
             "name": base.name,

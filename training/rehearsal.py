@@ -20,7 +20,6 @@ from accounts.models import Role, User
 from labeling import batches, campaigns, judgments, rounds
 from labeling.models import Campaign, Round
 from labeling.rounds import StateError
-from models_app.models import ModelVersion
 from preferences.simulation import TASTES, Taste
 from preferences.types import Estimate
 from training import contest, loop, simulated_raters
@@ -72,8 +71,8 @@ class RoundReport:
     """What one round came to; shares are of 1, intervals 95 %, `win_rate` against the base by the taste.
 
     `right`, `wrong` and `evasive` are shares of the champion's answers, and `right_gain` how many more are
-    right than of the base's; None where nobody knows what is right. `snapshot` and `policy` are SHA-256 of
-    the labels and of the champion's weights: of two rehearsals with the same, everything is the same.
+    right than of the base's; None where nobody knows what is right. `snapshot` and `weights`, by kind, are
+    SHA-256 of the labels and of the models made from them: where they are the same, everything is.
     """
 
     round: int
@@ -91,20 +90,17 @@ class RoundReport:
     right_gain: float | None
     right_gain_interval: list[float] | None
     snapshot: str
-    policy: str
+    weights: dict[str, str]
     seconds: float
 
 
 def begin(plan: Plan) -> Start:
-    """Let the loop begin a round of its own, and note what it was like before.
-
-    A round that is under way is cancelled: its labels stay. Raises RehearsalError when nobody manages.
-    """
-    campaign, manager = plan.campaign, insist(lambda: manager_of(plan.campaign))
-    insist(lambda: _make_way(campaign, manager))
-    last = insist(lambda: loop.last_round(campaign))
-    done = insist(lambda: loop.loop_rounds(campaign).count())
-    return Start(last.number if last else 0, done, {name: getattr(campaign, name) for name in SETTINGS})
+    """Note what a campaign is like before a rehearsal changes it."""
+    campaign = plan.campaign
+    insist(campaign.refresh_from_db)
+    known = insist(lambda: list(campaign.rounds.values_list("number", flat=True)))
+    done = insist(lambda: loop.loop_rounds(campaign).filter(status=Round.Status.CLOSED).count())
+    return Start(max(known, default=0), done, {name: getattr(campaign, name) for name in SETTINGS})
 
 
 SETTINGS = (
@@ -114,10 +110,14 @@ SETTINGS = (
 
 @contextmanager
 def staged(plan: Plan, start: Start) -> Iterator[Cast]:
-    """Set the campaign up for a rehearsal, give its raters, and put the settings back at the end."""
+    """Set the campaign up for a rehearsal, give its raters, and put the settings back at the end.
+
+    A round that was under way is cancelled: its labels stay. Raises RehearsalError when nobody manages.
+    """
     campaign, manager = plan.campaign, insist(lambda: manager_of(plan.campaign))
+    tasks = math.ceil(plan.judgments * SPARE / campaign.overlap) + 1
     wanted = {
-        "tasks_per_round": math.ceil(plan.judgments * SPARE / campaign.overlap) + 1,
+        "tasks_per_round": tasks,
         "retrain_after": plan.judgments,
         "edit_share": 0.0,
         "chat_share": 0.0,
@@ -127,6 +127,7 @@ def staged(plan: Plan, start: Start) -> Iterator[Cast]:
         "stages": list(plan.stages) or start.settings["stages"],
     }
     insist(lambda: campaigns.update(campaign, manager, **wanted))
+    insist(lambda: _make_way(campaign, manager, start, tasks))
     how: dict[str, Any] = {"seed": plan.seed, "noise": plan.noise}
     how |= {"coin_flips": plan.coin_flips, "faulty": plan.faulty}
     try:
@@ -167,12 +168,13 @@ def manager_of(campaign: Campaign) -> User:
     return manager
 
 
-def _make_way(campaign: Campaign, manager: User) -> None:
-    """Let the loop begin a round of its own."""
+def _make_way(campaign: Campaign, manager: User, start: Start, tasks: int) -> None:
+    """Let the loop begin a round of its own, with the settings that are there now."""
     live = loop.loop_rounds(campaign).exclude(status=Round.Status.CLOSED).first()
     if campaign.status != Campaign.Status.ACTIVE:
         campaigns.set_status(campaign, Campaign.Status.ACTIVE, manager)
-    if live is not None:
+    # one that the rehearsal began is gone on with; one that began just before has the old settings
+    if live is not None and (live.number <= start.last or live.task_target != tasks):
         try:
             rounds.cancel(live, by=manager, reason="A rehearsal begins.")
         except StateError:
@@ -285,7 +287,7 @@ def _report(plan: Plan, round_: Round, labels: int, began: float, progress: Prog
         reward_accuracy=test.get("accuracy"),
         reward_accuracy_interval=test.get("interval"),
         snapshot=reward.snapshot.digest if reward else "",
-        policy=fingerprint(champion),
+        weights=insist(lambda: _weights(round_)),
         seconds=round(time.monotonic() - began, 1),
         **figures(found),
     )
@@ -312,10 +314,16 @@ def _bounds(estimate: Estimate) -> list[float] | None:
     return list(estimate.interval) if estimate.interval else None
 
 
-def fingerprint(version: ModelVersion) -> str:
-    """Hash the weights of a checkpoint; empty where it has none on this machine."""
+def _weights(round_: Round) -> dict[str, str]:
+    """Hash the weights of the models that a round's runs made."""
+    made = round_.runs.filter(produced__isnull=False).select_related("produced").order_by("pk")
+    return {run.kind: hash_weights(Path(run.produced.location)) for run in made if run.produced}
+
+
+def hash_weights(folder: Path) -> str:
+    """Hash the weights in a model's folder; empty where there are none."""
     digest = hashlib.sha256()
-    files = sorted(Path(version.location).glob("*.safetensors")) if version.location else []
+    files = sorted(folder.glob("*.safetensors"))
     for path in files:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

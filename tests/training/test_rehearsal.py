@@ -63,7 +63,7 @@ def test_coin_flips_teach_nothing(campaign, workers, tmp_path, capsys):
     assert set(turn) == {
         "round", "judgments", "reward_accuracy", "reward_accuracy_interval", "win_rate", "win_rate_interval",
         "distinct", "mean_words", "base_words", "right", "wrong", "evasive", "right_gain",
-        "right_gain_interval", "snapshot", "policy", "seconds",
+        "right_gain_interval", "snapshot", "weights", "seconds",
     }  # fmt: skip
     low, high = turn["win_rate_interval"]
     assert low <= 0.5 <= high
@@ -78,6 +78,25 @@ def test_coin_flips_teach_nothing(campaign, workers, tmp_path, capsys):
     assert run.evaluation.checks
     campaign.refresh_from_db()
     assert (campaign.tasks_per_round, campaign.edit_share, campaign.max_rounds) == (7, 0.5, None)
+    replays_alike(run, tmp_path / "replay.json")
+
+
+def replays_alike(run, file):
+    """Run a rehearsed round again: everything comes out the same; then not the answer that was changed."""
+    number = run.round.number
+    call_command("replay", "little", number, json=file)
+    findings = {finding["what"]: finding for finding in json.loads(file.read_text())["findings"]}
+    assert {"answers", "labels", "reward job", "reward model", "reward figures"} <= findings.keys()
+    assert all(finding["same"] for finding in findings.values()), findings
+    total = run.round.responses.count()
+    assert findings["answers"]["says"] == f"{total} of {total} answers came out the same."
+    answer = run.round.responses.first()
+    answer.text += " And more."
+    answer.save()
+    with pytest.raises(CommandError, match="Something came out otherwise"):
+        call_command("replay", "little", number, json=file)
+    findings = {finding["what"]: finding for finding in json.loads(file.read_text())["findings"]}
+    assert [what for what, finding in findings.items() if not finding["same"]] == ["answers"]
 
 
 @pytest.mark.django_db

@@ -5,7 +5,7 @@ import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,12 @@ class Command(BaseCommand):
         try:
             start = start or begin(plan)
             write()
-            with _workers(), _bar() as show:
-                # torch comes into this process to answer as the policies, beside workers that use the cores
-                os.environ.setdefault("OMP_NUM_THREADS", "1")
+            with ExitStack() as until_the_end:
+                show = until_the_end.enter_context(_bar())
                 with staged(plan, start) as raters:
+                    until_the_end.enter_context(_workers())
+                    # torch comes into this process to answer as the policies, beside workers that use the cores
+                    os.environ.setdefault("OMP_NUM_THREADS", "1")
                     for report in rehearse(plan, start, raters, show, tuple(reports)):
                         reports.append(report)
                         tqdm.write(line(report))
