@@ -110,6 +110,7 @@ def queue_policy(
         "top_p": sampling.top_p,
         "max_new_tokens": sampling.max_new_tokens,
     }  # fmt: skip
+    hyper = {**drawn, **campaign.hyper.get("policy", {})}
     config = {
         "kind": Run.Kind.POLICY.value,
         "seed": _seed(round),
@@ -117,7 +118,10 @@ def queue_policy(
         "parent": parent.location,
         "reward_model": reward_model.location if reward_model else None,
         "stages": stages,
-        "hyper": {**drawn, **campaign.hyper.get("policy", {})},
+        # the two words among a campaign's numbers
+        "tuning": hyper.pop("tuning", None),
+        "rl": hyper.pop("rl", None),
+        "hyper": hyper,
         "snapshot": snapshot.digest,
     }
     return _queue(
@@ -131,6 +135,7 @@ def usable_stages(campaign: Campaign, snapshot: Snapshot, reward_model: ModelVer
         "sft": snapshot.counts.get("training_demonstrations", 0) > 0,
         "dpo": snapshot.counts.get("training_pairs", 0) > 0,
         "best_of_n": reward_model is not None,
+        "rl": reward_model is not None,
     }
     return [stage for stage in usable if stage in campaign.stages and usable[stage]]
 

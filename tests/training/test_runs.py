@@ -17,7 +17,7 @@ from tests import cast
 from tests.training import cast as labels
 from training import execution, runs, snapshots
 from training.engine.config import read_config
-from training.engine.data import read_pairs
+from training.engine.data import read_demonstrations, read_pairs
 from training.models import Run, RunMetric
 from training.runs import RunError
 
@@ -116,6 +116,19 @@ def test_the_engine_is_told_how_each_pair_was_judged(campaign, tmp_path):
     assert {(pair.verdict, pair.points, pair.skills) for pair in judged} == {(2, 7, ("arabic", "law"))}
     assert {pair.chosen_left for pair in judged} <= {1, -1}
     assert all(pair.task for pair in pairs)
+
+
+@pytest.mark.django_db
+def test_a_campaigns_recipe_reaches_the_engine(campaign, tmp_path):
+    campaign.stages = ["sft", "rl"]
+    campaign.hyper = {"policy": {"tuning": "lora", "rl": "grpo", "sft_half_life": 4}}
+    run = runs.queue_policy(campaign, snapshots.cut(campaign))
+    execution.prepare(run, tmp_path / "run")
+    config = read_config(tmp_path / "run")
+    assert (config.tuning, config.rl, config.hyper.sft_half_life) == ("lora", "grpo", 4)
+    assert config.stages == ("sft",)  # nothing rewards what reinforcement would try
+    rounds = {row.round for row in read_demonstrations(tmp_path / "run")}
+    assert rounds <= set(campaign.rounds.values_list("number", flat=True)) != set()
 
 
 @pytest.mark.django_db(transaction=True)
