@@ -3,6 +3,7 @@
 `tend` sees what is due, `refresh` computes and stores, `latest` reads.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -59,7 +60,16 @@ def counts() -> Case:
 
 def latest(campaign: Campaign) -> Report:
     """Return a campaign's figures as last computed: one row, however many judgments there are."""
-    row = QualityReport.objects.filter(campaign=campaign).first()
+    return _read(QualityReport.objects.filter(campaign=campaign).first())
+
+
+def latest_of(campaigns: Iterable[Campaign]) -> dict[int, Report]:
+    """Return the figures of several campaigns, by their keys."""
+    rows = {row.campaign_id: row for row in QualityReport.objects.filter(campaign__in=campaigns)}
+    return {campaign.pk: _read(rows.get(campaign.pk)) for campaign in campaigns}
+
+
+def _read(row: QualityReport | None) -> Report:
     if row is not None and row.figures.get("shape") == SHAPE:
         return Report(load(row.figures), row.judgments, row.fresh, row.computed_at)
     unknown = Estimate(None, None, 0, NOT_YET)

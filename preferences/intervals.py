@@ -81,6 +81,20 @@ def paired_difference(
     return clustered_bootstrap(a - b, clusters, seed, level=level)
 
 
+def clustered_covariance(values: Floats, clusters: Sequence[Hashable] | npt.NDArray[np.generic]) -> Floats:
+    """Return the covariance (K, K) of the means of K series (K, N) taken on the same clustered observations.
+
+    G/(G − 1) · Σ over clusters of outer products of their summed deviations, over N² (Liang & Zeger 1986).
+    Raises ValueError on fewer than two clusters.
+    """
+    codes, groups = encode_clusters(clusters)
+    if groups < 2:
+        raise ValueError("a covariance needs at least two clusters")
+    off = np.asarray(values, np.float64) - np.mean(values, axis=1, keepdims=True)
+    sums = np.array([np.bincount(codes, series, groups) for series in off]) / off.shape[1]
+    return np.asarray(sums @ sums.T * groups / (groups - 1))
+
+
 def encode_clusters(
     clusters: Sequence[Hashable] | npt.NDArray[np.generic],
 ) -> tuple[npt.NDArray[np.intp], int]:

@@ -210,6 +210,12 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_scored": {"GET": (401, 403, 403, 404, 404)},  # nobody asked for them
     "api_roll_back": {"POST": (401, 403, 403, 403, 400)},  # there is no champion
     # training
+    "leaderboard": {"GET": LOOK},
+    "leaderboard_live": {"GET": LOOK},
+    "leaderboard_csv": {"GET": LOOK},
+    "leaderboards": {"GET": LOOK},
+    "api_leaderboard": {"GET": API_LOOK},
+    "api_leaderboards": {"GET": API_LOOK},
     "watch": {"GET": LOOK, "POST": CHANGE},
     "watch_live": {"GET": LOOK},
     "watch_csv": {"GET": (LOGIN, 403, 403, 404, 404)},  # there is none
@@ -286,6 +292,7 @@ def world():
     judge = make_model(campaign.slug, "reward", "judge")
     pks = {"snapshot": snapshot.pk, "run": run.pk, "model": policy.pk, "card": judge.pk}
     args = {
+        "leaderboard_csv": {**in_campaign, "table": "policies"},
         "welcome": {"uidb64": uid, "token": "false-token"},
         "revoke_token": {"pk": token.pk},
         "api_token": {"pk": token.pk},

@@ -2,9 +2,13 @@
 
 from django.urls import path
 
-from training import api, selection_api, watch_api
+from training import api, leaderboard_api, selection_api, watch_api
 
 urlpatterns = [
+    path(
+        "campaigns/<slug:slug>/leaderboard/", leaderboard_api.Leaderboard.as_view(), name="api_leaderboard"
+    ),
+    path("leaderboards/", leaderboard_api.Champions.as_view(), name="api_leaderboards"),
     path("campaigns/<slug:slug>/selection/", selection_api.Selection.as_view(), name="api_selection"),
     path("campaigns/<slug:slug>/snapshots/", api.Snapshots.as_view(), name="api_snapshots"),
     path("campaigns/<slug:slug>/watches/", watch_api.Watches.as_view(), name="api_watches"),

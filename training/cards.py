@@ -103,12 +103,12 @@ def headline(result: dict[str, Any]) -> list[Row]:
     calibration = report.get("calibration") or {}
     length = report.get("length") or {}
     return [
-        Row(_("Accuracy on held-out prompts"), _accuracy(result.get("test"))),
-        Row(_("On raters it has never seen"), _read(report.get("held_out_raters"))),
-        Row(_("On the newest round"), _read(report.get("newest_round"))),
-        Row(_("Share of the ceiling"), _read(report.get("of_ceiling"))),
-        Row(_("Calibration error"), _read(calibration.get("after"))),
-        Row(_("Above length alone"), _read(length.get("gain"))),
+        Row(_("Accuracy on held-out prompts"), read_accuracy(result.get("test"))),
+        Row(_("On raters it has never seen"), read_figure(report.get("held_out_raters"))),
+        Row(_("On the newest round"), read_figure(report.get("newest_round"))),
+        Row(_("Share of the ceiling"), read_figure(report.get("of_ceiling"))),
+        Row(_("Calibration error"), read_figure(calibration.get("after"))),
+        Row(_("Above length alone"), read_figure(length.get("gain"))),
     ]
 
 
@@ -133,14 +133,14 @@ def sections(result: dict[str, Any], report: dict[str, Any]) -> list[Section]:
 
 def _votes(result: dict[str, Any], report: dict[str, Any]) -> Section:
     rows = [
-        Row(_("All held-out prompts"), _accuracy(result.get("test"))),
-        Row(_("Votes of raters it has learnt from"), _read(report.get("known_raters"))),
-        Row(_("Votes of raters it has never seen"), _read(report.get("held_out_raters"))),
-        Row(_("Votes of the newest round"), _read(report.get("newest_round"))),
-        Row(_("Validation votes, by which it was chosen"), _accuracy(result.get("validation"))),
+        Row(_("All held-out prompts"), read_accuracy(result.get("test"))),
+        Row(_("Votes of raters it has learnt from"), read_figure(report.get("known_raters"))),
+        Row(_("Votes of raters it has never seen"), read_figure(report.get("held_out_raters"))),
+        Row(_("Votes of the newest round"), read_figure(report.get("newest_round"))),
+        Row(_("Validation votes, by which it was chosen"), read_accuracy(result.get("validation"))),
     ]
     for group in report.get("by_skill") or []:
-        rows.append(Row(_("Raters with the skill %(skill)s") % {"skill": group["group"]}, _read(group)))
+        rows.append(Row(_("Raters with the skill %(skill)s") % {"skill": group["group"]}, read_figure(group)))
     says = _(
         "How often it scores higher what a rater preferred. Ties are left out; intervals resample prompts."
     )
@@ -149,9 +149,9 @@ def _votes(result: dict[str, Any], report: dict[str, Any]) -> Section:
 
 def _ceiling(report: dict[str, Any]) -> Section:
     rows = [
-        Row(_("Two raters agree"), _read(report.get("agreement"))),
-        Row(_("Ceiling"), _read(report.get("ceiling"))),
-        Row(_("Share of the ceiling"), _read(report.get("of_ceiling"))),
+        Row(_("Two raters agree"), read_figure(report.get("agreement"))),
+        Row(_("Ceiling"), read_figure(report.get("ceiling"))),
+        Row(_("Share of the ceiling"), read_figure(report.get("of_ceiling"))),
     ]
     says = [_("No model can agree with single votes more often than raters' agreement allows.")]
     if report.get("leak"):
@@ -180,8 +180,8 @@ def _rounds(groups: list[Figure], levels: list[Level]) -> Section:
 def _calibration(found: dict[str, Any]) -> Section:
     before, after = found.get("before") or {}, found.get("after") or {}
     rows = [
-        Row(_("Calibration error as trained"), _read(found.get("before"))),
-        Row(_("With the temperature"), _read(found.get("after"))),
+        Row(_("Calibration error as trained"), read_figure(found.get("before"))),
+        Row(_("With the temperature"), read_figure(found.get("after"))),
     ]
     says = []
     if "temperature" in found:
@@ -212,11 +212,11 @@ def _length(found: dict[str, Any]) -> Section:
     matched = _("Reward and length, among ties") if by_ties else _("Reward and length, at equal verdicts")
     alone = _("The longer always wins") if found.get("rule") != "shorter" else _("The shorter always wins")
     rows = [
-        Row(alone, _read(found.get("baseline"))),
-        Row(_("The model's accuracy above that"), _read(found.get("gain"))),
-        Row(_("Accuracy where the shorter one was preferred"), _read(found.get("shorter_wins"))),
-        Row(_("Accuracy where both are about as long"), _read(found.get("equal_length"))),
-        Row(matched, _read(found.get("matched")), ""),
+        Row(alone, read_figure(found.get("baseline"))),
+        Row(_("The model's accuracy above that"), read_figure(found.get("gain"))),
+        Row(_("Accuracy where the shorter one was preferred"), read_figure(found.get("shorter_wins"))),
+        Row(_("Accuracy where both are about as long"), read_figure(found.get("equal_length"))),
+        Row(matched, read_figure(found.get("matched")), ""),
     ]
     bins = [(_span(b["low"], b["high"]), b) for b in found.get("bins") or []]
     plot = _plot("length", _("More words in the preferred answer"), bins, [Level(_("Chance"), 0.5)])
@@ -235,8 +235,8 @@ def _learning(found: dict[str, Any], result: dict[str, Any], levels: list[Level]
     if not points:
         why = translation.gettext(found["why"]) if found.get("why") else _("it was not measured")
         return Section("learning", _("Would more votes help?"), [_("No curve: %(why)s.") % {"why": why}])
-    marks = [Mark(log2(p["votes"]), f"{p['votes']:,}", _read(p)) for p in points]
-    tested = _accuracy(result.get("test"))
+    marks = [Mark(log2(p["votes"]), f"{p['votes']:,}", read_figure(p)) for p in points]
+    tested = read_accuracy(result.get("test"))
     model = [] if tested.value is None else [Level(_("The model itself"), tested.value)]
     series = [Series(_("Accuracy"), marks, joined=True)]
     plot = Plot("learning", _("Training votes"), series, [*levels, *model])
@@ -256,7 +256,7 @@ def _invariance(found: dict[str, Any]) -> Section:
 def _criteria(groups: list[Figure]) -> list[Section]:
     if not groups:
         return []
-    rows = [Row(group["group"], _read(group)) for group in groups]
+    rows = [Row(group["group"], read_figure(group)) for group in groups]
     return [
         Section(
             "criteria",
@@ -268,7 +268,7 @@ def _criteria(groups: list[Figure]) -> list[Section]:
 
 
 def _plot(key: str, x: str, groups: Sequence[tuple[str, Figure]], levels: list[Level]) -> Plot | None:
-    marks = [Mark(at, label, _read(group)) for at, (label, group) in enumerate(groups)]
+    marks = [Mark(at, label, read_figure(group)) for at, (label, group) in enumerate(groups)]
     return Plot(key, x, [Series(_("Accuracy"), marks)], levels) if marks else None
 
 
@@ -287,12 +287,13 @@ def _bin(found: dict[str, Any]) -> Mark:
     return Mark(found["claimed"], f"{100 * found['low']:.0f}–{100 * found['high']:.0f} %", estimate)
 
 
-def _accuracy(found: dict[str, Any] | None) -> Estimate:
+def read_accuracy(found: dict[str, Any] | None) -> Estimate:
     """Read an accuracy of result.json, which names its value so."""
-    return _read({**found, "value": found.get("accuracy")} if found else None)
+    return read_figure({**found, "value": found.get("accuracy")} if found else None)
 
 
-def _read(found: dict[str, Any] | None) -> Estimate:
+def read_figure(found: dict[str, Any] | None) -> Estimate:
+    """Read a figure of an engine's report: value, interval, n, and why where something is missing."""
     if not found or (found.get("value") is None and not found.get("why")):
         return Estimate(None, None, 0, "it was not measured")
     interval = Interval(*found["interval"]) if found.get("interval") else None

@@ -1,10 +1,11 @@
-"""Plots of shares, as shapes with their places: templates/training/_plot.html draws them without a script."""
+"""Plots of shares and Elo points, as shapes with their places: _plot.html draws them without a script."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import ceil, floor
+from math import ceil, floor, log10
 from typing import Any
 
+from labeling.templatetags.figures import spell
 from preferences.types import Estimate
 
 WIDTH, HEIGHT = 360, 200
@@ -35,7 +36,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Level:
-    """A share to compare with, as a line across the plot."""
+    """A share (or so many points) to compare with, as a line across the plot."""
 
     name: str
     share: float
@@ -45,7 +46,7 @@ class Level:
 class Plot:
     """Shares over something; `diagonal` names a line on which x, from ½ to 1, and y are the same share.
 
-    `x` names what the marks' labels are.
+    `x` names what the marks' labels are. With the unit "Elo" it shows points instead of shares.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Plot:
     series: Sequence[Series]
     levels: Sequence[Level] = field(default_factory=tuple)
     diagonal: str = ""
+    unit: str = "%"
 
     def table(self) -> list[tuple[str, list[Estimate]]]:
         """Return the figures by label, each with one of every series; one that isn't there has no value."""
@@ -67,7 +69,7 @@ class Plot:
 def draw(plot: Plot) -> dict[str, Any]:
     """Place everything in a view of 360 × 200 units; as text, since languages write numbers their own way."""
     marks = [mark for series in plot.series for mark in series.marks if mark.estimate.value is not None]
-    low, high = _bounds(plot, marks)
+    low, high, step = _bounds(plot, marks)
     xs = [mark.x for mark in marks]
     first, last = (0.5, 1.0) if plot.diagonal else (min(xs) - 0.5, max(xs) + 0.5)
 
@@ -77,7 +79,6 @@ def draw(plot: Plot) -> dict[str, Any]:
     def y(share: float) -> str:
         return f"{HEIGHT - BOTTOM - (share - low) / (high - low) * (HEIGHT - TOP - BOTTOM):.1f}"
 
-    step = 0.1 if high - low <= 0.5 else 0.25 if high - low > 0.8 else 0.2
     ticks = [low + step * n for n in range(round((high - low) / step) + 1)]
     return {
         "width": WIDTH,
@@ -85,7 +86,7 @@ def draw(plot: Plot) -> dict[str, Any]:
         "left": LEFT,
         "right": WIDTH - RIGHT,
         "base": HEIGHT - BOTTOM,
-        "rows": [(y(tick), f"{tick:.0%}") for tick in ticks],
+        "rows": [(y(tick), f"{tick:.0%}" if plot.unit == "%" else spell(tick, plot.unit)) for tick in ticks],
         "columns": _columns(plot, marks, x),
         "levels": [(y(level.share), at) for at, level in enumerate(plot.levels)],
         "diagonal": (x(0.5), y(0.5), x(1.0), y(1.0)) if plot.diagonal else None,
@@ -93,15 +94,28 @@ def draw(plot: Plot) -> dict[str, Any]:
     }
 
 
-def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float]:
-    shares = [level.share for level in plot.levels] + ([0.5, 1.0] if plot.diagonal else [])
+def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float, float]:
+    """Return the lower and the upper end of the vertical axis, and the step between its lines."""
+    found = [level.share for level in plot.levels] + ([0.5, 1.0] if plot.diagonal else [])
     for mark in marks:
-        shares += [mark.estimate.value or 0.0, *(mark.estimate.interval or ())]
-    low, high = floor(min(shares) * 10) / 10, ceil(max(shares) * 10) / 10
+        found += [mark.estimate.value or 0.0, *(mark.estimate.interval or ())]
+    if plot.unit != "%":
+        return _round_bounds(min(found), max(found))
+    low, high = floor(min(found) * 10) / 10, ceil(max(found) * 10) / 10
     if high - low > 0.5:
         # whole steps of a fifth or a quarter
-        return (0.0, 1.0) if high - low > 0.8 or low < 0.2 else (0.2, 1.0)
-    return (low, high) if high - low >= 0.2 else (max(0.0, high - 0.2), max(0.2, high))
+        low, high = (0.0, 1.0) if high - low > 0.8 or low < 0.2 else (0.2, 1.0)
+        return low, high, 0.25 if high - low > 0.8 else 0.2
+    return (low, high, 0.1) if high - low >= 0.2 else (max(0.0, high - 0.2), max(0.2, high), 0.1)
+
+
+def _round_bounds(least: float, most: float) -> tuple[float, float, float]:
+    """Widen a span to three to six whole steps of 1, 2 or 5 times a power of ten."""
+    span = max(most - least, 10.0)
+    power: float = 10 ** floor(log10(span / 3))
+    step = next(power * size for size in (1, 2, 5, 10) if span / (power * size) <= 4)
+    low, high = floor(least / step) * step, ceil(most / step) * step
+    return low, max(high, low + step), step
 
 
 def _columns(plot: Plot, marks: Sequence[Mark], x: Place) -> list[tuple[str, str]]:

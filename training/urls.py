@@ -3,12 +3,17 @@
 from django.urls import path
 
 from training.views import campaign, models, runs, selection, snapshots, watch
+from training.views import leaderboards as boards
 
 urlpatterns = [
     path("campaigns/<slug:slug>/", campaign.campaign, name="campaign"),
     path("campaigns/<slug:slug>/live/", campaign.campaign_live, name="campaign_live"),
     path("campaigns/<slug:slug>/selection/", selection.selection, name="selection"),
     path("campaigns/<slug:slug>/selection/resume/", selection.resume, name="resume_selection"),
+    path("campaigns/<slug:slug>/leaderboard/", boards.show, name="leaderboard"),
+    path("campaigns/<slug:slug>/leaderboard/live/", boards.live, name="leaderboard_live"),
+    path("campaigns/<slug:slug>/leaderboard/<slug:table>.csv", boards.download, name="leaderboard_csv"),
+    path("leaderboards/", boards.everywhere, name="leaderboards"),
     path("campaigns/<slug:slug>/watch/", watch.show, name="watch"),
     path("campaigns/<slug:slug>/watch/live/", watch.live, name="watch_live"),
     path("campaigns/<slug:slug>/watch/<int:pk>.csv", watch.download, name="watch_csv"),

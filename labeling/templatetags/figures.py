@@ -38,6 +38,12 @@ REASONS = (
     gettext_noop("the reward model's votes are not known here"),
     gettext_noop("each half of the raters must have given at least 50 votes to learn from"),
     gettext_noop("too few graded pairs differ in it to learn from"),
+    gettext_noop("it is not measured yet"),
+    gettext_noop("there is no policy before it"),
+    gettext_noop("nobody has compared it with another policy yet"),
+    gettext_noop("no vote joins it with the other policies, not even through others"),
+    gettext_noop("the others are held against it"),
+    gettext_noop("it is not known how many labels it took"),
 )
 
 
@@ -47,8 +53,14 @@ def isolate(number: str) -> str:
 
 
 def spell(value: Any, unit: str) -> str:
-    """Write a number for people: shares as percent, others with two decimals."""
-    return f"{100 * value:.1f} %" if unit == "%" else f"{value:.2f}"
+    """Write a number: shares as percent, Elo points whole and with a sign, others with two decimals."""
+    return f"{_bare(value, unit)} %" if unit == "%" else _bare(value, unit)
+
+
+def _bare(value: Any, unit: str) -> str:
+    if unit == "Elo":
+        return f"{round(value):+d}" if round(value) else "0"
+    return f"{100 * value:.1f}" if unit == "%" else f"{value:.2f}"
 
 
 @register.filter
@@ -56,8 +68,9 @@ def interval(estimate: Estimate, unit: str = "%") -> str:
     """Write the 95 % interval of an estimate, or nothing where there is none."""
     if estimate.interval is None:
         return ""
-    low, high = (f"{100 * end:.1f}" if unit == "%" else f"{end:.2f}" for end in estimate.interval)
-    between = " … " if low.startswith("-") or high.startswith("-") else "–"  # a dash beside a minus misleads
+    low, high = (_bare(end, unit) for end in estimate.interval)
+    # a dash beside a sign misleads
+    between = " … " if low.startswith(("-", "+")) or high.startswith(("-", "+")) else "–"
     return isolate(f"{low}{between}{high}{' %' if unit == '%' else ''}")
 
 

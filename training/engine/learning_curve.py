@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preferences.intervals import encode_clusters
+from preferences.intervals import clustered_covariance, encode_clusters
 from training.engine import features
 from training.engine.config import RewardConfig
 from training.engine.data import Pair
+from training.engine.evaluation import hits
 from training.engine.held_out import HeldOut, distinct_conversations, figure
 from training.engine.run_dir import RunDir
 
@@ -46,15 +47,20 @@ def learning_curve(run: RunDir, config: RewardConfig, parts: dict[str, list[Pair
     learnt, tested = sides[: len(train)], sides[len(train) :]
     probability = np.array([pair.probability for pair in train])
     weight = np.array([pair.weight for pair in train])
-    points = []
+    points, right = [], []
     for share in SHARES:
         run.check_stop()
         n = int(np.searchsorted(place, share * (place[-1] + 1)))
         chosen, rejected = learnt[:n].T
         weights = features.fit_frozen(read, chosen, rejected, probability[:n], weight[:n])
-        found = HeldOut(test, (read @ weights)[tested]).accuracy()
-        points.append({"share": share, "votes": n, **figure(found)})
-    return {"points": points}
+        found = HeldOut(test, (read @ weights)[tested])
+        points.append({"share": share, "votes": n, **figure(found.accuracy())})
+        right.append(hits(found.probability, found.margin))
+    prompts = found.prompts[found.clear]
+    if len(np.unique(prompts)) < 2:
+        return {"points": points}
+    # all points are tested on the same votes: what is common to them says nothing of the curve's rise
+    return {"points": points, "covariance": clustered_covariance(np.array(right), prompts.tolist()).tolist()}
 
 
 def _shuffle_prompts(pairs: Sequence[Pair], seed: int) -> npt.NDArray[np.int64]:

@@ -14,7 +14,8 @@ register = template.Library()
 def plot(plot: Plot, title: str) -> dict[str, Any]:
     """Show a plot; `title` is what it is about."""
     told = [
-        f"{series.name}: " + ", ".join(f"{mark.label}: {value(mark.estimate)}" for mark in series.marks)
+        f"{series.name}: "
+        + ", ".join(f"{mark.label}: {value(mark.estimate, plot.unit)}" for mark in series.marks)
         for series in plot.series
     ]
     return {"plot": plot, "drawn": draw(plot), "title": title, "told": told, "table": plot.table()}
