@@ -216,6 +216,15 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "leaderboards": {"GET": LOOK},
     "api_leaderboard": {"GET": API_LOOK},
     "api_leaderboards": {"GET": API_LOOK},
+    "judges": {"GET": LOOK, "POST": MANAGE},  # nobody has judged
+    "judges_live": {"GET": LOOK},
+    "judges_csv": {"GET": (LOGIN, 403, 403, 404, 404)},  # there is none
+    "api_judges": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # nobody has judged
+    "targets": {"GET": LOOK, "POST": MANAGE},  # no policy can answer
+    "change_target": {"POST": (LOGIN, 403, 403, 403, 404)},  # there is none
+    "target_csv": {"GET": (LOGIN, 403, 403, 404, 404)},
+    "api_targets": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},
+    "api_target": {"GET": (401, 403, 403, 404, 404), "PATCH": (401, 403, 403, 403, 404)},
     "watch": {"GET": LOOK, "POST": CHANGE},
     "watch_live": {"GET": LOOK},
     "watch_csv": {"GET": (LOGIN, 403, 403, 404, 404)},  # there is none
@@ -340,6 +349,10 @@ def world():
         "count_snapshot": in_campaign,
         "api_snapshot_count": in_campaign,
         "watch_csv": {**in_campaign, "pk": 1},
+        "judges_csv": {**in_campaign, "pk": 1},
+        "change_target": {**in_campaign, "pk": 1},
+        "target_csv": {**in_campaign, "pk": 1},
+        "api_target": {**in_campaign, "pk": 1},
         "start_run": {"pk": snapshot.pk},
         "snapshot_difference": {"first": snapshot.pk, "second": snapshot.pk},
         "api_snapshot_difference": {"first": snapshot.pk, "second": snapshot.pk},
@@ -354,6 +367,10 @@ def world():
     }
     lease = {"lease": str(slot.lease), "idempotency_key": str(uuid4())}
     registration = {"family": campaign.slug, "kind": "policy", "name": "another", "backend": "imported"}
+    target = {
+        "name": "Emails", "description": "It claims to have sent it.", "pattern": "sent", "fails": "found",
+        "prompts": "Send it.", "weight": 1,
+    }  # fmt: skip
     settings = {
         "name": "Another", "scale": 7, "overlap": 1, "lease_minutes": 15, "tasks_per_round": 10,
         "edit_share": 0, "retrain_after": 10, "certainty": 0.9, "temperature": 1, "top_p": 1,
@@ -438,6 +455,10 @@ def world():
         "promote": {"reason": "It is better."},
         "api_promote": {"reason": "It is better."},
         "api_score": {"query": ["How?"]},
+        "judges": {"judge": policy.pk, "tasks": 5, "template": "{conversation} {a} {b}"},
+        "api_judges": {"judge": policy.pk, "tasks": 5},
+        "targets": target,
+        "api_targets": target,
         "watch": {"prompts": 8},
         "api_watches": {"prompts": 8},
         "api_roll_back": {"family": campaign.slug, "kind": "policy", "reason": "It is worse."},

@@ -24,7 +24,7 @@ from labeling.models.judgment import counting
 from labeling.models.task import fresh
 from labeling.rounds import StateError
 from models_app.models import ModelVersion
-from preferences.types import Estimate
+from preferences.types import Estimate, Interval
 from training.loop import send
 from training.models import JudgeTemplate, JudgeVerdict, Judging
 from training.watch import estimate
@@ -75,8 +75,11 @@ class Reading:
     unread: int = 0
     says: list[str] = field(default_factory=list)
 
-    def __getitem__(self, key: str) -> Estimate | None:
-        return next((figure for name, _what, figure in self.figures if name == key), None)
+    def __getitem__(self, key: str) -> Estimate:
+        for name, _what, figure in self.figures:
+            if name == key:
+                return figure
+        raise KeyError(key)
 
 
 def check_template(text: str) -> str:
@@ -213,7 +216,7 @@ def read(judging: Judging) -> Reading:
 def _sentences(reading: Reading) -> list[str]:
     found = []
     difference = reading["difference"]
-    if difference is None or difference.interval is None:
+    if difference.interval is None:
         found.append(_("Too few comparisons with two people's votes to hold the judge against people."))
     elif difference.interval.high < 0:
         found.append(_("The judge agrees with people less often than they agree with each other."))
@@ -222,7 +225,7 @@ def _sentences(reading: Reading) -> list[str]:
     else:
         found.append(_("No difference is seen between the judge's agreement with people and people's own."))
     position = reading["position"]
-    if position is not None and position.interval is not None and not _holds(position, 0.5):
+    if position.interval is not None and not _holds(position.interval, 0.5):
         first = position.interval.low > 0.5
         found.append(
             _("It leans to the answer that is shown first.")
@@ -235,6 +238,5 @@ def _sentences(reading: Reading) -> list[str]:
     return found
 
 
-def _holds(figure: Estimate, value: float) -> bool:
-    assert figure.interval is not None
-    return figure.interval.low <= value <= figure.interval.high
+def _holds(interval: Interval, value: float) -> bool:
+    return interval.low <= value <= interval.high

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training.views import campaign, models, runs, selection, snapshots, watch
+from training.views import campaign, judges, models, runs, selection, snapshots, targets, watch
 from training.views import leaderboards as boards
 
 urlpatterns = [
@@ -14,6 +14,12 @@ urlpatterns = [
     path("campaigns/<slug:slug>/leaderboard/live/", boards.live, name="leaderboard_live"),
     path("campaigns/<slug:slug>/leaderboard/<slug:table>.csv", boards.download, name="leaderboard_csv"),
     path("leaderboards/", boards.everywhere, name="leaderboards"),
+    path("campaigns/<slug:slug>/judges/", judges.show, name="judges"),
+    path("campaigns/<slug:slug>/judges/live/", judges.live, name="judges_live"),
+    path("campaigns/<slug:slug>/judges/<int:pk>.csv", judges.download, name="judges_csv"),
+    path("campaigns/<slug:slug>/targets/", targets.show, name="targets"),
+    path("campaigns/<slug:slug>/targets/<int:pk>/", targets.change, name="change_target"),
+    path("campaigns/<slug:slug>/targets/<int:pk>.csv", targets.download, name="target_csv"),
     path("campaigns/<slug:slug>/watch/", watch.show, name="watch"),
     path("campaigns/<slug:slug>/watch/live/", watch.live, name="watch_live"),
     path("campaigns/<slug:slug>/watch/<int:pk>.csv", watch.download, name="watch_csv"),
