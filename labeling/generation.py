@@ -25,7 +25,7 @@ from models_app.backends import BackendError
 from models_app.models import ModelVersion, SamplingConfig
 from models_app.registry import ModelError
 
-LEASE_SECONDS = 90  # three heartbeats
+LEASE_SECONDS = 30  # three heartbeats
 RETRY_SECONDS = 30
 BATCH = 64  # answers stored at once
 STORE_SECONDS = 10.0  # or fewer, when they come slowly

@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from labeling import campaigns, rounds
+from labeling import campaigns, planning, rounds, superseding
 from labeling.models import Campaign, Round, Task
 from labeling.models.task import fresh
 from labeling.rounds import StateError
@@ -174,7 +174,7 @@ def read_facts(campaign: Campaign) -> Facts:
         status=campaign.status,
         paused=campaign.loop_paused,
         alarm=alarms.pending(campaign),
-        prompts=campaign.prompts.exists(),
+        prompts=planning.askable(campaign).exists(),
         policy=policy is not None and policy.backend != ModelVersion.Backend.IMPORTED,
         more_rounds=campaign.max_rounds is None or loop_rounds(campaign).count() < campaign.max_rounds,
         retrain_after=campaign.retrain_after,
@@ -220,6 +220,7 @@ def last_run(round_: Round, kind: str) -> Run | None:
 
 def tick(campaign: Campaign) -> Step:
     """Take a campaign as far as it goes without waiting; returns the step that it stopped at."""
+    superseding.expire(campaign)
     step = decide(read_facts(campaign))
     for _tried in range(STEPS):
         if step.action is Action.WAIT:

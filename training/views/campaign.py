@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from accounts.roles import require, signed_in_user
-from labeling import campaigns, quality
+from labeling import campaigns, quality, superseding
 from labeling.models import Campaign, Edit, Prompt, Round, Task
 from labeling.models.task import fresh
 from models_app.models import ModelVersion
@@ -78,7 +78,7 @@ def overview(campaign: Campaign) -> dict[str, Any]:
     report, accuracy = quality.latest(campaign), reward_accuracy(campaign)
     prompts = dict(campaign.prompts.values_list("split").annotate(n=Count("pk")))
     return {
-        "rounds": [(round_, progress(round_)) for round_ in rounds],
+        "rounds": [(round_, progress(round_), superseding.explain(round_)) for round_ in rounds],
         "runs": runs,
         "models": models,
         "step": loop.decide(loop.read_facts(campaign)),
