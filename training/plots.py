@@ -11,6 +11,7 @@ from preferences.types import Estimate
 WIDTH, HEIGHT = 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 10, 34
 LABELS = 7  # under an axis, at most
+LEAST_SPAN = {"Elo": 10.0, "points": 2.0, "nats": 2.0}  # of a vertical axis, by unit
 
 Place = Callable[[float], str]
 
@@ -100,7 +101,7 @@ def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float, float]:
     for mark in marks:
         found += [mark.estimate.value or 0.0, *(mark.estimate.interval or ())]
     if plot.unit != "%":
-        return _round_bounds(min(found), max(found))
+        return _round_bounds(min(found), max(found), LEAST_SPAN.get(plot.unit, 0.1))
     low, high = floor(min(found) * 10) / 10, ceil(max(found) * 10) / 10
     if high - low > 0.5:
         # whole steps of a fifth or a quarter
@@ -109,9 +110,9 @@ def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float, float]:
     return (low, high, 0.1) if high - low >= 0.2 else (max(0.0, high - 0.2), max(0.2, high), 0.1)
 
 
-def _round_bounds(least: float, most: float) -> tuple[float, float, float]:
-    """Widen a span to three to six whole steps of 1, 2 or 5 times a power of ten."""
-    span = max(most - least, 10.0)
+def _round_bounds(least: float, most: float, span: float) -> tuple[float, float, float]:
+    """Widen what is at least `span` to three to six whole steps of 1, 2 or 5 times a power of ten."""
+    span = max(most - least, span)
     power: float = 10 ** floor(log10(span / 3))
     step = next(power * size for size in (1, 2, 5, 10) if span / (power * size) <= 4)
     low, high = floor(least / step) * step, ceil(most / step) * step
