@@ -229,6 +229,10 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "watch_live": {"GET": LOOK},
     "watch_csv": {"GET": (LOGIN, 403, 403, 404, 404)},  # there is none
     "api_watches": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # there is no reward model
+    "alarms": {"GET": LOOK, "POST": CHANGE},
+    "resume_alarms": {"POST": CHANGE},
+    "alarms_csv": {"GET": LOOK},
+    "api_alarms": {"GET": API_LOOK, "PATCH": API_MANAGE, "POST": API_MANAGE},
     "snapshots": {"GET": LOOK},
     "snapshot": {"GET": LOOK},
     "cut_snapshot": {"POST": (LOGIN, 403, 403, 302, 302)},
@@ -410,6 +414,9 @@ def world():
         "retire_gold": {"why": "Unclear."},
         "api_retire_gold": {"why": "Unclear."},
         "reopen_rater": {"reason": "Clicked through."},
+        "alarms": {"low-length": "0.5", "high-length": "2"},
+        "resume_alarms": {"reason": "It is the taste."},
+        "api_alarms": {"bands": {"length": [0.5, 2]}, "reason": "It is the taste."},
         "api_decide": {"verdict": 1},
         "api_sort_dispute": {"cause": "rater_error"},
         "api_settle_gap": {"dismiss": "It says so."},

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training import api, judging_api, leaderboard_api, selection_api, watch_api
+from training import alarms_api, api, judging_api, leaderboard_api, selection_api, watch_api
 
 urlpatterns = [
     path(
@@ -14,6 +14,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/judges/", judging_api.Judges.as_view(), name="api_judges"),
     path("campaigns/<slug:slug>/targets/", judging_api.Targets.as_view(), name="api_targets"),
     path("campaigns/<slug:slug>/targets/<int:pk>/", judging_api.OneTarget.as_view(), name="api_target"),
+    path("campaigns/<slug:slug>/alarms/", alarms_api.Alarms.as_view(), name="api_alarms"),
     path("campaigns/<slug:slug>/watches/", watch_api.Watches.as_view(), name="api_watches"),
     path("campaigns/<slug:slug>/snapshots/count/", api.SnapshotCount.as_view(), name="api_snapshot_count"),
     path("campaigns/<slug:slug>/runs/", api.Runs.as_view(), name="api_runs"),
