@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training import alarms_api, api, judging_api, leaderboard_api, selection_api, watch_api
+from training import alarms_api, api, judging_api, leaderboard_api, selection_api, watch_api, withdrawal_api
 
 urlpatterns = [
     path(
@@ -18,6 +18,8 @@ urlpatterns = [
     path("campaigns/<slug:slug>/watches/", watch_api.Watches.as_view(), name="api_watches"),
     path("campaigns/<slug:slug>/snapshots/count/", api.SnapshotCount.as_view(), name="api_snapshot_count"),
     path("campaigns/<slug:slug>/runs/", api.Runs.as_view(), name="api_runs"),
+    path("withdrawals/", withdrawal_api.Withdrawals.as_view(), name="api_withdrawals"),
+    path("snapshots/<int:pk>/datasheet/", withdrawal_api.Datasheet.as_view(), name="api_datasheet"),
     path("snapshots/<int:pk>/", api.OneSnapshot.as_view(), name="api_snapshot"),
     path(
         "snapshots/<int:first>/to/<int:second>/",

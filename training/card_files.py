@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from labeling.templatetags.figures import spell
 from preferences.types import Estimate
+from training import withdrawal
 from training.cards import Card, Row, Section
 from training.plots import Plot
 
@@ -26,6 +27,7 @@ def as_json(card: Card) -> dict[str, Any]:
             "parent": version.parent_id,
             "created_at": version.created_at.isoformat(),
         },
+        "withdrawn": [withdrawal.sentence(each) for each in withdrawal.of_model(version)],
         "run": None if run is None else {
             "id": run.pk,
             "round": run.round.number if run.round else None,
@@ -55,7 +57,8 @@ def as_json(card: Card) -> dict[str, Any]:
 
 def as_markdown(card: Card) -> str:
     """Return the card as Markdown, its plots as tables."""
-    parts = [_head(card), f"# {card.version.name}", _origin(card), _table(card.headline)]
+    withdrawn = [f"> **{withdrawal.sentence(each)}**" for each in withdrawal.of_model(card.version)]
+    parts = [_head(card), f"# {card.version.name}", *withdrawn, _origin(card), _table(card.headline)]
     for section in card.sections:
         parts += [f"## {section.title}", *section.says, _table(section.rows), _plotted(section)]
     parts += ["## " + _("Gate"), *_gate(card), "## " + _("In use"), *_decided(card)]

@@ -220,6 +220,25 @@ def _quartiles(values: list[float]) -> str:
     return ", ".join(f"{value:,.1f}".removesuffix(".0") for value in values)
 
 
+def as_json(sheet: Sheet) -> dict[str, Any]:
+    """Return a datasheet in plain values."""
+    return {
+        "snapshot": sheet.snapshot.digest,
+        "withdrawn": sheet.withdrawn,
+        "statistics": sheet.statistics,
+        "sections": [
+            {
+                "key": section.key,
+                "title": section.title,
+                "says": section.says,
+                "facts": dict(section.facts),
+                "figures": {f.name: cell(f.estimate, f.unit) for f in section.figures},
+            }
+            for section in sheet.sections
+        ],
+    }
+
+
 def as_markdown(sheet: Sheet, plots: str = "") -> str:
     """Return the datasheet as Markdown; `plots` is the folder of its pictures, none where empty."""
     title = _("Datasheet of snapshot %(snapshot)s of “%(campaign)s”")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db.models import Func
@@ -11,6 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Skill
 from labeling.models import Campaign, Task
 from models_app.models import ModelVersion
+from training.models import Statement
+
+if TYPE_CHECKING:
+    StatementModelForm = forms.ModelForm[Statement]
+else:
+    StatementModelForm = forms.ModelForm
 
 MOST_TAGS = 40
 
@@ -83,6 +89,29 @@ class SnapshotForm(forms.Form):
                 found[name] = [int(number) for number in found[name]]
         return {
             name: value.isoformat() if name in ("since", "until") else value for name, value in found.items()
+        }
+
+
+class StatementForm(StatementModelForm):
+    """Ask for what no row tells of a campaign's data."""
+
+    class Meta:
+        model = Statement
+        fields = ["licence", "collected", "payment", "uses", "limits", "contact"]
+        labels = {
+            "licence": _("Licence of the data"),
+            "collected": _("How raters were found, and the data collected"),
+            "payment": _("How raters are paid"),
+            "uses": _("What the data is meant for, and what not"),
+            "limits": _("Known limits"),
+            "contact": _("Whom to ask, also for withdrawal"),
+        }
+        help_texts = {
+            "licence": _("As model hubs spell it, such as cc-by-4.0; other words are kept as they are."),
+        }
+        widgets = {
+            name: forms.Textarea(attrs={"rows": 3, "dir": "auto"})
+            for name in ("collected", "payment", "uses", "limits")
         }
 
 

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from training.views import campaign, judges, models, runs, selection, snapshots, targets, watch
+from training.views import (
+    campaign,
+    datasheets,
+    judges,
+    models,
+    runs,
+    selection,
+    snapshots,
+    targets,
+    watch,
+    withdrawals,
+)
 from training.views import leaderboards as boards
 
 urlpatterns = [
@@ -29,6 +40,11 @@ urlpatterns = [
     path("snapshots/<int:pk>/", snapshots.snapshot, name="snapshot"),
     path("snapshots/<int:first>/to/<int:second>/", snapshots.snapshot_difference, name="snapshot_difference"),
     path("snapshots/<int:pk>/train/", runs.start_run, name="start_run"),
+    path("snapshots/withdrawn/", withdrawals.withdrawals, name="withdrawals"),
+    path("snapshots/withdrawn/seen/", withdrawals.seen, name="withdrawals_seen"),
+    path("snapshots/<int:pk>/datasheet/", datasheets.show, name="datasheet"),
+    path("snapshots/<int:pk>/datasheet.md", datasheets.markdown, name="datasheet_md"),
+    path("campaigns/<slug:slug>/statement/", datasheets.state, name="statement"),
     path("snapshots/<int:pk>/<slug:format>/", snapshots.download, name="download"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/live/", runs.run_live, name="run_live"),

@@ -43,6 +43,27 @@ class WithdrawnError(Exception):
     """Say in one plain sentence that a snapshot holds withdrawn data, so that it isn't given out."""
 
 
+def withdraw(what: str, name: str, by: User, reason: str) -> Withdrawal:
+    """Withdraw the data of a "rater", by username or pseudonym, or of a "prompt", by (8 digits of) its hash.
+
+    Raises WithdrawalError when there is no such thing, or it can't be withdrawn.
+    """
+    name = name.strip()
+    if what == "rater":
+        rater = User.objects.filter(Q(username=name) | Q(pseudonym=name)).first()
+        if rater is None:
+            raise WithdrawalError("name", _("Nobody has the name or pseudonym “%(name)s”.") % {"name": name})
+        return withdraw_rater(rater, by, reason)
+    if what != "prompt":
+        raise WithdrawalError("what", _("Say whether a rater or a prompt is withdrawn."))
+    found = Prompt.objects.filter(content_hash__startswith=name.lower()) if len(name) >= 8 else None
+    hashes = [] if found is None else list(found.order_by().values_list("content_hash").distinct()[:2])
+    if found is None or len(hashes) != 1:
+        said = _("No prompt, or more than one, has an id that begins with “%(name)s”; 8 digits are needed.")
+        raise WithdrawalError("name", said % {"name": name})
+    return withdraw_prompt(found.order_by("pk")[0], by, reason)
+
+
 def withdraw_rater(rater: User, by: User, reason: str) -> Withdrawal:
     """Take out all that a person said: judgments, edits, conversations, final words, in every campaign.
 
@@ -143,6 +164,11 @@ def refuse(snapshot: Snapshot, user: Any) -> None:
     if found and not can(user, "manage"):
         told = _("This snapshot holds withdrawn data and is not given out any more. Cut a new one.")
         raise WithdrawnError(" ".join([told, *map(sentence, found)]))
+
+
+def of_model(version: ModelVersion) -> list[Withdrawal]:
+    """Return what was withdrawn of all that a model learnt from, oldest first."""
+    return of_models([version]).get(version.pk, [])
 
 
 def of_models(versions: Iterable[ModelVersion]) -> dict[int, list[Withdrawal]]:

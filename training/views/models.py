@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from accounts.roles import require
 from labeling.models import Campaign
 from models_app.models import ModelVersion
-from training import card_files, cards
+from training import card_files, cards, withdrawal
 
 
 @require_safe
@@ -22,6 +22,7 @@ def model(request: HttpRequest, pk: int) -> HttpResponse:
         "evaluation": card.evaluation,
         "card": card,
         "failed": cards.failed_checks(card.evaluation),
+        "withdrawn": [withdrawal.sentence(each) for each in withdrawal.of_model(version)],
         "lineage": lineage(version),
         "children": version.children.order_by("pk"),
         "campaigns": Campaign.objects.filter(model_family=version.family),
