@@ -15,14 +15,22 @@ from labeling.submissions import SubmissionError
 from models_app.queries import QueryError
 from models_app.registry import ModelError
 from training.exports import ExportError
+from training.links import LinkError
 from training.runs import RunError
 from training.snapshots import SnapshotError
+from training.withdrawal import WithdrawnError
 
 
 class Conflict(exceptions.APIException):
     """Nothing was changed, because something is in another state than the request takes for granted."""
 
     status_code = 409
+
+
+class Gone(exceptions.APIException):
+    """It was there, and isn't given out any more."""
+
+    status_code = 410
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -38,6 +46,10 @@ def translate(error: Exception) -> Exception:
         case DjangoValidationError():
             problems = error.message_dict if hasattr(error, "error_dict") else {"detail": error.messages}
             return exceptions.ValidationError(problems)
+        case LinkError():
+            return exceptions.ValidationError({error.field: [str(error)]})
+        case WithdrawnError():
+            return Gone(str(error))
         case ExportError():
             return exceptions.ValidationError({"format": [str(error)]})
         case ModelError() | SourceError():

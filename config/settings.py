@@ -233,6 +233,7 @@ CELERY_TASK_ROUTES = {
     "training.tasks.count_judging": {"queue": "sample"},
     "training.tasks.prepare_target": {"queue": "sample"},
     "training.tasks.check_target": {"queue": "sample"},
+    "training.tasks.prepare": {"queue": "sample"},
     "training.tasks.execute_run": {"queue": "train"},
     "training.tasks.evaluate_run": {"queue": "train"},
 }
@@ -248,6 +249,11 @@ CONDUCTOR_SECONDS = float(os.environ.get("CONDUCTOR_SECONDS", "3"))
 RELIABILITY_EVERY = int(os.environ.get("RELIABILITY_EVERY", "50"))
 # Of a round's tasks, how many more ask whether choosing by the reward model still pleases people; 0: none.
 WATCH_SHARE = float(os.environ.get("WATCH_SHARE", "0.15"))
+# Snapshots of more judgments, and exports of more rows, are made by a worker.
+PREPARE_ABOVE = int(os.environ.get("PREPARE_ABOVE", "5000"))
+# Exports are kept so that downloads can go on: so many days after somebody wanted one, and so many GB in all.
+EXPORTS_KEEP_DAYS = float(os.environ.get("EXPORTS_KEEP_DAYS", "14"))
+EXPORTS_KEEP_GB = float(os.environ.get("EXPORTS_KEEP_GB", "20"))
 CELERY_BEAT_SCHEDULE = {
     "conduct": {"task": "training.tasks.conduct", "schedule": CONDUCTOR_SECONDS},
     "tend-imports": {"task": "labeling.tasks.tend_imports", "schedule": 30.0},

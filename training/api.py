@@ -3,10 +3,9 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,24 +14,27 @@ from rest_framework.views import APIView
 from accounts.roles import signed_in_user
 from labeling.api.campaigns import InCampaign
 from models_app.models import ModelVersion
-from training import card_files, cards, difference, exports, filters, runs, snapshots
-from training.export_formats import FORMATS
+from training import card_files, cards, difference, filters, preparations, runs, snapshots, withdrawal
+from training.downloads_api import PreparationSerializer, waiting
 from training.filters import FilterError
-from training.models import Evaluation, Run, Snapshot
+from training.models import Evaluation, Preparation, Run, Snapshot
 from training.readings import curves
 from training.tasks import execute_run
-from training.views.snapshots import as_download
 
 
 class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
     """An immutable dataset; `filters` are those of training.filters."""
 
     campaign = serializers.SlugRelatedField[Any](read_only=True, slug_field="slug")
+    withdrawn = serializers.SerializerMethodField(help_text="sentences on what of its data was withdrawn")
 
     class Meta:
         model = Snapshot
-        fields = ["id", "campaign", "digest", "filters", "counts", "created_at"]
+        fields = ["id", "campaign", "digest", "filters", "counts", "withdrawn", "created_at"]
         read_only_fields = ["digest", "counts", "created_at"]
+
+    def get_withdrawn(self, snapshot: Snapshot) -> list[str]:
+        return [withdrawal.sentence(each) for each in snapshot.withdrawals.all()]
 
     def validate_filters(self, given: Any) -> Any:
         """Refuse a wrong filter by its name."""
@@ -44,21 +46,25 @@ class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
 
 
 class Snapshots(InCampaign, generics.ListAPIView[Snapshot]):
-    """List a campaign's snapshots, or cut one."""
+    """List a campaign's snapshots, or cut one: 202 where a worker does it, since there is much to take."""
 
     action_for = {"*": "export"}
     serializer_class = SnapshotSerializer
     queryset = Snapshot.objects.none()
 
     def get_queryset(self) -> QuerySet[Snapshot]:
-        return self.campaign.snapshots.select_related("campaign").order_by("-pk")
+        rows = self.campaign.snapshots.select_related("campaign")
+        return rows.prefetch_related("withdrawals__rater").order_by("-pk")
 
+    @extend_schema(responses={201: SnapshotSerializer, 202: PreparationSerializer})
     def post(self, request: Request, slug: str) -> Response:
         form = SnapshotSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         wanted = form.validated_data.get("filters")
-        snapshot = snapshots.cut(self.campaign, by=signed_in_user(request), filters=wanted)
-        return Response(SnapshotSerializer(snapshot).data, status=status.HTTP_201_CREATED)
+        made = preparations.cut(self.campaign, signed_in_user(request), wanted or {})
+        if isinstance(made, Preparation):
+            return waiting(made)
+        return Response(SnapshotSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 class SnapshotCount(InCampaign, APIView):
@@ -100,27 +106,6 @@ class SnapshotDifference(APIView):
     def get(self, request: Request, first: int, second: int) -> Response:
         sides = [get_object_or_404(Snapshot, pk=pk) for pk in (first, second)]
         return Response(vars(difference.compare(*sides)))
-
-
-class Download(APIView):
-    """Stream a snapshot as a zip file in one of the formats."""
-
-    action_for = {"GET": "export"}
-
-    @extend_schema(
-        operation_id="snapshot_download",
-        parameters=[
-            OpenApiParameter("format", enum=list(FORMATS), required=True),
-            OpenApiParameter(
-                "file", description="jsonl, jsonl.gz, jsonl.zst, parquet or csv, as the format has"
-            ),
-        ],
-        responses={(200, "application/zip"): OpenApiTypes.BINARY},
-    )
-    def get(self, request: Request, pk: int) -> HttpResponseBase:
-        snapshot = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
-        format, file = request.query_params.get("format", ""), request.query_params.get("file", "")
-        return as_download(exports.export(snapshot, format, file), exports.file_name(snapshot, format))
 
 
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):

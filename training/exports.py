@@ -1,16 +1,16 @@
-"""Write a snapshot in one of the formats that trainers read, as a folder or as one zip file."""
+"""Write a snapshot in one of the formats that trainers read, as a folder."""
 
 import csv
 import gzip
 import json
-import tempfile
-import zipfile
+import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import RawIOBase, TextIOWrapper
+from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from django.utils.translation import gettext as _
 
@@ -19,7 +19,8 @@ from training.export_formats import FORMATS, Format
 from training.formats import Row
 from training.models import Snapshot
 
-CHUNK = 1 << 16  # bytes
+TOLD_EVERY = 500  # rows
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 class ExportError(Exception):
@@ -31,43 +32,43 @@ def file_name(snapshot: Snapshot, format: str) -> str:
     return f"{snapshot.campaign.slug}-{snapshot.digest[:12]}-{format}.zip"
 
 
-def export(snapshot: Snapshot, format: str, file: str = "") -> Iterator[bytes]:
-    """Yield the bytes of a zip file that holds an export (see `write`), in constant memory.
-
-    Raises ExportError for an unknown format or an export without rows before the first byte.
-    """
-    scratch = tempfile.TemporaryDirectory(prefix="touchstone-export-")
-    try:
-        files = write(snapshot, format, Path(scratch.name) / "export", file)
-    except BaseException:
-        scratch.cleanup()
-        raise
-    return _zipped(scratch, files)
-
-
-def write(snapshot: Snapshot, format: str, folder: Path, file: str = "") -> list[Path]:
-    """Write an export to a new folder; returns its files.
-
-    data/<split>.<file> for each split that has rows, and what training.dataset_card writes beside them: a
-    card by which datasets.load_dataset reads the folder, the datasheet, the manifest and the plots. `file` is
-    one of the format's kinds of files, the usual one when empty. Raises ExportError when the format or the
-    file is unknown, the folder is not empty, or there is no row to write.
-    """
+def chosen(format: str, file: str) -> tuple[Format, str]:
+    """Return a format and its kind of file, the usual one where none is named; ExportError when unknown."""
     if format not in FORMATS:
         raise ExportError(f"There is no format {format!r}; there are {', '.join(FORMATS)}.")
     kind = FORMATS[format]
     file = file or kind.files[0]
     if file not in kind.files:
         raise ExportError(f"{format} has no {file!r} files; it has {', '.join(kind.files)}.")
+    return kind, file
+
+
+def write(
+    snapshot: Snapshot,
+    format: str,
+    folder: Path,
+    file: str = "",
+    on_rows: Callable[[int], None] | None = None,
+) -> list[Path]:
+    """Write an export to a new folder; returns its files.
+
+    data/<split>.<file> for each split that has rows, and what training.dataset_card writes beside them: a
+    card by which datasets.load_dataset reads the folder, the datasheet, the manifest and the plots. `file` is
+    one of the format's kinds of files, the usual one when empty. Raises ExportError when the format or the
+    file is unknown, the folder is not empty, or there is no row to write. `on_rows` hears now and then how
+    many of the snapshot's rows are done.
+    """
+    kind, file = chosen(format, file)
     source = snapshots.path(snapshot)
     if folder.exists() and any(folder.iterdir()):
         raise ExportError(f"The folder {folder} is not empty.")
     (folder / "data").mkdir(parents=True, exist_ok=True)
     manifest = json.loads((source / "manifest.json").read_text())
-    found = {
-        split: _write_split(snapshot, kind, split, folder / "data" / f"{split}.{file}")
-        for split in snapshots.SPLITS
-    }
+    found: dict[str, Counter[str]] = {}
+    for split in snapshots.SPLITS:
+        before = sum(tally["read"] for tally in found.values())
+        on_more = partial(_tell, on_rows, before)
+        found[split] = _write_split(snapshot, kind, split, folder / "data" / f"{split}.{file}", on_more)
     if not any(tally["rows"] for tally in found.values()):
         raise ExportError(
             _("This snapshot has nothing to say in the format %(format)s.") % {"format": format}
@@ -78,14 +79,26 @@ def write(snapshot: Snapshot, format: str, folder: Path, file: str = "") -> list
     return sorted(file for file in folder.rglob("*") if file.is_file())
 
 
-def _write_split(snapshot: Snapshot, format: Format, split: str, file: Path) -> Counter[str]:
+def _tell(on_rows: Callable[[int], None] | None, before: int, rows: int) -> None:
+    if on_rows:
+        on_rows(before + rows)
+
+
+def _write_split(
+    snapshot: Snapshot, format: Format, split: str, file: Path, on_more: Callable[[int], None]
+) -> Counter[str]:
     """Write one split's file, none where it has no rows; returns how many are in it and how many left out."""
     tally: Counter[str] = Counter()
+    if format.columns is None and file.suffix == ".parquet":
+        return _copy_split(snapshots.path(snapshot) / "data" / file.name, file)
     rows = snapshots.rows(snapshot, split) if format.of == "tasks" else snapshots.prompts(snapshot)
 
     def projected() -> Iterator[Row]:
         for row in rows:
             if row["split"] == split:
+                tally["read"] += 1
+                if not tally["read"] % TOLD_EVERY:
+                    on_more(tally["read"])
                 for out in format.project(row):
                     tally["left_out" if out is None else "rows"] += 1
                     if out is not None:
@@ -104,10 +117,20 @@ def _write_split(snapshot: Snapshot, format: Format, split: str, file: Path) -> 
                 table.writeheader()
                 table.writerows(projected())
             else:
-                lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in projected())
+                lines.writelines(_JSON.encode(row) + "\n" for row in projected())
     if not tally["rows"]:
         file.unlink()
     return tally
+
+
+def _copy_split(source: Path, file: Path) -> Counter[str]:
+    """Take a split's canonical rows as they lie in the snapshot."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_metadata(source).num_rows
+    if rows:
+        shutil.copyfile(source, file)
+    return Counter(rows=rows, read=rows)
 
 
 @contextmanager
@@ -116,7 +139,7 @@ def _text_file(file: Path) -> Iterator[IO[str]]:
     with file.open("wb") as raw:
         if file.suffix == ".gz":
             with (
-                gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+                gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed,
                 TextIOWrapper(packed, "utf-8") as text,
             ):
                 yield text
@@ -131,38 +154,3 @@ def _text_file(file: Path) -> Iterator[IO[str]]:
         else:
             with TextIOWrapper(raw, "utf-8", newline="") as text:
                 yield text
-
-
-class _Pipe(RawIOBase):
-    """Collect what zipfile writes until it is handed on."""
-
-    def __init__(self) -> None:
-        self.held = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.held += data
-        return len(data)
-
-    def take(self) -> bytes:
-        taken = bytes(self.held)
-        self.held.clear()
-        return taken
-
-
-def _zipped(scratch: "tempfile.TemporaryDirectory[str]", files: list[Path]) -> Iterator[bytes]:
-    root, pipe = Path(scratch.name) / "export", _Pipe()
-    with scratch:
-        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in files:
-                # a fixed date: the same export has the same bytes
-                info = zipfile.ZipInfo(str(file.relative_to(root)))
-                info.compress_type = zipfile.ZIP_DEFLATED
-                with archive.open(info, "w") as out, file.open("rb") as content:
-                    while chunk := content.read(CHUNK):
-                        out.write(chunk)
-                        if pipe.held:
-                            yield pipe.take()
-        yield pipe.take()

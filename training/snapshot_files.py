@@ -50,13 +50,13 @@ class Tally:
 
 
 def write(
-    draft: Path, campaign: Campaign, filters: Filters, on_rows: Callable[[int], None] | None = None
+    draft: Path, campaign: Campaign, filters: Filters, on_prompts: Callable[[int], None] | None = None
 ) -> Tally:
-    """Write data/<split>.parquet and prompts.parquet; `on_rows` hears after each batch how many are done."""
+    """Write data/<split>.parquet and prompts.parquet; `on_prompts` hears how many are done."""
     tally = Tally(filters)
     (draft / "data").mkdir()
     tasks = Task.objects.filter(fresh(), filters.tasks(), campaign=campaign)
-    weights = trust.weights(campaign)
+    weights, looked_at = trust.weights(campaign), 0
     for split in ("train", "validation", "test"):
         asked = Prompt.objects.filter(campaign=campaign, split=split)
         hashed = partial(tally.digest.update, name=split)
@@ -66,8 +66,9 @@ def write(
                 if table.num_rows:
                     tally.count(table, identical)
                     store(table)
-                if on_rows:
-                    on_rows(tally.counts["tasks"])
+                looked_at += len(prompts)
+                if on_prompts:
+                    on_prompts(looked_at)
     hashed = partial(tally.digest.update, name="prompts")
     with parquet.writing(draft / "prompts.parquet", parquet.PROMPTS, hashed) as store:
         for prompts in _batches(Prompt.objects.filter(standing.prompts(), campaign=campaign)):
@@ -98,7 +99,7 @@ def _prompts(prompts: list[tuple[Any, ...]]) -> pa.Table:
 
 
 def _tell(judgments: pa.ListArray) -> dict[str, Any]:
-    """Tell of each row how many judgments count, tie, prefer an answer, don't count; and whether one ranks."""
+    """Tell of each row how many judgments count, tie, prefer, do not count; and whether one ranks."""
     said = judgments.flatten()
     row = np.repeat(np.arange(len(judgments)), np.diff(judgments.offsets))
     counted = said.field("counted").to_numpy(zero_copy_only=False).astype(bool)

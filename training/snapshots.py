@@ -34,21 +34,18 @@ def cut(
     *,
     by: User | None = None,
     filters: dict[str, Any] | None = None,
-    on_rows: Callable[[int], None] | None = None,
+    on_prompts: Callable[[int], None] | None = None,
 ) -> Snapshot:
     """Write everything that was said in a campaign so far to a folder named by its hash.
 
     `filters` are those of training.filters. The same filters on the same labels give the same digest,
     whatever the labels' order of arrival, and then the same Snapshot. Raises SnapshotError for a wrong
-    filter, and when nothing of the kind was said yet. `on_rows` hears now and then how many are written.
+    filter, and when nothing of the kind was said yet. `on_prompts` hears now and then how many are done.
     """
     # pyarrow comes with some, which no idle worker needs, and the others read snapshots
     from training import dataset_statistics, snapshot_files, withdrawal
 
-    try:
-        wanted = filters_.read(filters or {})
-    except FilterError as error:
-        raise SnapshotError(str(error)) from error
+    wanted = _read_filters(filters or {})
     filters = wanted.as_json()
     draft = settings.SNAPSHOTS_DIR / f".draft-{uuid.uuid4().hex}"
     draft.mkdir(parents=True)
@@ -56,7 +53,7 @@ def cut(
     try:
         with transaction.atomic():
             _see_one_moment()
-            tally = snapshot_files.write(draft, campaign, wanted, on_rows)
+            tally = snapshot_files.write(draft, campaign, wanted, on_prompts)
         if not tally.counts["judgments"] + tally.counts["edits"]:
             raise SnapshotError(_("There are no judgments or edits to take yet."))
         digest = tally.digest.hexdigest()
@@ -81,10 +78,7 @@ def cut(
 
 def count(campaign: Campaign, given: dict[str, Any]) -> dict[str, int]:
     """Count what filters would take, but for agreement, which only a cut looks at. Raises SnapshotError."""
-    try:
-        filters = filters_.read(given)
-    except FilterError as error:
-        raise SnapshotError(str(error)) from error
+    filters = _read_filters(given)
     tasks = taken(campaign, filters)
     weak = [rater for rater, weight in trust.weights(campaign).items() if weight < filters.min_reliability]
     votes = Judgment.objects.filter(filters.said(Judgment), task__in=tasks).exclude(rater__in=weak)
@@ -103,6 +97,11 @@ def count(campaign: Campaign, given: dict[str, Any]) -> dict[str, int]:
         )
         found |= dict(zip(("tasks", "prompts", "raters"), cursor.fetchone(), strict=True))
     return found
+
+
+def readable(given: dict[str, Any]) -> dict[str, Any]:
+    """Return filters as a snapshot keeps them. Raises SnapshotError for a wrong one."""
+    return _read_filters(given).as_json()
 
 
 def path(snapshot: Snapshot) -> Path:
@@ -129,6 +128,13 @@ def taken(campaign: Campaign, filters: Filters) -> QuerySet[Task]:
     said = [model.objects.filter(filters.said(model), task=OuterRef("pk")) for model in (Judgment, Edit)]
     heard = Q(Exists(said[0])) | Q(Exists(said[1]))
     return Task.objects.filter(fresh(), filters.tasks(), heard, campaign=campaign)
+
+
+def _read_filters(given: dict[str, Any]) -> Filters:
+    try:
+        return filters_.read(given)
+    except FilterError as error:
+        raise SnapshotError(str(error)) from error
 
 
 def _see_one_moment() -> None:

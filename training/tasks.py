@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from labeling.models import Campaign
-from training import alarms, execution, judges, loop, selection, targets, watch
+from training import alarms, execution, judges, loop, preparations, selection, targets, watch
 from training.models import Run
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,12 @@ def refresh_alarms(campaign_id: int) -> None:
     from training import vitals  # SciPy comes with it
 
     vitals.refresh(Campaign.objects.get(pk=campaign_id))
+
+
+@shared_task
+def prepare(preparation_id: int) -> None:
+    """Cut a large snapshot, or write a large export (queue: sample)."""
+    preparations.work(preparation_id)
 
 
 @shared_task

@@ -1,6 +1,6 @@
 """Exports, read by the programs that they are for."""
 
-import io
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from tests import cast
 from tests.training import cast as labels
-from training import exports, snapshots
+from training import archives, exports, snapshots
 from training.export_formats import FORMATS
 from training.exports import ExportError
 
@@ -90,19 +90,27 @@ def test_the_canonical_export_is_the_snapshot(snapshot, tmp_path):
 
 
 def test_a_download_is_the_same_folder_zipped_and_has_the_same_bytes_each_time(snapshot, tmp_path):
-    first, second = (b"".join(exports.export(snapshot, "trl-preference")) for _ in range(2))
-    assert first == second
+    first = archives.make(snapshot, "trl-preference", "")
+    first.path.unlink()
+    second = archives.make(snapshot, "trl-preference", "jsonl")
+    assert (second.sha256, second.bytes) == (first.sha256, first.bytes)
+    assert hashlib.sha256(second.path.read_bytes()).hexdigest() == second.sha256
+    assert archives.find(snapshot, "trl-preference", "jsonl") == second
+    assert archives.find(snapshot, "trl-preference", "parquet") is None
     folder = tmp_path / "out"
     exports.write(snapshot, "trl-preference", folder)
-    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+    with zipfile.ZipFile(second.path) as archive:
         assert archive.testzip() is None
+        assert sorted(archive.namelist()) == sorted(
+            str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()
+        )
         for name in archive.namelist():
             assert archive.read(name) == (folder / name).read_bytes()
 
 
 def test_what_cannot_be_exported_is_said_and_leaves_nothing(campaign, snapshot, tmp_path):
     with pytest.raises(ExportError, match="no format 'csv'"):
-        exports.export(snapshot, "csv")
+        archives.make(snapshot, "csv", "")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("precious")
     with pytest.raises(ExportError, match="not empty"):
@@ -110,7 +118,7 @@ def test_what_cannot_be_exported_is_said_and_leaves_nothing(campaign, snapshot, 
     other = cast.make_campaign()
     labels.judge(labels.make_task(cast.make_round(other), ("a", "b")), cast.make_user(), 0)
     with pytest.raises(ExportError, match="nothing to say"):
-        exports.export(snapshots.cut(other), "trl-preference")
+        archives.make(snapshots.cut(other), "trl-preference", "")
 
 
 def test_the_command_cuts_and_writes(campaign, tmp_path, capsys):

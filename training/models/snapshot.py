@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -93,13 +94,14 @@ class Preparation(models.Model):
     format = models.CharField(max_length=40, blank=True)
     file = models.CharField(max_length=20, blank=True)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
-    rows = models.PositiveBigIntegerField(default=0)  # written so far …
-    expected = models.PositiveBigIntegerField(default=0)  # … of so many
+    # Rows of an export, prompts of a cut: done when it ended, and how many there are.
+    rows = models.PositiveBigIntegerField(default=0)
+    expected = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    heartbeat_at = models.DateTimeField(auto_now_add=True)
+    heartbeat_at = models.DateTimeField(default=timezone.now)  # when it was last sent, or taken
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
