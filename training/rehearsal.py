@@ -31,6 +31,11 @@ SPARE = 1.06  # tasks per judgment: a pair of equal answers is dropped
 POLL = 0.5  # seconds
 STILL = 300.0  # seconds without any change after which a rehearsal gives up
 
+# a taste for long answers is stated: what keeps length in bounds lets it grow
+LONG_ANSWERS = {
+    "thorough-cautious": {"length": [0.4, 2.5], "length_step": [None, 1.6], "longer": [0.2, 0.95]},
+}
+
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 
@@ -105,6 +110,7 @@ def begin(plan: Plan) -> Start:
 
 SETTINGS = (
     "tasks_per_round", "retrain_after", "edit_share", "chat_share", "max_rounds", "weigh_votes", "stages",
+    "bands",
 )  # fmt: skip
 
 
@@ -125,6 +131,7 @@ def staged(plan: Plan, start: Start) -> Iterator[Cast]:
         # raters are fitted every minute: what a vote weighs depends on when
         "weigh_votes": plan.faulty and start.settings["weigh_votes"],
         "stages": list(plan.stages) or start.settings["stages"],
+        "bands": {**start.settings["bands"], **LONG_ANSWERS.get(plan.taste.name, {})},
     }
     insist(lambda: campaigns.update(campaign, manager, **wanted))
     insist(lambda: _make_way(campaign, manager, start, tasks))
