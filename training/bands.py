@@ -58,7 +58,7 @@ FIGURES: dict[str, Figure] = {
         gettext_lazy("Distance from the base"),
         gettext_lazy("KL(newest policy ‖ base) an answer, in nats, on test prompts."),
         "nats",
-        (None, 100.0),
+        (None, 50.0),
         high=gettext_noop(
             "The newest policy is %(value)s nats an answer from the base; more than %(limit)s is beyond what "
             "the reward model has seen judged."
