@@ -16,6 +16,7 @@ from training.engine.evaluation import normalise
 from training.engine.optimisation import autocast
 from training.engine.policy_model import sampler
 from training.engine.run_dir import RunDir
+from training.engine.verifier import load_verifier
 
 CHUNK_PROMPTS = 128  # sampled, scored and saved together
 
@@ -31,12 +32,16 @@ def sample_candidates(
     """
     from models_app.backends.transformers import load_reward_model
 
-    assert config.reward_model is not None
     n = config.hyper.best_of_samples
     path = run.work / f"candidates-{turn}.jsonl"
     path.parent.mkdir(exist_ok=True)
     found = _read_chunks(path)
-    judge = load_reward_model(config.reward_model)
+    judge: Any
+    if config.chooser == "verifier":
+        judge = load_verifier(run, config)
+    else:
+        assert config.reward_model is not None
+        judge = load_reward_model(config.reward_model)
     policy = sampler(model, tokenizer)
     for start in range(sum(map(len, found)), len(prompts), CHUNK_PROMPTS):
         chunk = [prompt.messages for prompt in prompts[start : start + CHUNK_PROMPTS] for _ in range(n)]

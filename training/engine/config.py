@@ -8,7 +8,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-STAGES = ("sft", "dpo", "best_of_n", "rl")
+STAGES = ("sft", "dpo", "verify", "best_of_n", "rl")
+CHOOSERS = ("reward", "verifier")  # of the best of n
 TUNINGS = ("full", "top", "lora", "frozen")  # what of a reward model is fitted
 POLICY_TUNINGS = ("full", "lora")
 LOSSES = ("ordinal", "binary")
@@ -65,6 +66,8 @@ class PolicyHyper:
     dpo_learning_rate: float = _number(5e-5, 0)
     dpo_beta: float = _number(0.1, 1e-6)
     dpo_margin: float = _number(0.0, 0)  # logits asked for by each step of a verdict; 0: soft labels instead
+    verify_epochs: int = _number(2, 1)
+    verify_learning_rate: float = _number(5e-4, 0)
     best_of_prompts: int = _number(512, 1)
     best_of_samples: int = _number(8, 2)  # answers sampled for each prompt
     best_of_keep: int = _number(1, 1)  # of them distilled
@@ -117,6 +120,7 @@ class PolicyConfig:
     hyper: PolicyHyper
     tuning: str = "full"
     rl: str = "rloo"
+    chooser: str = "reward"
     mix: tuple[Mix, ...] = ()
 
 
@@ -135,6 +139,7 @@ _KEYS = {
         "hyper",
         "tuning",
         "rl",
+        "chooser",
         "mix",
     },
 }
@@ -187,8 +192,12 @@ def _policy_config(raw: dict[str, Any], seed: int, threads: int | None, hyper: P
     if stages != [stage for stage in STAGES if stage in stages]:
         raise EngineError(f"config.json: stages run once each, in the order {', '.join(STAGES)}.")
     reward_model = _location(raw, "reward_model") if raw.get("reward_model") is not None else None
+    chooser = _one_of(raw, "chooser", CHOOSERS)
+    if chooser == "verifier" and "best_of_n" in stages and "verify" not in stages:
+        raise EngineError("config.json: the chooser verifier needs the stage verify before best_of_n.")
     for stage in ("best_of_n", "rl"):
-        if stage in stages and reward_model is None:
+        needed = stage == "rl" or chooser == "reward"
+        if stage in stages and needed and reward_model is None:
             raise EngineError(f"config.json: the stage {stage} needs a reward_model.")
     if "rl" in stages and hyper.batch_size % hyper.rl_samples:
         raise EngineError(
@@ -204,6 +213,7 @@ def _policy_config(raw: dict[str, Any], seed: int, threads: int | None, hyper: P
         hyper,
         tuning=_one_of(raw, "tuning", POLICY_TUNINGS),
         rl=_one_of(raw, "rl", RL_METHODS),
+        chooser=chooser,
         mix=_mix(raw.get("mix") or []),
     )
 

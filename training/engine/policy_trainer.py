@@ -42,6 +42,7 @@ from training.engine.reinforcement import reinforce
 from training.engine.reward_model import longest_input
 from training.engine.run_dir import RunDir
 from training.engine.tuning import adapt_policy, plain
+from training.engine.verifier import train_verifier
 
 
 def train_policy(run: RunDir, config: PolicyConfig) -> None:
@@ -60,6 +61,7 @@ def train_policy(run: RunDir, config: PolicyConfig) -> None:
     verbs: dict[str, list[Callable[[], dict[str, Any]]]] = {
         "sft": [job.imitate_demonstrations],
         "dpo": [job.prefer],
+        "verify": [job.verify],
         "best_of_n": [partial(job.distil_best, turn) for turn in range(config.hyper.best_of_turns)],
         "rl": [job.reinforce],
     }
@@ -166,8 +168,12 @@ class PolicyJob:
         ]
         return self._fit("dpo", lengths, weights, loss, self.hyper.dpo_epochs, self.hyper.dpo_learning_rate)
 
+    def verify(self) -> dict[str, Any]:
+        """Train a copy of the policy to say whether answers are good, and measure what that is worth."""
+        return train_verifier(self.run, self.config, self.model, self.tokenizer)
+
     def distil_best(self, turn: int) -> dict[str, Any]:
-        """Imitate the answers that the reward model likes best among the policy's own."""
+        """Imitate the answers that the reward model, or the verifier, likes best among the policy's own."""
         prompts = self._sampling_prompts(turn)
         candidates = sample_candidates(self.run, self.config, self.model, self.tokenizer, prompts, turn)
         chosen = choose(candidates, self.hyper.best_of_keep, self.hyper.best_of_repeats)

@@ -39,6 +39,14 @@ class RunDir:
         self._stop = threading.Event()
         self._written: set[tuple[int, str]] | None = None
 
+    def beside(self, name: str) -> RunDir:
+        """Return the same run with a resume point apart, for what is trained beside its model."""
+        side = RunDir(self.path, self.writes)
+        side.work = self.work / name
+        side.work.mkdir(parents=True, exist_ok=True)
+        side._stop = self._stop
+        return side
+
     @property
     def features(self) -> Path:
         """Return the folder where frozen features are kept, for all runs beside this one."""
