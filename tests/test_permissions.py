@@ -256,6 +256,14 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_snapshots": {"GET": API_LOOK, "POST": (401, 403, 403, 201, 201)},
     "api_snapshot": {"GET": API_LOOK},
     "api_download": {"GET": API_LOOK},
+    "snapshot_files": {"GET": LOOK},
+    "snapshot_cuts": {"GET": LOOK},
+    "signed_download": {"GET": (404,) * 5},  # a false token
+    "make_link": {"POST": (LOGIN, 403, 403, 302, 302)},
+    "revoke_link": {"POST": (LOGIN, 403, 403, 404, 404)},  # there is none
+    "api_links": {"GET": API_LOOK, "POST": (401, 403, 403, 201, 201)},
+    "api_link": {"DELETE": (401, 403, 403, 404, 404)},
+    "api_preparation": {"GET": (401, 403, 403, 404, 404)},
     "api_runs": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # there is no checkpoint to grow from
     "api_run": {"GET": API_LOOK},
     "api_metrics": {"GET": API_LOOK},
@@ -372,6 +380,14 @@ def world():
         "api_snapshot_difference": {"first": snapshot.pk, "second": snapshot.pk},
         "download": {"pk": snapshot.pk, "format": "trl-preference"},
         "api_download": {"pk": snapshot.pk},
+        "snapshot_files": {"pk": snapshot.pk},
+        "snapshot_cuts": in_campaign,
+        "signed_download": {"token": "1.false"},
+        "make_link": {"pk": snapshot.pk},
+        "revoke_link": {"pk": 1},
+        "api_links": {"pk": snapshot.pk},
+        "api_link": {"pk": 1},
+        "api_preparation": {"pk": 1},
         "api_metrics": {"pk": run.pk},
         "promote": {"pk": policy.pk},
         "roll_back": {"pk": policy.pk},
@@ -483,6 +499,8 @@ def world():
         "api_watches": {"prompts": 8},
         "api_roll_back": {"family": campaign.slug, "kind": "policy", "reason": "It is worse."},
         "api_runs": {"kind": "reward", "snapshot": snapshot.pk},
+        "make_link": {"export": "trl-preference jsonl", "days": 7},
+        "api_links": {"format": "trl-preference", "days": 7},
     }
     people_ = {"member": member, "outsider": outsider, "researcher": researcher, "manager": manager}
     return {"people": people_, "in_campaign": in_campaign, "pks": pks, "args": args, "body": body}

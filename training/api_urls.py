@@ -2,12 +2,19 @@
 
 from django.urls import path
 
-from training import alarms_api, api, judging_api, leaderboard_api, selection_api, watch_api, withdrawal_api
+from training import (
+    alarms_api,
+    api,
+    downloads_api,
+    judging_api,
+    leaderboard_api,
+    selection_api,
+    watch_api,
+    withdrawal_api,
+)
 
 urlpatterns = [
-    path(
-        "campaigns/<slug:slug>/leaderboard/", leaderboard_api.Leaderboard.as_view(), name="api_leaderboard"
-    ),
+    path("campaigns/<slug:slug>/leaderboard/", leaderboard_api.Leaderboard.as_view(), name="api_leaderboard"),
     path("leaderboards/", leaderboard_api.Champions.as_view(), name="api_leaderboards"),
     path("campaigns/<slug:slug>/selection/", selection_api.Selection.as_view(), name="api_selection"),
     path("campaigns/<slug:slug>/snapshots/", api.Snapshots.as_view(), name="api_snapshots"),
@@ -26,7 +33,10 @@ urlpatterns = [
         api.SnapshotDifference.as_view(),
         name="api_snapshot_difference",
     ),
-    path("snapshots/<int:pk>/download/", api.Download.as_view(), name="api_download"),
+    path("snapshots/<int:pk>/download/", downloads_api.OneDownload.as_view(), name="api_download"),
+    path("snapshots/<int:pk>/links/", downloads_api.Links.as_view(), name="api_links"),
+    path("links/<int:pk>/", downloads_api.OneLink.as_view(), name="api_link"),
+    path("preparations/<int:pk>/", downloads_api.OnePreparation.as_view(), name="api_preparation"),
     path("models/<int:pk>/card/", api.Card.as_view(), name="api_model_card"),
     path("runs/<int:pk>/", api.OneRun.as_view(), name="api_run"),
     path("runs/<int:pk>/metrics/", api.Metrics.as_view(), name="api_metrics"),

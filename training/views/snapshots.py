@@ -2,21 +2,24 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
 from labeling import campaigns
-from training import difference, exports
+from labeling.models import Campaign
+from training import difference, links, preparations, withdrawal
 from training import snapshots as snapshots_
 from training.export_formats import FORMATS
-from training.exports import ExportError
 from training.forms import SnapshotForm
-from training.models import Snapshot
+from training.models import Preparation, Snapshot, Withdrawal
 from training.snapshots import SnapshotError
 from training.views.campaign import visible_campaign
+from training.views.downloads import own_links, prepared
 
 
 @require_safe
@@ -25,16 +28,33 @@ def snapshots(request: HttpRequest) -> HttpResponse:
     """List all snapshots, or one campaign's with ?campaign=slug."""
     visible = campaigns.visible_to(signed_in_user(request)).order_by("name")
     chosen = visible.filter(slug=request.GET.get("campaign", "")).first()
+    marks = Withdrawal.snapshots.through.objects.filter(snapshot=OuterRef("pk"))
     rows = Snapshot.objects.filter(campaign__in=visible).select_related("campaign").order_by("-pk")
+    rows = rows.annotate(withdrawn=Exists(marks))
     page = Paginator(rows.filter(campaign=chosen) if chosen else rows, 50).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "campaigns": visible,
         "chosen": chosen,
         "form": SnapshotForm(chosen) if chosen else None,
+        "preparations": being_cut(chosen) if chosen else [],
+        "notices": withdrawal.unseen(signed_in_user(request)),
         "section": "datasets",
     }
     return render(request, "training/snapshots.html", context)
+
+
+@require_safe
+@require("export")
+def cuts(request: HttpRequest, slug: str) -> HttpResponse:
+    """Give the part of the page that changes while a campaign's snapshots are cut."""
+    context = {"preparations": being_cut(visible_campaign(request, slug))}
+    return render(request, "training/_preparations.html", context)
+
+
+def being_cut(campaign: Campaign) -> list[tuple[Preparation, int]]:
+    """Return the newest large cuts of a campaign, each with how many of its prompts are done."""
+    return [(row, preparations.done(row)) for row in preparations.under_way(campaign)[:3]]
 
 
 @require_POST
@@ -45,9 +65,12 @@ def cut_snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     form = SnapshotForm(campaign, request.POST)
     try:
         if form.is_valid():
-            snapshot = snapshots_.cut(campaign, by=signed_in_user(request), filters=form.filters())
-            return redirect("snapshot", snapshot.pk)
-        messages.error(request, said_wrong(form))
+            made = preparations.cut(campaign, signed_in_user(request), form.filters())
+            if isinstance(made, Snapshot):
+                return redirect("snapshot", made.pk)
+            messages.info(request, _("The snapshot is being cut. It is listed here as soon as it is done."))
+        else:
+            messages.error(request, said_wrong(form))
     except SnapshotError as error:
         messages.error(request, str(error))
     return redirect(f"{reverse('snapshots')}?campaign={campaign.slug}")
@@ -97,9 +120,13 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
             for name, value in row.filters.items()
             if name != "rounds"
         ],
+        "withdrawn": [withdrawal.sentence(each) for each in withdrawal.of_snapshot(row)],
         "others": row.campaign.snapshots.exclude(pk=row.pk).order_by("-pk")[:10],
         "manifest": manifest,
         "formats": FORMATS,
+        "preparations": prepared(row),
+        "links": own_links(request, row),
+        "most_days": links.MOST_DAYS,
         "runs": row.runs.select_related("produced").order_by("-pk"),
         "section": "datasets",
     }
@@ -118,23 +145,3 @@ def snapshot_difference(request: HttpRequest, first: int, second: int) -> HttpRe
         return redirect("snapshot", second)
     context = {"first": sides[0], "second": sides[1], "found": found, "section": "datasets"}
     return render(request, "training/difference.html", context)
-
-
-@require_safe
-@require("export")
-def download(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
-    """Stream a snapshot in one of the formats, as a zip file."""
-    row = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
-    try:
-        content = exports.export(row, format, request.GET.get("file", ""))
-    except (ExportError, SnapshotError) as error:
-        messages.error(request, str(error))
-        return redirect("snapshot", pk)
-    return as_download(content, exports.file_name(row, format))
-
-
-def as_download(content: object, name: str) -> StreamingHttpResponse:
-    """Send the bytes of a zip file as they come."""
-    response = StreamingHttpResponse(content, content_type="application/zip")  # type: ignore[arg-type]
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
