@@ -26,7 +26,7 @@ from labeling.judgments import verdicts
 from labeling.rounds import StateError
 from models_app.registry import ModelError
 from training import formats, runs, snapshots
-from training.models import Run, RunMetric
+from training.models import Run, RunMetric, Snapshot
 from training.reconnecting import insist
 from training.snapshots import SnapshotError
 
@@ -96,7 +96,33 @@ def prepare(run: Run, folder: Path) -> None:
         asked = (formats.engine_prompt(prompt) for prompt in snapshots.prompts(run.snapshot))
         parquet.write(folder / "prompts.parquet", parquet.ENGINE_PROMPTS, asked)
     config = {key: value for key, value in run.config.items() if key != "snapshot"}
+    if config.get("mix"):
+        config["mix"] = _write_mix(run, folder)
     _replace(folder / "config.json", config)
+
+
+def _write_mix(run: Run, folder: Path) -> list[dict[str, Any]]:
+    """Write the edits that targets mix in, as new as the newest round; returns the files and their weights.
+
+    What the campaign keeps for a purpose is held out of them as well.
+    """
+    from training import parquet
+
+    kept_out = set(run.campaign.prompts.exclude(purpose="").values_list("content_hash", flat=True))
+    newest = run.round.number if run.round else run.campaign.rounds.count()
+    found = []
+    for part in run.config["mix"]:
+        snapshot = runs.standing(Snapshot.objects.get(pk=part["snapshot"]))
+        rows = [row for row in snapshots.rows(snapshot, "train") if row["prompt_id"] not in kept_out]
+        for name, schema, project in (
+            ("demonstrations", parquet.ENGINE_DEMONSTRATIONS, formats.engine_demonstrations),
+            ("pairs", parquet.ENGINE_PAIRS, formats.engine_pairs),
+        ):
+            lessons = ({**out, "round": newest} for row in rows for out in project(row))
+            file = f"mix-{part['target']}-{name}.parquet"
+            parquet.write(folder / file, schema, lessons)
+            found.append({"path": file, "weight": part["weight"]})
+    return found
 
 
 def _skills(run: Run) -> dict[str, list[str]]:

@@ -7,14 +7,16 @@ from django.db.models import QuerySet
 
 from labeling.models import Campaign, Edit, Prompt
 from labeling.models.judgment import counting
-from training import snapshots
+from training import snapshots, standing
 from training.models import Target
 
 
 def lessons(sources: Sequence[int]) -> QuerySet[Edit]:
     """Return the edits of small campaigns that a run may learn from."""
-    said = Edit.objects.filter(counting(), task__campaign__in=sources)
-    return said.filter(task__prompt__split=Prompt.Split.TRAIN)
+    said = Edit.objects.filter(counting(), standing.said(), task__campaign__in=sources)
+    return said.filter(task__prompt__split=Prompt.Split.TRAIN).exclude(
+        task__prompt__in=standing.withdrawn_prompts()
+    )
 
 
 def active(campaign: Campaign) -> QuerySet[Target]:

@@ -17,7 +17,7 @@ from labeling.models import Campaign, Round
 from labeling.rounds import StateError
 from models_app import registry
 from models_app.models import ModelVersion
-from training import snapshots
+from training import mixes, snapshots
 from training.models import Run, RunEvent, Snapshot
 
 QUEUED, RUNNING = Run.Status.QUEUED.value, Run.Status.RUNNING.value
@@ -118,9 +118,11 @@ def queue_policy(
         "parent": parent.location,
         "reward_model": reward_model.location if reward_model else None,
         "stages": stages,
-        # the two words among a campaign's numbers
+        # the words among a campaign's numbers
         "tuning": hyper.pop("tuning", None),
         "rl": hyper.pop("rl", None),
+        "chooser": hyper.pop("chooser", None),
+        "mix": mixes.cut(campaign),
         "hyper": hyper,
         "snapshot": snapshot.digest,
     }
@@ -130,14 +132,24 @@ def queue_policy(
 
 
 def usable_stages(campaign: Campaign, snapshot: Snapshot, reward_model: ModelVersion | None) -> list[str]:
-    """Return the campaign's stages that have something to learn from."""
+    """Return the campaign's stages that have something to learn from.
+
+    What targets mix in is always imitated. Where the policy's own verifier chooses the best of n, it is
+    trained first.
+    """
+    mixed, votes = mixes.waiting(campaign), snapshot.counts.get("training_pairs", 0) > 0
+    verified = campaign.hyper.get("policy", {}).get("chooser") == "verifier"
     usable = {
-        "sft": snapshot.counts.get("training_demonstrations", 0) > 0,
-        "dpo": snapshot.counts.get("training_pairs", 0) > 0,
-        "best_of_n": reward_model is not None,
+        "sft": mixed or snapshot.counts.get("training_demonstrations", 0) > 0,
+        "dpo": votes,
+        "verify": verified and votes,
+        "best_of_n": votes if verified else reward_model is not None,
         "rl": reward_model is not None,
     }
-    return [stage for stage in usable if stage in campaign.stages and usable[stage]]
+    wanted = {*campaign.stages, *(["sft"] if mixed else [])}
+    if "best_of_n" in wanted:
+        wanted.add("verify")
+    return [stage for stage in usable if stage in wanted and usable[stage]]
 
 
 def retry(run: Run, *, by: User | None = None) -> Run:
