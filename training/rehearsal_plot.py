@@ -28,14 +28,13 @@ SHAPES = ("M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", "M-4-4h8v8h-8z", "M0-5 5 4h-10z",
 
 def plot(rounds: Sequence[RoundReport], others: Sequence[Outcome]) -> str:
     """Draw a rehearsal's rounds, and beside them what else as many labels made, as an SVG file."""
-    labels, marks = 0, []
+    labels, marks, each = 0, [], rounds[0].judgments
     for report in rounds:
         labels += report.judgments
-        marks.append(Mark(labels, f"{labels:,}", _estimate(report)))
-    series = [Series(_("rounds of %(labels)s labels") % {"labels": rounds[0].judgments}, marks, joined=True)]
-    step = rounds[0].judgments / 4
+        marks.append(Mark(labels / each, f"{labels:,}", _estimate(report)))
+    series = [Series(_("rounds of %(labels)s labels") % {"labels": each}, marks, joined=True)]
     for place, other in enumerate(others, start=1):
-        mark = Mark(other.labels + place * step, f"{other.labels:,}", other.contest.win_rate)
+        mark = Mark(other.labels / each + place / 4, f"{other.labels:,}", other.contest.win_rate)
         series.append(Series(name_of(other.name), [mark]))
     drawn = draw(Plot("rehearsal", _("labels"), series, [Level(_("the base itself"), 0.5)]))
     # several ways end at the same number of labels: it is written under the rounds alone
@@ -59,7 +58,7 @@ def _estimate(report: RoundReport) -> Estimate:
 
 
 def _svg(drawn: dict, names: Sequence[str]) -> str:  # type: ignore[type-arg]
-    width, height = drawn["width"], drawn["height"] + KEY_TOP + KEY_STEP * len(names)
+    width, height = drawn["width"], drawn["height"] + KEY_TOP + KEY_STEP * (len(names) + 1)
     title = _("Wins against the base, by the hidden taste, with 95 %% intervals") % {}
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
@@ -80,6 +79,9 @@ def _svg(drawn: dict, names: Sequence[str]) -> str:  # type: ignore[type-arg]
         y = drawn["height"] + KEY_TOP + KEY_STEP * number - 6
         parts.append(_mark(left + 6, y, number))
         parts.append(f'<text x="{left + 18}" y="{y}" dy="3.5">{escape(name)}</text>')
+    y = drawn["height"] + KEY_TOP + KEY_STEP * len(names) - 6
+    parts.append(f'<line class="level" x1="{left}" x2="{left + 12}" y1="{y}" y2="{y}"/>')
+    parts.append(f'<text x="{left + 18}" y="{y}" dy="3.5">{escape(_("the base itself"))}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 

