@@ -255,6 +255,7 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "retry_run": {"POST": CHANGE},
     "api_snapshots": {"GET": API_LOOK, "POST": (401, 403, 403, 201, 201)},
     "api_snapshot": {"GET": API_LOOK},
+    "api_found_snapshots": {"GET": API_LOOK},
     "api_download": {"GET": API_LOOK},
     "snapshot_files": {"GET": LOOK},
     "snapshot_cuts": {"GET": LOOK},

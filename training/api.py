@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import signed_in_user
+from labeling import campaigns
 from labeling.api.campaigns import InCampaign
 from models_app.models import ModelVersion
 from training import card_files, cards, difference, filters, preparations, runs, snapshots, withdrawal
@@ -65,6 +66,20 @@ class Snapshots(InCampaign, generics.ListAPIView[Snapshot]):
         if isinstance(made, Preparation):
             return waiting(made)
         return Response(SnapshotSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class FoundSnapshots(generics.ListAPIView[Snapshot]):
+    """List the snapshots whose digest begins as ?digest= says, the newest first."""
+
+    action_for = {"GET": "export"}
+    serializer_class = SnapshotSerializer
+    queryset = Snapshot.objects.none()
+
+    def get_queryset(self) -> QuerySet[Snapshot]:
+        visible = campaigns.visible_to(signed_in_user(self.request))
+        digest = self.request.query_params.get("digest", "")
+        rows = Snapshot.objects.filter(campaign__in=visible, digest__startswith=digest)
+        return rows.select_related("campaign").prefetch_related("withdrawals__rater").order_by("-pk")
 
 
 class SnapshotCount(InCampaign, APIView):

@@ -27,6 +27,7 @@ urlpatterns = [
     path("campaigns/<slug:slug>/runs/", api.Runs.as_view(), name="api_runs"),
     path("withdrawals/", withdrawal_api.Withdrawals.as_view(), name="api_withdrawals"),
     path("snapshots/<int:pk>/datasheet/", withdrawal_api.Datasheet.as_view(), name="api_datasheet"),
+    path("snapshots/", api.FoundSnapshots.as_view(), name="api_found_snapshots"),
     path("snapshots/<int:pk>/", api.OneSnapshot.as_view(), name="api_snapshot"),
     path(
         "snapshots/<int:first>/to/<int:second>/",
