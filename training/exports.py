@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hashlib
 import json
 import shutil
 from collections import Counter
@@ -75,8 +76,14 @@ def write(
         )
     manifest |= {"format": format, "file": file}
     manifest |= {name: {split: found[split][name] for split in found} for name in ("rows", "left_out")}
+    manifest["sha256"] = {f"data/{data.name}": _hash(data) for data in sorted((folder / "data").iterdir())}
     dataset_card.write(folder, snapshot, manifest)
     return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _tell(on_rows: Callable[[int], None] | None, before: int, rows: int) -> None:

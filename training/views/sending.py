@@ -23,17 +23,17 @@ def send(request: HttpRequest, archive: Archive) -> HttpResponseBase:
     if request.headers.get("If-None-Match") == tag:
         response: HttpResponseBase = HttpResponse(status=304)
     else:
-        begin, end = _asked(request, archive, tag)
+        asked = _asked(request, archive, tag)
+        begin, end = asked or (0, archive.bytes)
         if begin >= archive.bytes:
             response = HttpResponse(status=416, headers={"Content-Range": f"bytes */{archive.bytes}"})
         else:
-            whole = (begin, end) == (0, archive.bytes) and "Range" not in request.headers
             # opened now: it may be thrown away while it is sent
             response = StreamingHttpResponse(
-                _read(archive.path, begin, end), status=200 if whole else 206, content_type="application/zip"
+                _Part(archive.path, begin, end), status=206 if asked else 200, content_type="application/zip"
             )
             response["Content-Length"] = str(end - begin)
-            if not whole:
+            if asked:
                 response["Content-Range"] = f"bytes {begin}-{end - 1}/{archive.bytes}"
             response["Content-Disposition"] = f'attachment; filename="{archive.name}"'
     response["Accept-Ranges"] = "bytes"
@@ -41,29 +41,32 @@ def send(request: HttpRequest, archive: Archive) -> HttpResponseBase:
     return response
 
 
-def _asked(request: HttpRequest, archive: Archive, tag: str) -> tuple[int, int]:
-    """Return the asked range, begin ≤ place < end; the whole file where none is, or its file is another."""
-    whole = (0, archive.bytes)
+def _asked(request: HttpRequest, archive: Archive, tag: str) -> tuple[int, int] | None:
+    """Return the asked range, begin ≤ place < end; None where the whole is asked, or of another file."""
     found = _RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
     if found is None or request.headers.get("If-Range", tag) != tag or found.groups() == ("", ""):
-        return whole
+        return None
     first, last = found.groups()
     if not first:
         return max(0, archive.bytes - int(last)) if int(last) else archive.bytes, archive.bytes
     if last and int(last) < int(first):
-        return whole
+        return None
     return int(first), min(archive.bytes, int(last) + 1) if last else archive.bytes
 
 
-def _read(path: Path, begin: int, end: int) -> Iterator[bytes]:
-    file = path.open("rb")
+class _Part:
+    """The bytes of a file from `begin` to `end`, piece by piece; Django closes it, read or not."""
 
-    def chunks() -> Iterator[bytes]:
-        with file:
-            file.seek(begin)
-            left = end - begin
-            while left and (chunk := file.read(min(CHUNK, left))):
-                left -= len(chunk)
-                yield chunk
+    def __init__(self, path: Path, begin: int, end: int) -> None:
+        self._file = path.open("rb")
+        self._file.seek(begin)
+        self._left = end - begin
 
-    return chunks()
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left and (chunk := self._file.read(min(CHUNK, self._left))):
+            self._left -= len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._file.close()
