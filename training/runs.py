@@ -329,7 +329,8 @@ def _queue(
 def first_checkpoint(campaign: Campaign) -> ModelVersion | None:
     """Return what reward models grow from: the oldest checkpoint in the line of the policy in use.
 
-    Where no policy has one, the champion reward model.
+    Where no policy has one, because a server has them, it is the champion reward model, or else the first
+    checkpoint that somebody registered in the family.
     """
     version = registry.champion(campaign.model_family, ModelVersion.Kind.POLICY)
     found = None
@@ -337,7 +338,11 @@ def first_checkpoint(campaign: Campaign) -> ModelVersion | None:
         if version.backend == ModelVersion.Backend.TRANSFORMERS:
             found = version
         version = version.parent
-    return found or registry.champion(campaign.model_family, ModelVersion.Kind.REWARD)
+    registered = ModelVersion.objects.filter(
+        family=campaign.model_family, backend=ModelVersion.Backend.TRANSFORMERS
+    )
+    reward = registry.champion(campaign.model_family, ModelVersion.Kind.REWARD)
+    return found or reward or registered.order_by("pk").first()
 
 
 def _model_name(run: Run, family: str) -> str:
