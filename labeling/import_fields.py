@@ -9,6 +9,7 @@ from typing import Any
 Message = dict[str, str]
 
 ROLES = ("system", "user", "assistant")
+PURPOSES = ("evaluation", "safety", "capability")  # labeling.models.Prompt.Purpose
 # How much better, where an annotation says so in words; a bare choice counts as clearly better.
 STRENGTHS = {
     "tie": 0, "same": 0, "about-the-same": 0, "slightly": 1, "slightly-better": 1, "better": 2, "clearly": 2,
@@ -72,6 +73,7 @@ class ImportRecord:
     turns: list[list[Message]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     language: str = ""
+    purpose: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
 
     def answers(self) -> list[tuple[str, str | None, list[Message]]]:
@@ -123,6 +125,7 @@ def make_record(
         turns=turns if turns and any(turns) else [],
         tags=_tags(row, meta),
         language=language,
+        purpose=_purpose(row),
         meta=meta,
     )
 
@@ -237,6 +240,14 @@ def read_messages(value: Any, where: str) -> list[Message]:
         content = read_text(item.get("content"), f"{where}[{k}].content")
         messages.append({"role": item["role"], "content": content})
     return messages
+
+
+def _purpose(row: dict[str, Any]) -> str:
+    purpose = row.get("purpose") or ""
+    if purpose not in ("", *PURPOSES):
+        shown = json.dumps(purpose, ensure_ascii=False)
+        raise FieldError("purpose", f"must be one of {', '.join(PURPOSES)} or left out, not {shown}")
+    return str(purpose)
 
 
 def _tags(row: dict[str, Any], meta: dict[str, Any]) -> list[str]:

@@ -52,7 +52,7 @@ _WINNERS = {
 }  # fmt: skip
 _CSV_KNOWN = {
     "id", "prompt", "system", "response", "response_a", "response_b", "model", "model_a", "model_b",
-    "choice", "verdict", "annotator", "comment", "tags", "language",
+    "choice", "verdict", "annotator", "comment", "tags", "language", "purpose",
 }  # fmt: skip
 
 
@@ -281,6 +281,7 @@ def _parse_csv_row(line: int, row: dict[str, str]) -> ImportRecord:
         "prompt": messages,
         "tags": [tag.strip() for tag in row.get("tags", "").split(",") if tag.strip()],
         "language": row.get("language", ""),
+        "purpose": row.get("purpose", "").strip(),
         "meta": {key: value for key, value in row.items() if key not in _CSV_KNOWN},
     }
     if row.get("response_a") or row.get("response_b"):

@@ -123,7 +123,7 @@ class Loading:
         now = timezone.now()
         self.prompt_columns = Columns(
             Prompt,
-            ["id", "messages", "content_hash", "split", "language", "tags", "meta"],
+            ["id", "messages", "content_hash", "split", "purpose", "language", "tags", "meta"],
             campaign_id=campaign.pk,
             source_id=origin.pk,
             created_at=now,
@@ -300,7 +300,8 @@ class Loading:
         self.writer.write(
             self.prompt_columns,
             [
-                f"{pk}\t{messages_text(row.record.messages)}\t{row.digest}\t{split_of(row.digest)}"
+                f"{pk}\t{messages_text(row.record.messages)}\t{row.digest}"
+                f"\t{split_of(row.digest, row.record.purpose)}\t{row.record.purpose}"
                 f"\t{text(row.record.language)}\t{array(row.record.tags)}\t{json_text(row.record.meta)}{tail}"
                 for pk, row in new.items()
             ],

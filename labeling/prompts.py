@@ -23,8 +23,13 @@ def text_hash(text: str, turns: Sequence[dict[str, str]] = ()) -> str:
     return content_hash(turns) if turns else hashlib.sha256(text.encode()).hexdigest()
 
 
-def split_of(hash_: str) -> str:
-    """Return the split of a prompt by its content hash: the same in every campaign, round and snapshot."""
+def split_of(hash_: str, purpose: str = "") -> str:
+    """Return the split of a prompt by its content hash: the same in every campaign, round and snapshot.
+
+    What is kept for a purpose is held out, whatever its hash.
+    """
+    if purpose:
+        return Prompt.Split.TEST.value
     share = int(hash_[:8], 16) / 16**8
     if share < TRAIN:
         return Prompt.Split.TRAIN.value

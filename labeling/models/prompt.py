@@ -72,7 +72,7 @@ class Prompt(models.Model):
     messages = models.JSONField()  # [{"role": …, "content": …}, …]
     content_hash = models.CharField(max_length=64)  # labeling.prompts.content_hash
     split = models.CharField(max_length=10, choices=Split.choices)
-    # What it is kept for: a prompt with a purpose is never trained on (labeling.prompts.split_for).
+    # What it is kept for: a prompt with a purpose is never trained on (labeling.prompts.split_of).
     purpose = models.CharField(max_length=10, choices=Purpose.choices, default=Purpose.NONE, blank=True)
     language = models.CharField(max_length=16, blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
