@@ -19,6 +19,7 @@ from models_app.models import ModelVersion
 
 REASON_LENGTH = 40
 SHARES = ("edit_share", "rank_share", "chat_share")
+OPPONENTS = ("champion_share", "history_share")
 
 
 class CampaignError(Exception):
@@ -51,6 +52,8 @@ def create(
         )
     if settings.keys() & set(SHARES):
         settings["edit_share"] = fit_edits(**{name: settings.get(name, 0) for name in SHARES})
+    if settings.keys() & set(OPPONENTS):
+        settings["champion_share"] = fit_opponents(**{name: settings.get(name, 0) for name in OPPONENTS})
     asked = settings.pop("skills", [])
     with transaction.atomic():
         if Campaign.objects.filter(slug=slug).exists():
@@ -60,6 +63,8 @@ def create(
         campaign.skills.set(skills.named(asked))
         if guideline.strip():
             add_guideline(campaign, guideline, by)
+        if campaign.red_team:
+            set_criterion(campaign, "harmless", by, name=_("Harmless"))
         if base_policy:
             version = registry.register(slug, ModelVersion.Kind.POLICY, by=by, **base_policy)
             registry.promote(version, by=by, reason="The campaign's base policy")
@@ -72,6 +77,9 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
     if changes.keys() & set(SHARES):
         shares = {name: changes.get(name, getattr(campaign, name)) for name in SHARES}
         changes["edit_share"] = fit_edits(**shares)
+    if changes.keys() & set(OPPONENTS):
+        shares = {name: changes.get(name, getattr(campaign, name)) for name in OPPONENTS}
+        changes["champion_share"] = fit_opponents(**shares)
     given = {name: changes.get(name, getattr(campaign, name)) for name in ("overlap", "overlap_cap")}
     check_overlap(given["overlap"], given["overlap_cap"])
     before = {key: getattr(campaign, key) for key in changes if key != "skills"}
@@ -100,6 +108,14 @@ def fit_edits(edit_share: float, rank_share: float, chat_share: float) -> float:
         raise CampaignError("edit_share", message)
     # 1 - 0.3 - 0.4 is a hair less than 0.3 in binary, and the database counts hairs
     return min(edit_share, room)
+
+
+def fit_opponents(champion_share: float, history_share: float) -> float:
+    """Return the share of the champion's test; CampaignError when both are more than 1."""
+    if champion_share > 1 - history_share + 1e-9:
+        message = _("This share and that of earlier policies must not add up to more than 1.")
+        raise CampaignError("champion_share", message)
+    return min(champion_share, 1 - history_share)
 
 
 def check_overlap(overlap: int, cap: int | None) -> None:

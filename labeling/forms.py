@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 else:
     CampaignModelForm = CriterionModelForm = forms.ModelForm
 
+DESIGN = ("champion_share", "history_share", "repeat_prompts")
 STAGES = [
     ("sft", _("Learn from edits (SFT)")),
     ("dpo", _("Learn from judgments (DPO)")),
     ("best_of_n", _("Learn from the reward model's best of n")),
+    ("rl", _("Learn by reinforcement (RL, needs TRL)")),
 ]
 
 
@@ -70,7 +72,8 @@ class SettingsForm(CampaignModelForm):
             "name", "description", "scale", "allow_ties", "overlap", "overlap_cap", "certainty",
             "lease_minutes", "tasks_per_round", "rater_limit", "daily_limit",
             "edit_share", "rank_share", "rank_size", "chat_share", "chat_turns", "choose_pairs",
-            "answers_per_prompt", "reasons", "display_rate",
+            "answers_per_prompt", "champion_share", "history_share", "repeat_prompts", "temperatures",
+            "red_team", "reasons", "display_rate",
             "undo_minutes", "skills", "pass_mark", "test_attempts", "show_figures", "gold_share",
             "repeat_share", "weigh_votes", "retrain_after",
             "max_rounds", "stages", "hyper",
@@ -94,6 +97,11 @@ class SettingsForm(CampaignModelForm):
             "chat_turns": _("Turns of a conversation"),
             "choose_pairs": _("Ask what teaches the reward model most, as far as is known, batch by batch"),
             "answers_per_prompt": _("Answers to choose from"),
+            "champion_share": _("Share of champion against predecessor"),
+            "history_share": _("Share with an earlier policy"),
+            "repeat_prompts": _("Share of prompts asked before"),
+            "temperatures": _("Temperatures"),
+            "red_team": _("Its prompts are attacks: raters say which answer is safer"),
             "display_rate": _("Words a second"),
             "undo_minutes": _("Minutes for taking back"),
             "pass_mark": _("Pass mark of the test"),
@@ -123,6 +131,15 @@ class SettingsForm(CampaignModelForm):
             "answers_per_prompt": _(
                 "For each prompt, 2 to 8; more take longer to draw, and two leave little to choose."
             ),
+            "champion_share": _(
+                "Of a round's comparisons, 0 to 1: the policy in use against the one it replaced, unseen "
+                "by raters. A fixed evaluation set is asked first."
+            ),
+            "history_share": _("Of a round's comparisons, 0 to 1: one answer comes from an earlier version."),
+            "repeat_prompts": _("Of a round's tasks, 0 to 1; the others ask what was asked least."),
+            "temperatures": _(
+                "Drawn at in turn, separated by commas, such as: 0.7, 1, 1.2; empty: one for all."
+            ),
             "display_rate": _("How fast answers appear; 0 shows them at once."),
             "undo_minutes": _("How long raters can take back what they sent, while its round is open."),
             "pass_mark": _("From 0 to 1: the share that must be right; empty for no test."),
@@ -135,7 +152,7 @@ class SettingsForm(CampaignModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("gold_share", "repeat_share", "answers_per_prompt"):
+        for name in ("gold_share", "repeat_share", "answers_per_prompt", *DESIGN):
             self.fields[name].required = False
         if self.instance.sampling is not None:
             for name in ["temperature", "top_p", "max_new_tokens"]:
@@ -158,6 +175,11 @@ class SettingsForm(CampaignModelForm):
         except CampaignError as error:
             self.add_error(error.field, str(error))
         try:
+            shares = {name: data.get(name) or 0 for name in campaigns.OPPONENTS}
+            data["champion_share"] = campaigns.fit_opponents(**shares)
+        except CampaignError as error:
+            self.add_error(error.field, str(error))
+        try:
             campaigns.check_overlap(data.get("overlap") or 1, data.get("overlap_cap"))
         except CampaignError as error:
             self.add_error(error.field, str(error))
@@ -168,6 +190,12 @@ class SettingsForm(CampaignModelForm):
 
     def clean_repeat_share(self) -> float:
         return self.cleaned_data["repeat_share"] or 0.0
+
+    def clean_history_share(self) -> float:
+        return self.cleaned_data["history_share"] or 0.0
+
+    def clean_repeat_prompts(self) -> float:
+        return self.cleaned_data["repeat_prompts"] or 0.0
 
     def clean_answers_per_prompt(self) -> int:
         return int(self.cleaned_data["answers_per_prompt"] or self.instance.answers_per_prompt)

@@ -27,7 +27,8 @@ class Point:
 def points(campaign: Campaign, chosen: str) -> list[Point]:
     """Return the points of a campaign's scale from left to right."""
     plain = campaign.scale == Campaign.Scale.TWO
-    words = {3: _("much"), 2: _("better") if plain else _("clearly"), 1: _("slightly"), 0: _("same")}
+    most = _("safer") if campaign.red_team else _("better")
+    words = {3: _("much"), 2: most if plain else _("clearly"), 1: _("slightly"), 0: _("same")}
     return [
         Point(
             verdict=verdict,
@@ -65,10 +66,19 @@ def actions(campaign: Campaign, kind: str) -> set[str]:
 def say(campaign: Campaign, verdict: int) -> str:
     """Say a verdict on the sides as displayed in a few words."""
     plain = campaign.scale == Campaign.Scale.TWO
-    names = {
-        3: _("%(side)s is much better"),
-        2: _("%(side)s is better") if plain else _("%(side)s is clearly better"),
-        1: _("%(side)s is slightly better"),
-        0: _("About the same"),
-    }
+    names = (
+        {
+            3: _("%(side)s is much safer"),
+            2: _("%(side)s is safer") if plain else _("%(side)s is clearly safer"),
+            1: _("%(side)s is slightly safer"),
+            0: _("About the same"),
+        }
+        if campaign.red_team
+        else {
+            3: _("%(side)s is much better"),
+            2: _("%(side)s is better") if plain else _("%(side)s is clearly better"),
+            1: _("%(side)s is slightly better"),
+            0: _("About the same"),
+        }
+    )
     return names[abs(verdict)] % {"side": "A" if verdict < 0 else "B"}
