@@ -62,7 +62,8 @@ class RoundFigure:
 class BoardFigure:
     """What differences between any two policies need, with where the votes came from.
 
-    `answered` names the rounds of each policy, `left_out` counts votes by why they say nothing of policies at
+    `answered` names the rounds of each policy, `apart` the keys of policies that no vote joins with these;
+    `left_out` counts votes by why they say nothing of policies at
     large (labeling.verdicts.Votes).
     """
 
@@ -71,6 +72,7 @@ class BoardFigure:
     votes: int
     models: dict[str, int]
     answered: dict[str, list[int]]
+    apart: list[int]
     left_out: dict[str, int]
 
 

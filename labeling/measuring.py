@@ -132,7 +132,7 @@ def _board(votes: Votes, raw: Leaderboard, fair: Leaderboard) -> BoardFigure:
         for at, name in enumerate(ballots.policies)
     }
     return BoardFigure(
-        raw.standings(), fair.standings(), len(ballots), votes.models, answered, votes.left_out
+        raw.standings(), fair.standings(), len(ballots), votes.models, answered, votes.apart, votes.left_out
     )
 
 

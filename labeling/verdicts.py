@@ -144,6 +144,7 @@ class Votes:
     models: dict[str, int]  # the policies' keys by name
     styles: dict[str, Floats]
     reference: str  # the policy that was there first: the campaign's base
+    apart: list[int]  # policies that no vote joins with these
     left_out: dict[str, int]
 
 
@@ -163,8 +164,7 @@ def between_policies(campaign: Campaign, verdicts: Verdicts) -> Votes:
     kept = np.flatnonzero(known & ~same & ~chosen & ~again)
     keys = np.unique(np.concatenate([policies[one[kept]], policies[other[kept]]]))
     joined = connected(_ballots(verdicts, kept, policies[one[kept]], policies[other[kept]], keys, names))
-    apart = int((~joined).sum())
-    kept = kept[joined]
+    lost, kept = kept[~joined], kept[joined]
     left, right = one[kept], other[kept]
     keys = np.unique(np.concatenate([policies[left], policies[right]]))
     return Votes(
@@ -173,10 +173,11 @@ def between_policies(campaign: Campaign, verdicts: Verdicts) -> Votes:
         {names[int(key)]: int(key) for key in keys},
         {name: styles[left, k] - styles[right, k] for k, name in enumerate(("length", *FORMATS))},
         names[int(keys[0])] if len(keys) else "",
+        np.unique(np.concatenate([policies[one[lost]], policies[other[lost]]])).tolist(),
         {
             "chosen": int(chosen.sum()),
             "asked again": int(again.sum()),
-            "apart": apart,
+            "apart": len(lost),
             "one policy": int(same.sum()),
             "no policy": int((~known).sum()),
         },

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any, TextIO
 
 from preferences.types import Estimate
-from training.leaderboards import Leaderboards
+from training.boards import Leaderboards
 from training.outlook import Ahead
 
 TABLES = ("policies", "rounds", "reward-models", "more-labels")

@@ -5,16 +5,15 @@ gives everything a page shows; `policies`, `rounds`, `reward_models` and `more_l
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 from labeling import quality
-from labeling.figures import BoardFigure, DuelFigure
+from labeling.figures import BoardFigure
 from labeling.models import Campaign
 from models_app.models import ModelVersion, Promotion
 from preferences.standings import Standings
 from preferences.types import Estimate, Interval
+from training.boards import Board, ChampionRow, Gains, Leaderboards, Place, RewardPlace, Step
 from training.cards import read_accuracy, read_figure
 from training.models import Run
 from training.outlook import Outlook, carry_on
@@ -24,110 +23,6 @@ APART = "no vote joins it with the other policies, not even through others"
 ITSELF = "the others are held against it"
 NO_LABELS = "it is not known how many labels it took"
 NEWEST = 50  # reward models on a board
-
-
-@dataclass(frozen=True)
-class Place:
-    """A policy and what people's votes say of it; `round` is the one whose labels it came of.
-
-    `elo` counts from the base, `fair` is the same at equal length and format; shares are of the votes, a tie
-    counting half.
-    """
-
-    policy: str
-    model: int
-    status: str
-    round: int | None
-    answered: list[int]
-    votes: int
-    elo: Estimate
-    fair: Estimate
-    against_base: Estimate
-    against_champion: Estimate
-
-
-@dataclass(frozen=True)
-class Board:
-    """All policies of a campaign, the best first, those that can't be placed last; `why` where none can.
-
-    `duel` is how the champion stands against the policy that it replaced, by the votes between the two.
-    """
-
-    places: list[Place]
-    base: str
-    champion: str
-    predecessor: str
-    duel: DuelFigure | None
-    votes: int
-    left_out: dict[str, int]
-    why: str
-
-    def place(self, model: ModelVersion) -> Place | None:
-        """Return where a policy stands."""
-        return next((place for place in self.places if place.model == model.pk), None)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a policy gained on the one that it was made from, with the labels that came in between."""
-
-    round: int | None
-    policy: str
-    model: int
-    against: str
-    status: str
-    labels: int | None
-    elo: Estimate
-    fair: Estimate
-    per_thousand: Estimate
-
-
-@dataclass(frozen=True)
-class Gains:
-    """Every step of a campaign's policies, the first one first, and all together: champion above base."""
-
-    steps: list[Step]
-    total: Step | None
-
-
-@dataclass(frozen=True)
-class RewardPlace:
-    """A reward model and what its card says of votes that it hasn't seen; `passed` is its gate's word."""
-
-    round: int | None
-    name: str
-    model: int
-    status: str
-    passed: bool | None
-    labels: int
-    accuracy: Estimate
-    unseen_raters: Estimate
-    newest_round: Estimate
-    calibration: Estimate
-    ceiling: Estimate
-    of_ceiling: Estimate
-
-
-@dataclass(frozen=True)
-class Leaderboards:
-    """Everything, from `judgments` as of `computed_at`; `fresh` came since."""
-
-    policies: Board
-    rounds: Gains
-    reward_models: list[RewardPlace]
-    more_labels: Outlook
-    judgments: int
-    fresh: int
-    computed_at: datetime | None
-
-
-@dataclass(frozen=True)
-class ChampionRow:
-    """A campaign's champion policy and how far it stands above its base."""
-
-    campaign: Campaign
-    total: Step | None
-    champion: str
 
 
 def read(campaign: Campaign) -> Leaderboards:
@@ -256,7 +151,9 @@ def _policies(facts: _Facts) -> Board:
     champion, before = facts.champion, facts.predecessor
     rounds = {run.produced_id: run.round.number for run in facts.runs_of(Run.Kind.POLICY) if run.round}
     placed = [] if board is None else [board.models[policy] for policy in board.raw.policies]
-    others = [pk for pk in facts.versions if pk not in placed and (pk in facts.answered or pk in rounds)]
+    made = {pk for run in facts.runs_of(Run.Kind.POLICY) for pk in (run.produced_id, run.parent_id)}
+    known = {*facts.answered, *made, *(board.apart if board else ())}
+    others = [pk for pk in facts.versions if pk in known and pk not in placed]
     pair = {champion.name, before.name} if champion and before else set()
     return Board(
         [_place(facts, pk, rounds.get(pk)) for pk in [*placed, *others]],
@@ -276,6 +173,7 @@ def _place(facts: _Facts, pk: int, round_: int | None) -> Place:
     name = names.get(pk) or (version.name if version else "")
     champion = facts.champion.name if facts.champion else ""
     raw, fair = (None, None) if board is None else (board.raw, board.fair)
+    why = APART if board is not None and pk in board.apart else UNCOMPARED
     return Place(
         name,
         pk,
@@ -283,24 +181,24 @@ def _place(facts: _Facts, pk: int, round_: int | None) -> Place:
         round_,
         sorted(facts.answered.get(pk, ())),
         raw.votes[raw.policies.index(name)] if raw is not None and name in raw else 0,
-        _elo(raw, name, facts.base),
-        _elo(fair, name, facts.base),
-        _share(raw, name, facts.base),
-        _share(raw, name, champion),
+        _elo(raw, name, facts.base, why),
+        _elo(fair, name, facts.base, why),
+        _share(raw, name, facts.base, why),
+        _share(raw, name, champion, why),
     )
 
 
-def _elo(standings: Standings | None, first: str, second: str) -> Estimate:
+def _elo(standings: Standings | None, first: str, second: str, why: str = UNCOMPARED) -> Estimate:
     if standings is None or first not in standings or second not in standings:
-        return Estimate(None, None, 0, UNCOMPARED)
+        return Estimate(None, None, 0, why)
     if first == second:
         return Estimate(0.0, None, standings.votes[standings.policies.index(first)], ITSELF)
     return standings.elo(first, second)
 
 
-def _share(standings: Standings | None, first: str, second: str) -> Estimate:
+def _share(standings: Standings | None, first: str, second: str, why: str) -> Estimate:
     if standings is None or first not in standings or second not in standings:
-        return Estimate(None, None, 0, UNCOMPARED)
+        return Estimate(None, None, 0, why)
     if first == second:
         return Estimate(None, None, 0, ITSELF)
     return standings.share(first, second)

@@ -1,4 +1,4 @@
-"""What is computed now and then of a campaign: over-optimisation, and leaderboards."""
+"""What is computed now and then of a campaign: looks at over-optimisation."""
 
 from django.conf import settings
 from django.db import models

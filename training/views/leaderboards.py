@@ -14,8 +14,8 @@ from labeling import campaigns
 from labeling.models import Campaign
 from labeling.views.figures import say
 from training import leaderboards
+from training.boards import Board, Gains
 from training.leaderboard_files import TABLES, write_csv
-from training.leaderboards import Board, Gains
 from training.plots import Level, Mark, Plot, Series
 from training.views.campaign import visible_campaign
 
