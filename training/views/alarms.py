@@ -53,9 +53,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         try:
             bands.change(campaign, signed_in_user(request), read_bands(request.POST))
-            messages.success(
-                request, _("The bands are changed; the figures are looked at again within minutes.")
-            )
+            messages.success(request, _("The bands are changed. The figures are looked at again soon."))
         except BandError as error:
             messages.error(request, str(error))
         return redirect("alarms", slug)
