@@ -61,7 +61,7 @@ def work(campaign: Any, name: str) -> list[Figure]:
     ]
 
 
-def fill(judgments: int) -> tuple[Any, Any]:
+def fill(judgments: int, overlap: int = OVERLAP) -> tuple[Any, Any]:
     """Store a campaign with so many judgments; return it and one of its raters."""
     from django.db import connection, transaction
 
@@ -69,9 +69,9 @@ def fill(judgments: int) -> tuple[Any, Any]:
     from labeling.models import Judgment, Slot, Task
     from models_app import registry
 
-    tasks = judgments // OVERLAP
+    tasks = judgments // overlap
     raters = make_raters(RATERS)
-    campaign = make_campaign("A million", raters, tasks, OVERLAP, prompts=min(tasks, 100_000))
+    campaign = make_campaign("A million", raters, tasks, overlap, prompts=min(tasks, 100_000))
     family = campaign.model_family
     policies = [
         registry.register(family, "policy", f"policy-{k}", "imported").pk for k in range(len(POLICIES))
@@ -96,7 +96,7 @@ def fill(judgments: int) -> tuple[Any, Any]:
         )
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
-    assert Judgment.objects.count() == Slot.objects.count() == Task.objects.count() * OVERLAP
+    assert Judgment.objects.count() == Slot.objects.count() == Task.objects.count() * overlap
     return campaign, raters[0]
 
 
