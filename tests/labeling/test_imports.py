@@ -195,6 +195,18 @@ def test_conversations_become_answers_with_turns_once():
     assert Judgment.objects.get().verdict == -2
 
 
+def test_prompts_with_a_purpose_are_held_out_and_an_unknown_purpose_is_named():
+    campaign = make_campaign()
+    rows = [{"prompt": f"Question {n}?", "purpose": "evaluation"} for n in range(6)]
+    assert not _load(campaign, *rows, format="prompts").errors
+    assert set(Prompt.objects.values_list("split", "purpose")) == {("test", "evaluation")}
+    (error,) = _load(campaign, {"prompt": "Another?", "purpose": "training"}, format="prompts").errors
+    assert (error.field, Prompt.objects.count()) == ("purpose", 6)
+    table = io.BytesIO(b"prompt,purpose\nIs this safe?,safety\nAnd this?,\n")
+    import_records(campaign, table, format="csv", by=None)
+    assert sorted(Prompt.objects.values_list("purpose", flat=True)) == ["", *["evaluation"] * 6, "safety"]
+
+
 def test_edits_arrive_with_their_texts():
     base = {"prompt": "Greet.", "original": {"text": "helo there", "model": "m"}, "meta": {"source": "x"}}
     report = _load(
