@@ -29,7 +29,7 @@ class RoundSerializer(serializers.ModelSerializer[Round]):
         model = Round
         fields = [
             "id", "number", "origin", "status", "policies", "responses_done", "responses_total", "tasks",
-            "tasks_done", "error", "created_at",
+            "tasks_done", "plan", "error", "created_at",
         ]  # fmt: skip
 
 
@@ -89,7 +89,7 @@ class PromptSerializer(serializers.ModelSerializer[Prompt]):
 
     class Meta:
         model = Prompt
-        fields = ["id", "messages", "split", "language", "tags", "meta", "created_at"]
+        fields = ["id", "messages", "split", "purpose", "language", "tags", "meta", "created_at"]
 
 
 class Prompts(InCampaign, generics.ListAPIView[Prompt]):
