@@ -146,6 +146,9 @@ def test_a_run_reports_all_of_it(policy: Path, tmp_path: Path) -> None:
     points = found["learning_curve"]["points"]
     assert [point["share"] for point in points] == [0.125, 0.25, 0.5, 1.0]
     assert points[-1]["value"] > points[0]["value"]
+    spread = np.array(found["learning_curve"]["covariance"])
+    width = points[-1]["interval"][1] - points[-1]["interval"][0]
+    assert 2 * 1.96 * np.sqrt(spread[-1, -1]) == pytest.approx(width, rel=0.2)
     assert [row["group"] for row in found["by_skill"]] == ["code"]
     assert found["newest_round"]["round"] == 1
     assert found["agreement"]["why"] == "no item has two ratings yet"
