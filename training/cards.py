@@ -131,6 +131,23 @@ def sections(result: dict[str, Any], report: dict[str, Any]) -> list[Section]:
     return [*found, *_criteria(result.get("criteria") or [])]
 
 
+def of_verifier(result: dict[str, Any]) -> list[Section]:
+    """Return what a policy run's verifier is worth; nothing where it has none."""
+    found = next((stage["verifier"] for stage in result.get("stages") or [] if "verifier" in stage), None)
+    if found is None:
+        return []
+    rows = [
+        Row(_("All held-out prompts"), read_figure(found["accuracy"])),
+        Row(_("The reward model on the same votes"), read_figure(found.get("reward_accuracy"))),
+        Row(_("The verifier less the reward model"), read_figure(found.get("against_reward"))),
+    ]
+    says = _("How often it takes the answer that a rater preferred for the better one. Ties are left out.")
+    return [
+        Section("verifier", _("The policy as its own verifier"), [says], rows),
+        _calibration(found["calibration"]),
+    ]
+
+
 def _votes(result: dict[str, Any], report: dict[str, Any]) -> Section:
     rows = [
         Row(_("All held-out prompts"), read_accuracy(result.get("test"))),

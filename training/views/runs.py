@@ -9,13 +9,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
 from labeling.rounds import StateError
+from training import cards
 from training import runs as runs_
 from training.models import Evaluation, Run, Snapshot
 from training.readings import curves, log_tail
 from training.runs import RunError
 from training.tasks import execute_run
 
-ON_CARD = {"report", "criteria"}  # of a result: what is long and nested stands on the model's card
+ON_CARD = {
+    "report",
+    "criteria",
+    "verifier",
+}  # of a result: what is long and nested stands on the model's card
 
 
 @require_safe
@@ -30,6 +35,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "evaluation": Evaluation.objects.filter(run=run).select_related("champion").first(),
         "events": run.events.select_related("by").order_by("pk"),
         "figures": flatten({name: run.result[name] for name in run.result if name not in ON_CARD}),
+        "verifier": cards.of_verifier(run.result),
         "settings": flatten(run.config),
         "log": log_tail(run),
         "live": run.status in {Run.Status.QUEUED, Run.Status.RUNNING},
@@ -42,7 +48,12 @@ def flatten(result: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return nested results or settings as (name, value), the name of a nested one with its path."""
     flat: list[tuple[str, Any]] = []
     for name, value in result.items():
-        if isinstance(value, dict):
+        if name == "stages" and value and isinstance(value[0], dict):
+            # the stages of a policy's improvement, each by its name
+            for stage in value:
+                kept = {key: figure for key, figure in stage.items() if key not in {"name", *ON_CARD}}
+                flat += flatten({stage["name"]: kept})
+        elif isinstance(value, dict):
             flat += [(f"{name} · {inner}", v) for inner, v in flatten(value)]
         else:
             flat.append((name.replace("_", " "), value))
