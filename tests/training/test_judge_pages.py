@@ -81,9 +81,8 @@ def test_a_judge_is_asked_by_name_and_in_whole_words(
     assert manager.post(address, given).status_code == 302
     started = campaign.judgings.order_by("-pk")[0]
     assert (started.tasks, started.template and started.template.text) == (5, "{conversation} {a} {b}")
-    again = manager.post(
-        f"/api/v1/campaigns/{campaign.slug}/judges/", {"judge": judging.judge_id, "tasks": 5}
-    )
+    api = f"/api/v1/campaigns/{campaign.slug}/judges/"
+    again = manager.post(api, {"judge": judging.judge_id, "tasks": 5})
     assert again.status_code == 409
     refused = manager.post(api, {"judge": judging.judge_id, "tasks": 5, "template": "x"})
     assert (refused.status_code, refused.json()["detail"]) == (400, ["The template lacks {conversation}."])
