@@ -205,7 +205,8 @@ def _answers(places: Iterable[list[int]], edits: Iterable[list[tuple[Any, ...]]]
     """Read the answers that tasks and edits name."""
     keys = {response for responses in places for response in responses}
     keys |= {key for of_task in edits for edit in of_task for key in edit[1:3] if key is not None}
-    found, numbers = _Answers(), {}
+    found = _Answers()
+    numbers: dict[tuple[str, str], int] = {}
     for row in fetch(Response.objects.filter(pk__in=sorted(keys)), *_RESPONSE):
         pk, prompt, copy, text, turns, origin, policy, round_, author = row[:9]
         sampling = None if row[9] is None else dict(zip(_SAMPLING, row[9:], strict=True))

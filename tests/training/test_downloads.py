@@ -173,7 +173,7 @@ def test_a_preparation_whose_worker_died_is_sent_again(
     with django_capture_on_commit_callbacks() as sent:
         preparations.done(preparation)
     assert len(sent) == 1
-    cache.set(f"preparation:{preparation.pk}", 2, 5)
+    cache.set(f"preparation:{preparation.pk}", 2, preparations.SILENCE)
     with django_capture_on_commit_callbacks() as sent:
         assert preparations.done(preparation) == 2  # somebody is at it
     assert not sent
