@@ -31,6 +31,7 @@ BATCH = 64  # answers stored at once
 STORE_SECONDS = 10.0  # or fewer, when they come slowly
 CHUNK = 512  # answers sampled together; a checkpoint samples all of them again when some are missing
 REDRAWS = 4  # further draws for a task some of whose answers came out the same
+STUCK_TRIES, ENOUGH = 5, 0.9  # tries that bring no answer more, after which a round does with so many
 REDRAW = 1000  # is added to a draw's number each time
 
 Progress = Callable[[int, int], None]
@@ -103,12 +104,30 @@ def fill(round_: Round, progress: Progress) -> None:
     copies = places(
         tasks, round_.plan.get("rank_size", round_.campaign.rank_size), round_.selection.get("answers", 2)
     )
+    draw_all(round_, tasks, copies, progress)
+    with transaction.atomic():
+        link(round_, [task for task in tasks if task.pk not in chosen], copies)
+        if chosen:
+            batches.ask_at_random(round_, batches.batch_size(round_))
+
+
+def draw_all(round_: Round, tasks: list[Task], copies: dict[int, list[int]], progress: Progress) -> None:
+    """Draw the answers of tasks by their numbers, again where two of a task are the same.
+
+    In the end `copies` has, for each task, the numbers of its answers that are there and that differ.
+    """
     total = sum(len(c) for c in copies.values())
     caster = Caster(round_)
     wanted = [caster.draw(task, place, copy) for task in tasks for place, copy in enumerate(copies[task.pk])]
     for extra in range(REDRAWS + 1):
-        draw_missing(round_, wanted, progress, total)
+        try:
+            draw_missing(round_, wanted, progress, total)
+        except BackendError:
+            if not does_without(round_, total):
+                raise
         drawn = answers(round_)
+        for task in tasks:
+            copies[task.pk] = [copy for copy in copies[task.pk] if (task.prompt_id, copy) in drawn]
         repeated = {task.pk: repeats(drawn, task, copies[task.pk]) for task in tasks}
         if not any(repeated.values()) or extra == REDRAWS:
             break
@@ -119,10 +138,20 @@ def fill(round_: Round, progress: Progress) -> None:
                 wanted.append(caster.draw(task, place, copies[task.pk][place]))
     for pk, found in repeated.items():
         copies[pk] = [copy for place, copy in enumerate(copies[pk]) if place not in found]
-    with transaction.atomic():
-        link(round_, [task for task in tasks if task.pk not in chosen], copies)
-        if chosen:
-            batches.ask_at_random(round_, batches.batch_size(round_))
+
+
+def does_without(round_: Round, total: int) -> bool:
+    """Say whether a round goes on without some answers: a server may refuse a prompt for good.
+
+    That is after STUCK_TRIES times in a row that brought none, if at most a tenth is missing. Tasks that lack
+    theirs are cancelled then.
+    """
+    done = len(answers(round_))
+    known = round_.plan.get("stuck", {})
+    tries = known["tries"] + 1 if known.get("done") == done else 1
+    round_.plan["stuck"] = {"done": done, "tries": tries}
+    Round.objects.filter(pk=round_.pk).update(plan=round_.plan)
+    return tries >= STUCK_TRIES and done >= ENOUGH * total
 
 
 def _is_chosen(task: Task) -> bool:
@@ -319,7 +348,7 @@ def link(round_: Round, tasks: list[Task], copies: dict[int, list[int]]) -> None
     same draws.
     """
     drawn = answers(round_)
-    pointless = {t.pk for t in tasks if t.kind != Task.Kind.EDIT and len(copies[t.pk]) < 2}
+    pointless = {t.pk for t in tasks if len(copies[t.pk]) < (1 if t.kind == Task.Kind.EDIT else 2)}
     pairs = [t.pk for t in tasks if len(copies[t.pk]) == 2]
     with transaction.atomic():
         TaskResponse.objects.bulk_create(

@@ -23,6 +23,7 @@ class ChatServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.trouble: tuple[str, ...] = ("",)
+        self.refuses = ""  # questions with this in them
         self.requests: list[dict[str, Any]] = []
         self.at_once = self.most = 0
         self.lock = threading.Lock()
@@ -49,6 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.requests.append(body)
             self.server.at_once += 1
             self.server.most = max(self.server.most, self.server.at_once)
+        if self.server.refuses and self.server.refuses in str(body["messages"]):
+            trouble = "refuse"
         try:
             self.answer(body, trouble)
         finally:

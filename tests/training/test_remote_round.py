@@ -118,3 +118,18 @@ def test_what_arrived_is_kept_when_the_server_goes_down_and_the_round_says_how_m
     assert Response.objects.count() == 48
     again = {response.pk: text for response, text in generation.redraw(round_)}
     assert again == dict(Response.objects.values_list("pk", "text"))
+
+
+@pytest.mark.django_db
+def test_a_prompt_that_a_server_refuses_for_good_holds_up_no_round(server: ChatServer) -> None:
+    campaign = campaign_at(server, concurrency=2)
+    tick(campaign)
+    round_ = loop.last_round(campaign)
+    assert round_ is not None
+    refused = round_.tasks.order_by("pk")[0]
+    server.refuses = refused.prompt.messages[-1]["content"]
+    for tries in range(generation.STUCK_TRIES):
+        Round.objects.filter(pk=round_.pk).update(generation_lease_until=timezone.now())
+        assert generation.generate(round_.pk) is (tries == generation.STUCK_TRIES - 1)
+    assert list(round_.tasks.exclude(status="open")) == [refused]
+    assert Response.objects.count() == 46
