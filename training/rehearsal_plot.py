@@ -59,7 +59,7 @@ def _estimate(report: RoundReport) -> Estimate:
 
 def _svg(drawn: dict, names: Sequence[str]) -> str:  # type: ignore[type-arg]
     width, height = drawn["width"], drawn["height"] + KEY_TOP + KEY_STEP * (len(names) + 1)
-    title = _("Wins against the base, by the hidden taste, with 95 %% intervals") % {}
+    title = _("Wins against the base, by the hidden taste")
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
         f"<title>{escape(title)}</title><style>{STYLE}</style>",
