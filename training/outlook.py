@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from labeling.templatetags.figures import isolate
@@ -47,7 +48,10 @@ class Outlook:
         if not self.points:
             return None
         measured = [Mark(log2(votes), f"{votes:,}", estimate) for votes, estimate in self.points]
-        foretold = [Mark(log2(row.votes), f"{row.votes:,}", row.accuracy) for row in self.ahead]
+        last = self.points[-1][0]
+        # 1,000 more stand too close to the last point for two labels
+        far = [row for row in self.ahead if row.votes in {last * times for times in TIMES}]
+        foretold = [Mark(log2(row.votes), f"{row.votes:,}", row.accuracy) for row in far]
         series = [Series(_("Measured"), measured, joined=True)]
         if foretold:
             series.append(Series(_("Foretold"), foretold, joined=True, hollow=True))
@@ -102,7 +106,7 @@ def _spread(points: list[tuple[int, Estimate]], stored: Any) -> npt.NDArray[np.f
 def _unknown(found: dict[str, Any]) -> str:
     why = found.get("why")
     if why:
-        return _("It can't be foretold: %(why)s.") % {"why": _(why)}
+        return _("It can't be foretold: %(why)s.") % {"why": translation.gettext(why)}
     return _("It can't be foretold: the newest reward model has no learning curve with intervals.")
 
 
