@@ -23,6 +23,7 @@ from models_app.backends import (
     BackendError,
     Conversation,
     SamplingParams,
+    decoding,
     mean_pooled,  # noqa: F401  (registers its kind of checkpoint)
 )
 
@@ -245,6 +246,7 @@ def load_policy(location: str) -> TransformersPolicy:
     if not any(part in head for head in heads for part in _ANSWERING_HEADS):
         raise BackendError(f"{location} holds {_named(heads)}, which is not a language model.")
     model = _load(AutoModelForCausalLM, location, "auto" if torch.cuda.is_available() else torch.float32)
+    decoding.prefer(model)
     return TransformersPolicy(model, tokenizer)
 
 
