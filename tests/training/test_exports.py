@@ -137,7 +137,7 @@ def test_the_command_cuts_and_writes(campaign, tmp_path, capsys):
     assert not Path("x").exists()
 
 
-def test_trl_trains_on_the_preference_export(snapshot, tmp_path, tiny_policy, monkeypatch):
+def test_trl_trains_on_the_exports_for_reward_dpo_sft_and_kto(snapshot, tmp_path, tiny_policy, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     datasets, trl = pytest.importorskip("datasets"), pytest.importorskip("trl")
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
@@ -165,3 +165,11 @@ def test_trl_trains_on_the_preference_export(snapshot, tmp_path, tiny_policy, mo
     trl.DPOTrainer(
         model=policy, args=trl.DPOConfig(**common), train_dataset=train, processing_class=tokenizer
     ).train()
+    for format, trainer, config in (
+        ("trl-sft", trl.SFTTrainer, trl.SFTConfig),
+        ("trl-kto", trl.KTOTrainer, trl.KTOConfig),
+    ):
+        exports.write(snapshot, format, tmp_path / format)
+        rows = datasets.load_dataset(str(tmp_path / format), split="train", cache_dir=str(tmp_path / "cache"))
+        policy = AutoModelForCausalLM.from_pretrained(tiny_policy)
+        trainer(model=policy, args=config(**common), train_dataset=rows, processing_class=tokenizer).train()
