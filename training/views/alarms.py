@@ -66,7 +66,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "predecessor": predecessor(champion),
         "suites": SUITES,
         "suite": campaign.bands.get("suite", ""),
-        "step": bands.limits(campaign, "length_step")[1],
+        "step": _limit_text(bands.limits(campaign, "length_step")[1]),
         "section": "campaigns",
         "tab": "alarms",
     }
@@ -157,7 +157,12 @@ def _shown(key: str, found: Estimate) -> Estimate:
 
 
 def _written(figure: Figure, limit: float | None) -> str:
-    return "" if limit is None else f"{100 * limit if figure.unit == '%' else limit:g}"
+    return _limit_text(limit, 100 if figure.unit == "%" else 1)
+
+
+def _limit_text(limit: float | None, scale: int = 1) -> str:
+    """Write a limit as a field of a form takes it, in every language alike."""
+    return "" if limit is None else f"{scale * limit:g}"
 
 
 def _plot(key: str, past: list[tuple[int, Estimate]], low: float | None, high: float | None) -> Plot | None:
