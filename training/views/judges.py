@@ -37,7 +37,7 @@ class JudgingForm(forms.Form):
         ),
     )
     template = forms.CharField(
-        label=_("What it is asked"), widget=forms.Textarea(attrs={"rows": 10, "dir": "auto"}),
+        label=_("What it is asked"), widget=forms.Textarea(attrs={"rows": 12, "dir": "auto"}),
         help_text=_(
             "{conversation}, {a} and {b} are filled in. The last line of its answer must be A, B or tie and "
             "nothing else. A reward model isn't asked in words: its scores decide."
