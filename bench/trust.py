@@ -133,6 +133,7 @@ def look(address: str, campaign: Any, rater: Any) -> list[Figure]:
         "the campaigns": "/campaigns/",
         "a campaign": at,
         "its figures": f"{at}figures/",
+        "its leaderboards": f"{at}leaderboard/",
         "its raters": f"{at}raters/",
         "a rater": f"{at}raters/{rater.pk}/",
         "its gold tasks": f"{at}gold/",

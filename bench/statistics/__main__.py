@@ -11,7 +11,7 @@ from importlib import import_module
 
 from bench.report import Figure, main
 
-GROUPS = ("raters", "rewards", "selection", "policies", "arguments", "watch")
+GROUPS = ("raters", "rewards", "selection", "policies", "arguments", "watch", "outlook")
 
 
 def measure(options: argparse.Namespace) -> list[Figure]:
