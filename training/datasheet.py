@@ -212,7 +212,7 @@ def _keeping(statement: Statement) -> Section:
 
 def _listed(counts: dict[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    told = ", ".join(f"{name or _('not stated')} {n:,}" for name, n in ordered[:MOST])
+    told = ", ".join(f"{name or _('not stated')}: {n:,}" for name, n in ordered[:MOST])
     return told + (", …" if len(ordered) > MOST else "")
 
 
