@@ -78,7 +78,7 @@ def _agreement(statistics: dict[str, Any]) -> Shown | None:
         return None
     marks.sort(key=lambda mark: mark.x)
     plot = Plot("agreement", _("round"), [Series(_("pairs of votes that agree"), marks, joined=True)])
-    return Shown("agreement", _("Agreement by round, with 95 % intervals"), plot)
+    return Shown("agreement", _("Agreement by round, with intervals (95 %)"), plot)
 
 
 def _lengths(statistics: dict[str, Any]) -> Shown | None:
@@ -93,7 +93,7 @@ def _lengths(statistics: dict[str, Any]) -> Shown | None:
     series = [Series(_("the longer answer wins"), marks)]
     levels = [Level(_("no pull of length"), 0.5)]
     plot = Plot("length", _("how much longer, in words"), series, levels)
-    return Shown("length", _("Votes for the longer answer, with 95 % intervals"), plot)
+    return Shown("length", _("Votes for the longer answer, with intervals (95 %)"), plot)
 
 
 def _reliability(statistics: dict[str, Any]) -> Shown | None:
