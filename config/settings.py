@@ -208,6 +208,7 @@ SPECTACULAR_SETTINGS = {
         "RoundStatus": "labeling.models.Round.Status",
         "RunStatus": "training.models.Run.Status",
         "RunKind": "training.models.Run.Kind",
+        "WorkStatus": "training.models.Watch.Status",
         "TaskStatus": "labeling.models.Task.Status",
         "TaskKind": "labeling.models.Task.Kind",
         "SkipKind": "labeling.models.Skip.Kind",
