@@ -105,6 +105,10 @@ class _Facts:
             runs.select_related("produced", "parent", "round", "snapshot", "evaluation").order_by("pk")
         )
 
+    def labels(self, number: int) -> int:
+        """Count the labels up to a round."""
+        return sum(each.labels for each in self.report.figures.rounds if each.number <= number)
+
     def runs_of(self, kind: str) -> list[Run]:
         return [run for run in self.runs if run.kind == kind]
 
@@ -205,16 +209,17 @@ def _share(standings: Standings | None, first: str, second: str, why: str) -> Es
 
 
 def _rounds(facts: _Facts) -> Gains:
-    board, labels, before = facts.board, facts.report.figures.rounds, 0
+    board = facts.board
     raw, fair = (None, None) if board is None else (board.raw, board.fair)
+    made: dict[int, int] = {}  # in which round each policy was
     steps = []
     for run in facts.runs_of(Run.Kind.POLICY):
         assert run.produced is not None
         number = run.round.number if run.round else None
         taken = None
         if number is not None:
-            so_far = sum(each.labels for each in labels if each.number <= number)
-            taken, before = so_far - before, so_far
+            taken = facts.labels(number) - facts.labels(made.get(run.parent_id, 0))
+            made[run.produced.pk] = number
         elo = _elo(raw, run.produced.name, run.parent.name)
         steps.append(
             Step(
@@ -238,8 +243,7 @@ def _total(facts: _Facts, steps: list[Step]) -> Step | None:
     if champion is None or board is None or champion.name == facts.base:
         return None
     last = next((step.round for step in steps if step.model == champion.pk), None)
-    known = [each.labels for each in facts.report.figures.rounds if last is not None and each.number <= last]
-    labels = sum(known) if known else None
+    labels = None if last is None else facts.labels(last)
     elo = _elo(board.raw, champion.name, facts.base)
     return Step(
         last,

@@ -175,6 +175,15 @@ def test_rounds_gain_points_and_so_many_for_a_thousand_labels(campaign, loop):
     assert gains.total.elo.interval.low > 0
 
 
+def test_a_policy_that_follows_a_refused_one_took_the_labels_of_both_rounds(campaign, loop):
+    _base, one, _two = loop
+    made = make_model(campaign.model_family, "policy", "three", parent=one)
+    make_run(campaign, "policy", made, one, cast.make_round(campaign))
+    *_, last = leaderboards.rounds(campaign).steps
+    assert (last.round, last.against, last.labels) == (3, "one", 40)
+    assert last.elo.why == leaderboards.UNCOMPARED
+
+
 def test_votes_that_are_no_random_draw_are_left_out_and_counted(campaign, loop):
     before = leaderboards.policies(campaign)
     round_, raters = campaign.rounds.first(), [cast.make_user() for _ in range(3)]
