@@ -66,7 +66,8 @@ def sentence(alarm: Alarm) -> str:
     if alarm.name in FINDINGS:
         return str(_(FINDINGS[alarm.name]) % alarm.values)
     figure = FIGURES[alarm.name]
-    return str(_(figure.low if alarm.values["side"] == "low" else figure.high) % alarm.values)
+    words = figure.low if alarm.values["side"] == "low" else figure.high
+    return str(_(words) % alarm.values)
 
 
 def history(campaign: Campaign) -> list[tuple[int, str, Estimate]]:
