@@ -29,6 +29,7 @@ def campaign(folders) -> Campaign:
 @pytest.fixture
 def manager(campaign: Campaign) -> Client:
     client = Client()
+    assert campaign.created_by is not None
     client.force_login(campaign.created_by)
     return client
 

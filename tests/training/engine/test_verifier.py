@@ -1,4 +1,4 @@
-"""The policy as its own verifier: it learns from votes which answers are good, and can choose the best of n."""
+"""The policy as its own verifier: it learns from votes what is good, and can choose the best of n."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.training.engine.conftest import World, prepare
-from training.engine.config import EngineError, read_config
+from training.engine.config import EngineError, PolicyConfig, read_config
 from training.engine.policy_trainer import train_policy
 from training.engine.run_dir import Cancelled, RunDir
 from training.engine.verifier import load_verifier
@@ -30,9 +30,15 @@ def make(folder: Path, policy: Path, **config: Any) -> RunDir:
     return RunDir(prepare(folder, given, pairs=world.pairs(320), prompts=world.prompts(40)))
 
 
+def config_of(run: RunDir) -> PolicyConfig:
+    config = read_config(run.path)
+    assert isinstance(config, PolicyConfig)
+    return config
+
+
 def test_a_verifier_learns_what_people_prefer_and_chooses_by_it(policy: Path, tmp_path: Path) -> None:
     run = make(tmp_path / "run", policy)
-    train_policy(run, read_config(run.path))
+    train_policy(run, config_of(run))
     result = json.loads((run.path / "result.json").read_text())
     verify, best = result["stages"]
     assert (verify["name"], best["name"]) == ("verify", "best_of_n")
@@ -40,7 +46,7 @@ def test_a_verifier_learns_what_people_prefer_and_chooses_by_it(policy: Path, tm
     assert worth["accuracy"]["value"] > 0.9
     assert worth["accuracy"]["n"] > 30
     assert worth["calibration"]["temperature"] > 0
-    verifier = load_verifier(run, read_config(run.path))  # type: ignore[arg-type]
+    verifier = load_verifier(run, config_of(run))
     ask = {"role": "user", "content": "tell me about tea"}
     good, bad = verifier.score(
         [[ask, {"role": "assistant", "content": text}] for text in ("gladly gladly boil", "ugh no no")]
@@ -65,7 +71,7 @@ def test_a_killed_verifier_ends_with_the_same_words(
         )
         for name in ("whole", "killed")
     )
-    train_policy(whole, read_config(whole.path))
+    train_policy(whole, config_of(whole))
     progress = RunDir.progress
 
     def stop(self: RunDir, done: int, total: int, stage: str) -> None:
@@ -73,11 +79,12 @@ def test_a_killed_verifier_ends_with_the_same_words(
         if (stage, done) == ("verify", 7):
             self._stop.set()
 
-    with monkeypatch.context() as patch, pytest.raises(Cancelled):
+    with monkeypatch.context() as patch:
         patch.setattr(RunDir, "progress", stop)
-        train_policy(killed, read_config(killed.path))
+        with pytest.raises(Cancelled):
+            train_policy(killed, config_of(killed))
     killed._stop.clear()
-    train_policy(killed, read_config(killed.path))
+    train_policy(killed, config_of(killed))
     first, second = ((run.path / "verifier" / "model.safetensors").read_bytes() for run in (whole, killed))
     assert first == second
 
