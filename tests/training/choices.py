@@ -32,6 +32,7 @@ def make_choosing_round(
     )
     rounds.start_generating(round_)
     policy = cast.make_policy(campaign.model_family)
+    round_.policies.add(policy)
     rng = np.random.default_rng(round_.pk)
     for prompt in campaign.prompts.all():
         for k in range(answers):
