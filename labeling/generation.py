@@ -15,6 +15,7 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 from django.db import OperationalError, connection, transaction
+from django.utils.translation import gettext as _
 
 from labeling import batches, rounds
 from labeling.models import Prompt, Response, Round, Task, TaskResponse
@@ -275,7 +276,8 @@ def draw_missing(round_: Round, wanted: list[Draw], progress: Progress, total: i
     if problem:
         drawn = answers(round_).keys()
         lacking = sum((draw.prompt.pk, draw.copy) not in drawn for draw in wanted)
-        raise BackendError(f"{lacking} of {len(wanted)} answers are missing. {problem}")
+        sentence = _("%(lacking)s of %(wanted)s answers are missing. %(problem)s")
+        raise BackendError(sentence % {"lacking": lacking, "wanted": len(wanted), "problem": problem})
 
 
 def sample(round_: Round, draws: Sequence[Draw]) -> Iterator[tuple[Draw, str]]:
