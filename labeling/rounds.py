@@ -55,14 +55,16 @@ def create_next(campaign: Campaign) -> Round:
         raise StateError(_("The campaign has no champion policy to answer the next round's prompts."))
     try:
         with transaction.atomic():
+            # the settings as they are now: who has just changed them finds no round with the old ones later
+            now = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
             last = campaign.rounds.aggregate(last=Max("number"))["last"] or 0
             round_ = Round.objects.create(
                 campaign=campaign,
                 number=last + 1,
-                sampling=campaign.sampling,
+                sampling=now.sampling,
                 seed=last + 1,
-                task_target=campaign.tasks_per_round,
-                selection=begin_choosing(campaign),
+                task_target=now.tasks_per_round,
+                selection=begin_choosing(now),
                 plan=planning.begin(campaign, policy),
             )
             round_.policies.add(policy)
