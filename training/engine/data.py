@@ -317,9 +317,11 @@ def batches(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[In
     return [found[i] for i in rng.permutation(len(found))]
 
 
-def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Pad token rows on the right; returns ids and attention mask, both (rows, longest)."""
-    longest = max(map(len, rows))
+def pad(
+    rows: Sequence[Sequence[int]], pad_id: int, least: int = 0
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Pad token rows on the right; returns ids and attention mask, both (rows, longest or `least`)."""
+    longest = max(least, *map(len, rows))
     ids = np.full((len(rows), longest), pad_id, dtype=np.int64)
     mask = np.zeros_like(ids)
     for i, row in enumerate(rows):

@@ -52,13 +52,14 @@ def load_policy_model(location: str, frozen: bool = False) -> tuple[Any, Any]:
 
 
 def reply_logits(
-    model: Any, replies: Sequence[Reply], pad_id: int
+    model: Any, replies: Sequence[Reply], pad_id: int, least: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Predict the tokens of replies in one forward, whose head reads nothing but what predicts them.
 
+    Rows are padded to `least` tokens or the longest of them, which changes nothing beyond rounding.
     Returns float32 logits (tokens, V), the tokens and the row of each, both (tokens,).
     """
-    ids, mask = pad([row.prompt + row.reply for row in replies], pad_id)
+    ids, mask = pad([row.prompt + row.reply for row in replies], pad_id, least)
     before = np.zeros(mask.shape, dtype=bool)  # places whose next token is of a reply
     for i, row in enumerate(replies):
         before[i, max(1, len(row.prompt)) - 1 : len(row.prompt) + len(row.reply) - 1] = True
@@ -78,9 +79,9 @@ def reply_logits(
     return logits.float(), tokens[rows, places + 1], rows
 
 
-def reply_log_probs(model: Any, replies: Sequence[Reply], pad_id: int) -> torch.Tensor:
-    """Sum each reply's log-probabilities; returns (rows,)."""
-    return sum_rows(*reply_logits(model, replies, pad_id), len(replies))
+def reply_log_probs(model: Any, replies: Sequence[Reply], pad_id: int, least: int = 0) -> torch.Tensor:
+    """Sum each reply's log-probabilities, padded to `least` tokens or the longest; returns (rows,)."""
+    return sum_rows(*reply_logits(model, replies, pad_id, least), len(replies))
 
 
 def sum_rows(logits: torch.Tensor, targets: torch.Tensor, rows: torch.Tensor, count: int) -> torch.Tensor:

@@ -20,8 +20,10 @@ from training.engine.evaluation import Floats
 from training.engine.features import fingerprint
 from training.engine.optimisation import device
 from training.engine.policy_model import load_policy_model, reply_log_probs
+from training.engine.reward_model import longest_input
 
 CHUNK = 64  # replies that are kept together
+STRIDE = 32  # a reply is padded to a multiple: a processor's kernels are made anew for each length
 PATIENCE = 60  # seconds to wait for another run that writes
 
 
@@ -60,18 +62,25 @@ def _score(
     heard: Callable[[int, int], None],
 ) -> None:
     """Take the missing replies through the parent one by one, and keep them chunk by chunk."""
-    model = load_policy_model(parent)[0].eval()
+    model, tokenizer = load_policy_model(parent)
+    model.eval()
+    most = longest_input(model, tokenizer, 1 << 30)
     asked = list(missing.items())
     for start in range(0, len(asked), CHUNK):
         heard(start, len(asked))
         with torch.no_grad():
             found = {
-                key: float(reply_log_probs(model, [reply], pad_id))
+                key: float(reply_log_probs(model, [reply], pad_id, _width(reply, most)))
                 for key, reply in asked[start : start + CHUNK]
             }
         with store:
             store.executemany("INSERT OR IGNORE INTO log_probs VALUES (?, ?)", list(found.items()))
         known.update(found)
+
+
+def _width(reply: Reply, most: int) -> int:
+    """Return the tokens that a reply is padded to, none beyond what the model has places for."""
+    return min(-(-(len(reply.prompt) + len(reply.reply)) // STRIDE) * STRIDE, most)
 
 
 def _key(reply: Reply) -> str:
