@@ -22,7 +22,7 @@ from training import execution, mixes, runs, snapshots, targeting, targets
 from training.engine.__main__ import main
 from training.engine.config import read_config
 from training.engine.data import read_demonstrations
-from training.models import Run, Target, TargetCheck
+from training.models import Run, Snapshot, Target, TargetCheck
 
 pytestmark = pytest.mark.django_db
 
@@ -203,3 +203,14 @@ def test_a_model_that_cannot_be_asked_is_said_and_tried_again(campaign: Campaign
     assert check.measured_at is not None
     assert re.search("ugh", check.answers[0][1])
     assert not Edit.objects.exists()
+
+
+def test_what_is_mixed_in_is_imitated_and_a_chooser_is_trained_first(campaign: Campaign) -> None:
+    votes = Snapshot(campaign=campaign, counts={"training_pairs": 5})
+    assert runs.usable_stages(campaign, votes, None) == []
+    make(campaign, prompts=pairs())
+    campaign.stages = ["best_of_n"]
+    assert runs.usable_stages(campaign, votes, None) == ["sft"]
+    campaign.hyper = {"policy": {"chooser": "verifier"}}
+    assert runs.usable_stages(campaign, votes, None) == ["sft", "verify", "best_of_n"]
+    assert runs.usable_stages(campaign, Snapshot(campaign=campaign, counts={}), None) == ["sft"]
