@@ -11,7 +11,7 @@ from celery import current_app
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Max, QuerySet, Sum
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -64,10 +64,10 @@ def spell(value: float, unit: str) -> str:
 def sentence(alarm: Alarm) -> str:
     """Say in the reader's language what raised an alarm."""
     if alarm.name in FINDINGS:
-        return str(_(FINDINGS[alarm.name]) % alarm.values)
+        return str(translation.gettext(FINDINGS[alarm.name]) % alarm.values)
     figure = FIGURES[alarm.name]
     words = figure.low if alarm.values["side"] == "low" else figure.high
-    return str(_(words) % alarm.values)
+    return str(translation.gettext(words) % alarm.values)
 
 
 def history(campaign: Campaign) -> list[tuple[int, str, Estimate]]:
