@@ -77,7 +77,6 @@ class Facts:
 
     status: str = "active"
     paused: str = ""
-    alarm: str = ""  # the sentence of one that hasn't paused the loop yet
     prompts: bool = True
     policy: bool = True  # a champion policy that can answer
     more_rounds: bool = True
@@ -89,6 +88,7 @@ class Facts:
     reward: RunFacts | None = None
     improvable: bool = True  # some stage has a checkpoint and something to learn from
     policy_run: RunFacts | None = None
+    alarm: str = ""  # the sentence of one that hasn't paused the loop yet
 
 
 def decide(facts: Facts) -> Step:

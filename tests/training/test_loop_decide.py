@@ -183,3 +183,12 @@ def test_a_lost_run_pauses_once_and_is_tried_again_after_that(status):
 def test_a_blocked_reward_model_without_a_champion_skips_the_policy_run():
     facts = Facts(round="closed", reward=RunFacts("succeeded", gated=True), improvable=False)
     assert decide(facts).action is Action.CREATE_ROUND
+
+
+def test_an_alarm_pauses_the_loop_wherever_it_is_and_once():
+    for facts in EVERYTHING[::97]:
+        alarmed = replace(facts, alarm="Answers grow.")
+        if facts.status != "active" or facts.paused:
+            assert decide(alarmed) == decide(facts)
+        else:
+            assert decide(alarmed) == Step(Action.PAUSE_FOR_ALARM, "Answers grow.")
