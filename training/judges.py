@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -207,7 +207,7 @@ def read(judging: Judging) -> Reading:
     stored = judging.figures
     if not stored:
         return Reading(judging)
-    figures = [(key, _(what), estimate(stored[key])) for key, what in SHOWN.items()]
+    figures = [(key, translation.gettext(what), estimate(stored[key])) for key, what in SHOWN.items()]
     found = Reading(judging, figures, stored["tasks"], stored["unread"])
     found.says.extend(_sentences(found))
     return found

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import template
-from django.utils.translation import gettext as _
+from django.utils import translation
 
 from preferences.types import Estimate, Interval
 from training.alarms import estimate
@@ -17,7 +17,7 @@ def said(check: dict[str, Any]) -> str:
     """Say a check's sentence; older ones are stored in English only."""
     if "message" not in check:
         return str(check["says"])
-    message, values = _(check["message"]), check["values"]
+    message, values = translation.gettext(check["message"]), check["values"]
     return str(message % values if values else message)
 
 
