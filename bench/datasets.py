@@ -37,15 +37,16 @@ EXPORTS = (
 )
 CHUNK = 1 << 18  # bytes
 WORK = (
-    "import django, json, resource, sys, time; django.setup();"
+    "import django, json, sys, time; django.setup();"
     "from training import archives, parquet, preparations, snapshots; from training.models import Snapshot;"
     "from labeling.models import Campaign; what, *rest = sys.argv[1:];"
-    "usage = lambda: resource.getrusage(resource.RUSAGE_SELF);"
-    "memory, began = usage().ru_maxrss, time.monotonic();"
+    # not ru_maxrss, which begins with what the parent process held
+    "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]);"
+    "memory, used, began = peak(), time.process_time(), time.monotonic();"
     "made = snapshots.cut(Campaign.objects.get(slug=rest[0])) if what == 'cut'"
     " else archives.make(Snapshot.objects.get(), *rest);"
-    "wall, used = time.monotonic() - began, usage();"
-    "print(json.dumps([wall, used.ru_utime + used.ru_stime, (used.ru_maxrss - memory) / 1024]))"
+    "wall, used = time.monotonic() - began, time.process_time() - used;"
+    "print(json.dumps([wall, used, (peak() - memory) / 1024]))"
 )
 
 
