@@ -46,6 +46,10 @@ def train(folder: Path) -> None:
         def _get_train_sampler(self, *_args: Any, **_rest: Any) -> Any:
             return SequentialSampler(self.train_dataset)
 
+        def _prepare_dataset(self, dataset: Any, *rest: Any, **how: Any) -> Any:
+            # of pairs TRL would take nothing but texts
+            return dataset if stage == "dpo" else super()._prepare_dataset(dataset, *rest, **how)
+
     how = arguments(
         output_dir=str(folder / "checkpoint"),
         per_device_train_batch_size=hyper["batch_size"],
