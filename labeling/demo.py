@@ -19,8 +19,8 @@ PASSWORD = "touchstone-demo"  # noqa: S105
 PEOPLE = {"rater": Role.RATER, "rater2": Role.RATER, "manager": Role.MANAGER, "researcher": Role.RESEARCHER}
 POLICY = Path(corpus.__file__).parent / "policy"
 # What so small a policy needs to take up what the reward model likes, within minutes on two cores. Several
-# cooler answers to a prompt, learnt gently, keep what it knows: with one at temperature 1, four times over, at
-# 7e-4, the share of right answers fell from 48 to 23 % in three rounds.
+# cooler answers to a prompt, learnt gently, keep what it knows: with one at temperature 1, four times over,
+# at 7e-4, the share of right answers fell from 48 to 23 % in three rounds.
 HYPER = {
     "policy": {
         "temperature": 0.7,

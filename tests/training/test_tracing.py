@@ -37,6 +37,7 @@ def say(slot: Any, rater: Any, number: int) -> None:
 def rehearse(campaign: Campaign, raters: list[Any], checkpoint: Path) -> None:
     """Go round three times, each with a policy, a guideline and a sampling config of its own."""
     by, number = campaign.created_by, 0
+    assert by is not None
     for turn in range(1, ROUNDS + 1):
         name = f"policy-{turn}"
         version = registry.register(campaign.model_family, "policy", name, "transformers", str(checkpoint))

@@ -42,7 +42,7 @@ def test_a_shared_prompt_changes_no_score_and_no_gradient(
     if tuned == "lora":
         from training.engine.tuning import _adapted
 
-        model = _adapted(model, 4, 0)
+        model = _adapted(model, model.score, 4, 0, modules_to_save=["score"])
     rows, sides, names = answers(tokenizer, 3, 4)
     common = prefixes(rows, sides, names)
     assert min(common) > 20

@@ -92,7 +92,7 @@ class Command(BaseCommand):
                 show = until_the_end.enter_context(_bar())
                 with staged(plan, start) as raters:
                     until_the_end.enter_context(_workers())
-                    # torch comes into this process to answer as the policies, beside workers that use the cores
+                    # torch answers as the policies in this process, beside workers that use the cores
                     os.environ.setdefault("OMP_NUM_THREADS", "1")
                     for report in rehearse(plan, start, raters, show, tuple(reports)):
                         reports.append(report)
