@@ -15,6 +15,7 @@ from tests.training import cast as labels
 from training import archives, exports, snapshots
 from training.export_formats import FORMATS
 from training.exports import ExportError
+from training.models import Download
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +128,10 @@ def test_the_command_cuts_and_writes(campaign, tmp_path, capsys):
     digest = said.split()[1].rstrip(":")
     assert (tmp_path / "out" / "data" / "train.jsonl").exists()
     call_command("export_snapshot", "kitchen", tmp_path / "again", "--digest", digest[:10])
+    assert list(Download.objects.order_by("pk").values_list("format", "file", "via", "by")) == [
+        ("trl-sft", "jsonl", "command", None),
+        ("canonical-parquet", "parquet", "command", None),
+    ]
     for arguments, sentence in {
         ("nowhere", "x"): "no campaign “nowhere”",
         ("kitchen", "x", "--digest", "zzz"): "No snapshot",

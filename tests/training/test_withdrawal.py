@@ -1,6 +1,7 @@
 """Withdrawal: what a rater or a prompt said is in nothing to come, and whoever has it is told."""
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEvent
 from labeling import assignment
@@ -136,7 +137,7 @@ def test_what_learnt_from_it_is_marked_down_the_line(campaign, manager, raters, 
     assert runs.retry(queued).snapshot == after
 
 
-def test_whoever_downloaded_it_is_told_and_nobody_else_gets_it(campaign, manager, raters):
+def test_whoever_downloaded_it_is_told_and_nobody_else_gets_it(campaign, manager, raters, tmp_path):
     ruth, late = (cast.make_user("researcher", username=name) for name in ("ruth", "lena"))
     before = snapshots.cut(campaign)
     Download.objects.create(snapshot=before, by=ruth, format="trl-sft", file="jsonl", via="page")
@@ -149,6 +150,11 @@ def test_whoever_downloaded_it_is_told_and_nobody_else_gets_it(campaign, manager
         with pytest.raises(WithdrawnError, match=r"withdrawn data.*Gone"):
             withdrawal.refuse(before, nobody)
     withdrawal.refuse(before, manager)
+    command = ("export_snapshot", "kitchen", tmp_path / "out", "--digest", before.digest)
+    with pytest.raises(CommandError, match=r"withdrawn data.*Gone"):
+        call_command(*command)
+    assert not (tmp_path / "out").exists()
+    call_command(*command, "--withdrawn")
     withdrawal.refuse(snapshots.cut(campaign), late)
 
 

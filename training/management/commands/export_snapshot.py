@@ -7,11 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labeling.models import Campaign
-from training import exports, snapshots
+from training import exports, snapshots, withdrawal
 from training.export_formats import FORMATS
 from training.exports import ExportError
-from training.models import Snapshot
+from training.models import Download, Snapshot
 from training.snapshots import SnapshotError
+from training.withdrawal import WithdrawnError
 
 
 class Command(BaseCommand):
@@ -28,6 +29,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--digest", help="the beginning of an earlier snapshot's digest")
         parser.add_argument("--rounds", type=int, nargs="+", help="take these rounds only")
+        parser.add_argument(
+            "--withdrawn", action="store_true", help="write it even where it holds withdrawn data"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         campaign = Campaign.objects.filter(slug=options["campaign"]).first()
@@ -35,11 +39,15 @@ class Command(BaseCommand):
             raise CommandError(f"There is no campaign “{options['campaign']}”.")
         try:
             snapshot = self._snapshot(campaign, options)
+            if not options["withdrawn"]:
+                withdrawal.refuse(snapshot, None)
             files = exports.write(snapshot, options["format"], options["folder"], options["file"])
-        except (SnapshotError, ExportError) as error:
+        except (SnapshotError, ExportError, WithdrawnError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{options['folder']} cannot be written: {error.strerror}.") from error
+        _, file = exports.chosen(options["format"], options["file"])
+        Download.objects.create(snapshot=snapshot, format=options["format"], file=file, via="command")
         self.stdout.write(f"Snapshot {snapshot.digest}: {len(files)} files in {options['folder']}.")
 
     def _snapshot(self, campaign: Campaign, options: dict[str, Any]) -> Snapshot:
