@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import ArrayLike
 
 from preferences.types import STRONGEST
+
+Numbers = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -37,36 +45,48 @@ def summarise_verdicts(verdicts: Sequence[int], weights: Sequence[float] | None 
     """
     if not verdicts:
         return None
-    # plain Python: arrays of a few numbers take ten times as long to make as to sum up
-    if max(map(abs, verdicts)) > STRONGEST:
+    found = summarise_groups(np.zeros(len(verdicts), np.int64), verdicts, weights, 1)
+    agreement = found["agreement"].item()
+    plain = {name: values.item() for name, values in found.items()}
+    return Consensus(**{**plain, "agreement": None if math.isnan(agreement) else agreement})
+
+
+def summarise_groups(
+    groups: Numbers, verdicts: ArrayLike, weights: ArrayLike | None, count: int
+) -> dict[str, Numbers]:
+    """Summarise the verdicts of many pairs: arrays of length `count`, by the names of Consensus.
+
+    `groups` says of each verdict which pair it is about, 0 … count − 1; the rest is as for one pair. A pair
+    without verdicts has 0 votes; what has no agreement has NaN. Raises ValueError out of range.
+    """
+    graded = np.asarray(verdicts, dtype=np.int64)
+    if len(graded) and np.abs(graded).max() > STRONGEST:
         raise ValueError(f"a verdict is outside −{STRONGEST}…{STRONGEST}")
-    mass = [1.0] * len(verdicts) if weights is None else [float(weight) for weight in weights]
-    if len(mass) != len(verdicts) or not min(mass) >= 0:
+    mass = np.ones(len(graded)) if weights is None else np.asarray(weights, dtype=float)
+    if len(mass) != len(graded) or not (mass >= 0).all():
         raise ValueError("weights: one for each verdict, none below 0")
-    n, whole = len(verdicts), sum(mass)
-    counts, masses, graded = [0, 0, 0], [0.0, 0.0, 0.0], 0.0
-    for verdict, weight in zip(verdicts, mass, strict=True):
-        side = 1 + (verdict > 0) - (verdict < 0)
-        counts[side] += 1
-        masses[side] += weight
-        graded += weight * verdict
-    same = sum(k * (k - 1) for k in counts)
-    return Consensus(
-        label=_largest(masses),
-        probability=(masses[0] + masses[1] / 2) / whole if whole else 0.5,
-        margin=-graded / whole + 0.0 if whole else 0.0,
-        agreement=same / (n * (n - 1)) if n > 1 else None,
-        votes=n,
-        majority=_largest([float(count) for count in counts]),
-        weight=whole,
-    )
+    cells, sides = groups * 3 + np.sign(graded) + 1, count * 3
+    counts = np.bincount(cells, minlength=sides).reshape(count, 3)
+    masses = np.bincount(cells, mass, sides).reshape(count, 3)
+    # one after the other, in the order of the votes
+    whole, total = np.bincount(groups, mass, count), np.bincount(groups, mass * graded, count)
+    votes = counts.sum(axis=1)
+    known, pairs = np.where(whole > 0, whole, 1.0), votes * (votes - 1)
+    return {
+        "label": _largest(masses),
+        "probability": np.where(whole > 0, (masses[:, 0] + masses[:, 1] / 2) / known, 0.5),
+        "margin": np.where(whole > 0, -total / known + 0.0, 0.0),
+        "agreement": np.where(pairs > 0, (counts * (counts - 1)).sum(axis=1) / np.maximum(pairs, 1), np.nan),
+        "votes": votes,
+        "majority": _largest(counts.astype(float)),
+        "weight": whole,
+    }
 
 
-def _largest(masses: Sequence[float]) -> int:
+def _largest(masses: Numbers) -> Numbers:
     """Return −1, 0 or 1 for the first, the tie or the second, whichever of the sides has most; else 0."""
-    first, tied, second = masses
+    first, tied, second = masses.T
     # sums of the same weights in another order must tie
     hair = 1e-9 * (first + tied + second)
-    if first > max(tied, second) + hair:
-        return -1
-    return 1 if second > max(tied, first) + hair else 0
+    found = np.where(second > np.maximum(tied, first) + hair, 1, 0)
+    return np.where(first > np.maximum(tied, second) + hair, -1, found)

@@ -1,7 +1,8 @@
 """Canonical rows as columns: what was said on some prompts' tasks, read and put together many at once.
 
-Rows hold no primary keys, and lie in an order that only their content decides. Import it where a snapshot is
-cut: pyarrow comes with it.
+PostgreSQL's answers become Arrow columns without an object for each value; what differs little, such as the
+JSON of reasons, is read once for each different text. Rows hold no primary keys, and lie in an order that
+only their content decides. Import it where a snapshot is cut: pyarrow comes with it.
 """
 
 from __future__ import annotations
@@ -9,127 +10,174 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
+import pyarrow.compute as pc
 from django.db.models import QuerySet
-from django.db.models.expressions import RawSQL
 
 from labeling.models import Adjudication, Campaign, Edit, Judgment, Response, Task, TaskResponse
-from preferences.consensus import Consensus, summarise_verdicts
+from preferences.consensus import summarise_groups
 from training import parquet, standing
 from training.canonical_rows import canonical_json
+from training.database_columns import ARRAY, Shape, any_of, distinct, fetch, rank
 from training.filters import Filters
 from training.formats import Row
 
-PROMPT = ("pk", "content_hash", "messages", "language", "tags", "split")
-_TASK = ("pk", "prompt", "round__number", "kind", "selection", "probability", "overlap", "external_id")
-_SAMPLING = ("temperature", "top_p", "max_new_tokens", "seed")
-_RESPONSE = (
-    "pk", "prompt__content_hash", "copy", "text", "turns", "origin", "policy__name", "round__number",
-    "author__pseudonym", *(f"sampling__{name}" for name in _SAMPLING),
-)  # fmt: skip
-_SAID = (
-    "pk", "task", "rater", "rater__pseudonym", "imported", "rater__simulated", "guideline__number",
-    "active_ms", "attention", "flags", "extra", "withdrawn",
-)  # fmt: skip
-_JUDGED = (
-    "verdict", "ranking", "order_shown", "both_bad", "criteria", "reasons", "comment", "display_rate",
-)  # fmt: skip
-_EDITED = ("original", "edited", "instruction", "distance")
+_WHOLE, _TEXT, _TRUTH = pa.int64(), pa.string(), pa.bool_()
+PROMPT = {
+    "pk": _WHOLE, "content_hash": _TEXT, "messages": _TEXT, "language": _TEXT, "tags": ARRAY, "split": _TEXT,
+}  # fmt: skip
+_TASK = {
+    "pk": _WHOLE, "prompt": _WHOLE, "round__number": _WHOLE, "kind": _TEXT, "selection": _TEXT,
+    "probability": pa.float64(), "overlap": _WHOLE, "external_id": _TEXT,
+}  # fmt: skip
+_SAMPLING = {"temperature": pa.float64(), "top_p": pa.float64(), "max_new_tokens": _WHOLE, "seed": _WHOLE}
+_RESPONSE = {
+    "pk": _WHOLE, "prompt__content_hash": _TEXT, "copy": _WHOLE, "text": _TEXT, "turns": _TEXT,
+    "origin": _TEXT, "policy__name": _TEXT, "round__number": _WHOLE, "author__pseudonym": _TEXT,
+    **{f"sampling__{name}": kind for name, kind in _SAMPLING.items()},
+}  # fmt: skip
+_SAID = {
+    "pk": _WHOLE, "task": _WHOLE, "rater": _WHOLE, "rater__pseudonym": _TEXT, "imported": _TRUTH,
+    "rater__simulated": _TRUTH, "guideline__number": _WHOLE, "active_ms": _WHOLE, "attention": _TEXT,
+    "flags": ARRAY, "extra": _TRUTH, "withdrawn": _TRUTH,
+}  # fmt: skip
+_JUDGED = {
+    "verdict": _WHOLE, "ranking": _TEXT, "order_shown": ARRAY, "both_bad": _TRUTH, "criteria": _TEXT,
+    "reasons": _TEXT, "comment": _TEXT, "display_rate": _WHOLE,
+}  # fmt: skip
+_CONTENT = [name for name in {**_SAID, **_JUDGED} if name not in ("pk", "task", "rater", "rater__pseudonym")]
+_EDITED = {"original": _WHOLE, "edited": _WHOLE, "instruction": _TEXT, "distance": _WHOLE}
 
-
-class _Judged(NamedTuple):
-    """One judgment: the values of its canonical fields, and what the consensus needs of them."""
-
-    values: tuple[Any, ...]  # in the order of parquet.JUDGMENT
-    counted: bool
-    verdict: int | None  # between the task's positions; None for a ranking
-    worth: float
+Columns = dict[str, Any]
 
 
 @dataclass
-class _Row:
-    """One canonical row before it is written."""
+class _Lists:
+    """Which values belong to which list, one list after the other."""
 
-    task: tuple[Any, ...]  # the columns of _TASK
-    id: str
-    answers: list[int]  # places in the batch's answers
-    judgments: list[_Judged]
-    edits: list[Row]
-    consensus: Row | None = None
+    begin: Any
+    count: Any
+
+    @classmethod
+    def read(cls, of: Any, lists: int) -> _Lists:
+        """Read which list each value belongs to, in ascending order."""
+        count = np.bincount(of, minlength=lists)
+        return cls(np.cumsum(count) - count, count)
+
+    def take(self, lists: Any) -> _Lists:
+        return _Lists(self.begin[lists], self.count[lists])
+
+    def owners(self) -> Any:
+        return np.repeat(np.arange(len(self.count)), self.count)
+
+    def places(self) -> Any:
+        """Return where the lists' values are."""
+        ends = np.cumsum(self.count)
+        return np.repeat(self.begin - ends + self.count, self.count) + np.arange(ends[-1] if len(ends) else 0)
 
 
 @dataclass
 class _Answers:
     """The answers of a batch, each once."""
 
-    place: dict[int, int] = field(default_factory=dict)  # by primary key
-    rows: list[Row] = field(default_factory=list)
-    says: list[int] = field(default_factory=list)  # the same number: the same words
+    keys: Any  # their primary keys, ascending
+    rows: pa.StructArray
+    says: Any  # the same number: the same words
+
+    def at(self, keys: Any) -> Any:
+        """Return the places of answers by their primary keys."""
+        return np.searchsorted(self.keys, keys)
+
+
+@dataclass
+class _Batch:
+    """What was read about some prompts' tasks, in the order of the tasks' primary keys."""
+
+    tasks: pa.Table
+    asked: Any  # the place of each task's prompt
+    ids: list[str]
+    answers: _Answers
+    shown: _Lists
+    places: Any  # of the answers shown, in `answers`
+    said: _Lists
+    by: Any  # what the judgments are ordered by
+    judgments: pa.StructArray
+    edits: list[list[Row]]  # of each task
 
 
 def build(
     campaign: Campaign,
-    prompts: Sequence[tuple[Any, ...]],
+    prompts: pa.Table,
     tasks: QuerySet[Task],
     weights: Mapping[int, float],
     filters: Filters,
 ) -> tuple[pa.Table, Any]:
     """Return the rows of some prompts' tasks: in the prompts' order, then by round and content.
 
-    `prompts` are tuples of PROMPT. `weights` say by rater what their votes count for; who isn't in it counts
-    1. The second value tells of each row whether its answers are all the same, a NumPy array of truths.
+    `prompts` has the columns of PROMPT. `weights` say by rater what their votes count for; who isn't in it
+    counts 1. The second value tells of each row whether its answers are all the same.
     """
-    found = fetch(tasks.filter(prompt__in=_any([prompt[0] for prompt in prompts])), *_TASK)
-    keys = [task[0] for task in found]
-    said, edits = _judgments(keys, weights, filters), _edits(keys, filters)
-    heard = [task for task in found if task[0] in said or task[0] in edits]
-    places = defaultdict(list)
-    for task, response in fetch(
-        TaskResponse.objects.filter(task__in=_any([task[0] for task in heard])).order_by("position"),
-        "task",
-        "response",
-    ):
-        places[task].append(response)
-    answers = _answers(places.values(), edits.values())
-    final = _final_words([task[0] for task in heard])
-    by_prompt = defaultdict(list)
-    for task in heard:
-        mine = [answers.place[response] for response in places[task[0]]]
-        key = [campaign.slug, task[2], task[3], task[7], [answers.rows[place]["id"] for place in mine]]
-        rewritten = [_edited(edit, answers) for edit in edits.get(task[0], ())]
-        row = _Row(task, digest(key), mine, said.get(task[0], []), sorted(rewritten, key=canonical_json))
-        by_prompt[task[1]].append(row)
-    rows = [
-        row
-        for prompt in prompts
-        for task_row in _in_order(by_prompt.get(prompt[0], []))
-        for row in _taken(task_row, final.get(task_row.task[0], []), filters)
+    batch = _read(campaign, prompts, tasks, weights, filters)
+    each = filters.consensus == "each"
+    final = {} if each else _final_words(batch.tasks["pk"])
+    consensus = _consensus(batch.judgments, batch.said, filters, final)
+    order = _in_order(batch, _agreeing(consensus, filters))
+    rows, edited = batch.said.take(order), np.ones(len(order), bool)
+    if each:
+        order, rows, edited = _one_by_one(batch, order)
+    judgments = batch.judgments.take(pa.array(rows.places()))
+    if each:
+        alone = _Lists.read(rows.owners(), len(order))
+        consensus = _consensus(judgments, alone, filters, {})
+    else:
+        consensus = consensus.take(pa.array(order))
+    edits = [batch.edits[task] if with_edits else [] for task, with_edits in zip(order, edited, strict=True)]
+    table = _table(campaign, prompts, batch, order, (rows.count, judgments), consensus, edits)
+    return table, _identical(batch, order)
+
+
+def _read(
+    campaign: Campaign,
+    prompts: pa.Table,
+    tasks: QuerySet[Task],
+    weights: Mapping[int, float],
+    filters: Filters,
+) -> _Batch:
+    found = fetch(tasks.filter(prompt__in=any_of(prompts["pk"].to_pylist())), _TASK)
+    of, by, judgments = _judgments(found["pk"], weights, filters)
+    edits = _edits(found["pk"], filters)
+    heard = np.union1d(of, np.array(list(edits), np.int64))
+    found = found.filter(pc.is_in(found["pk"], pa.array(heard))).sort_by("pk")
+    keys = found["pk"].to_numpy()
+    said = np.searchsorted(keys, of)
+    order = np.lexsort((by, said))
+    where = TaskResponse.objects.filter(task__in=any_of(keys.tolist()))
+    shown = fetch(where, {"task": _WHOLE, "position": _WHOLE, "response": _WHOLE})
+    shown = shown.sort_by([("task", "ascending"), ("position", "ascending")])
+    answers = _answers(shown["response"].to_numpy(), edits)
+    lists = _Lists.read(np.searchsorted(keys, shown["task"].to_numpy()), len(keys))
+    places = answers.at(shown["response"].to_numpy())
+    names = answers.rows.field("id").take(pa.array(places)).to_pylist()
+    told = (found[name].to_pylist() for name in ("round__number", "kind", "external_id"))
+    ids = [
+        digest([campaign.slug, *of_task, names[begin : begin + count]])
+        for begin, count, *of_task in zip(lists.begin.tolist(), lists.count.tolist(), *told, strict=True)
     ]
-    return _table(campaign, prompts, rows, answers), _identical(rows, answers)
-
-
-def fetch(found: QuerySet[Any, Any], *columns: str) -> list[tuple[Any, ...]]:
-    """Return columns of a query as PostgreSQL gives them: JSON as text, and no objects, which take long."""
-    try:
-        sql, values = found.values_list(*columns).query.sql_with_params()
-    except EmptyResultSet:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
-def _any(keys: list[int]) -> RawSQL:
-    """Return keys as one value: Django takes longer to write a thousand than PostgreSQL to look them up."""
-    return RawSQL("SELECT unnest(%s::bigint[])", [keys])
+    by_key = np.argsort(prompts["pk"].to_numpy())
+    asked = by_key[np.searchsorted(prompts["pk"].to_numpy()[by_key], found["prompt"].to_numpy())]
+    rewritten = [
+        sorted((_edited(edit, answers) for edit in edits.get(key, ())), key=canonical_json)
+        for key in (keys.tolist() if edits else ())
+    ] or [[]] * len(keys)
+    return _Batch(
+        found, asked, ids, answers, lists, places,
+        _Lists.read(said, len(keys)), by[order], judgments.take(pa.array(order)), rewritten,
+    )  # fmt: skip
 
 
 def digest(value: Any) -> str:
@@ -142,200 +190,247 @@ def messages(text: str) -> list[Row]:
     return [{"role": m["role"], "content": m["content"]} for m in json.loads(text)] if text != "[]" else []
 
 
-def _said(model: type[Judgment | Edit], keys: list[int], filters: Filters, columns: tuple[str, ...]) -> Any:
-    """Yield (task, rater, canonical fields that judgments and edits share, the columns asked for)."""
+def _said(model: type[Judgment | Edit], tasks: Any, filters: Filters, own: Shape) -> tuple[pa.Table, Columns]:
+    """Return what filters take: its stored columns, and the canonical ones that both kinds share."""
+    keys = any_of(tasks.to_pylist())
     # whatever supersedes a row is about the same task, whether filters take it or not
-    later = model._default_manager.filter(task__in=_any(keys), supersedes__isnull=False)
-    superseded = {old for (old,) in fetch(later, "supersedes")}
-    for row in fetch(
-        model._default_manager.filter(filters.said(model), task__in=_any(keys)), *_SAID, *columns
-    ):
-        pk, task, rater, pseudonym, imported, simulated, guideline, active_ms, attention = row[:9]
-        flags, extra, withdrawn = row[9:12]
-        gone = pk in superseded
-        source = "imported" if imported else "simulated" if simulated else "person"
-        counted = not (extra or withdrawn or gone)
-        seen = None if attention == "{}" else json.loads(attention) or None
-        shared = (pseudonym, source, guideline, active_ms, seen, flags, counted, extra, withdrawn, gone)
-        yield task, rater, shared, row[12:]
-
-
-def _judgments(keys: list[int], weights: Mapping[int, float], filters: Filters) -> dict[int, list[_Judged]]:
-    """Return the judgments that filters take, by task, in the order of their raters' pseudonyms."""
-    found: dict[int, list[_Judged]] = defaultdict(list)
-    for task, rater, shared, own in _said(Judgment, keys, filters, _JUDGED):
-        verdict, ranking, order, both_bad, criteria, reasons, comment, rate = own
-        weight = weights.get(rater)
-        if not filters.takes(verdict, weight):
-            continue
-        order_of = None if ranking is None else json.loads(ranking)
-        grades = (
-            []
-            if criteria == "{}"
-            else [
-                {"key": key, "grades": given} for key, given in sorted((json.loads(criteria) or {}).items())
-            ]
-        )
-        why = [] if reasons == "[]" else json.loads(reasons)
-        values = (*shared, verdict, order_of, order, both_bad, grades, why, comment, rate, weight)
-        in_task_order = None if ranking is not None else verdict if order[0] == 0 else -verdict
-        found[task].append(
-            _Judged(values, shared[6], in_task_order, 1.0 if weight is None else float(weight))
-        )
-    for judgments in found.values():
-        if len({judged.values[0] for judged in judgments}) < len(judgments):
-            judgments.sort(key=lambda judged: canonical_json([judged.values[0], *judged.values]))
-        else:
-            judgments.sort(key=lambda judged: judged.values[0])
-    return found
-
-
-def _edits(keys: list[int], filters: Filters) -> dict[int, list[tuple[Any, ...]]]:
-    found = defaultdict(list)
-    for task, _rater, shared, own in _said(Edit, keys, filters, _EDITED):
-        found[task].append((shared, *own))
-    return found
-
-
-def _edited(edit: tuple[Any, ...], answers: _Answers) -> Row:
-    shared, original, edited, instruction, distance = edit
-    return {
-        **dict(zip(parquet.SUBMISSION, shared, strict=True)),
-        "original": answers.rows[answers.place[original]]["id"],
-        "edited": None if edited is None else answers.rows[answers.place[edited]],
-        "instruction": instruction,
-        "distance": distance,
-    }
-
-
-def _answers(places: Iterable[list[int]], edits: Iterable[list[tuple[Any, ...]]]) -> _Answers:
-    """Read the answers that tasks and edits name."""
-    keys = {response for responses in places for response in responses}
-    keys |= {key for of_task in edits for edit in of_task for key in edit[1:3] if key is not None}
-    found = _Answers()
-    numbers: dict[tuple[str, str], int] = {}
-    for row in fetch(Response.objects.filter(pk__in=_any(sorted(keys))), *_RESPONSE):
-        pk, prompt, copy, text, turns, origin, policy, round_, author = row[:9]
-        sampling = None if row[9] is None else dict(zip(_SAMPLING, row[9:], strict=True))
-        named = {
-            "text": text,
-            "turns": messages(turns),
-            "origin": origin,
-            "policy": policy,
-            "round": round_,
-            "sampling": sampling,
-            "author": author,
-        }
-        found.place[pk] = len(found.rows)
-        # equal texts of one policy are still two answers
-        found.rows.append({"id": digest([prompt, named, copy]), **named})
-        found.says.append(numbers.setdefault((text, turns), len(numbers)))
-    return found
-
-
-def _final_words(keys: list[int]) -> dict[int, list[tuple[int, str]]]:
-    """Return (verdict, reviewer) of each dispute's end by task, the one that counts last."""
-    decided = Adjudication.objects.filter(
-        standing.decided(), task__in=_any(keys), decided_at__isnull=False, verdict__isnull=False
-    )
-    found = defaultdict(list)
-    for task, verdict, reviewer in fetch(
-        decided.order_by("decided_at"), "task", "verdict", "reviewer__pseudonym"
-    ):
-        found[task].append((verdict, reviewer))
-    return found
-
-
-def _in_order(rows: list[_Row]) -> list[_Row]:
-    """Order one prompt's tasks by round and content."""
-    if len({row.id for row in rows}) == len(rows):
-        return sorted(rows, key=lambda row: (row.task[2], row.id))
-    return sorted(
-        rows,
-        key=lambda row: (
-            row.task[2],
-            row.id,
-            canonical_json([row.task[4:], [judged.values for judged in row.judgments], row.edits]),
+    later = model._default_manager.filter(task__in=keys, supersedes__isnull=False)
+    superseded = fetch(later, {"supersedes": _WHOLE})["supersedes"].combine_chunks()
+    stored = model._default_manager.filter(filters.said(model), task__in=keys)
+    table = fetch(stored, {**_SAID, **own}).combine_chunks()
+    gone = pc.is_in(table["pk"], superseded)
+    no = pc.or_(pc.or_(table["extra"], table["withdrawn"]), gone)
+    shape = parquet.ROWS.field("judgments").type.value_type
+    shared = {
+        "rater": table["rater__pseudonym"],
+        "source": pc.if_else(
+            table["imported"], "imported", pc.if_else(table["rater__simulated"], "simulated", "person")
         ),
+        "guideline": table["guideline__number"],
+        "active_ms": table["active_ms"],
+        "attention": distinct(
+            table["attention"], lambda text: json.loads(text) or None, shape.field("attention").type
+        ),
+        "flags": distinct(table["flags"], json.loads, shape.field("flags").type),
+        "counted": pc.invert(no),
+        "extra": table["extra"],
+        "withdrawn": table["withdrawn"],
+        "superseded": gone,
+    }
+    return table, shared
+
+
+def _judgments(tasks: Any, weights: Mapping[int, float], filters: Filters) -> tuple[Any, Any, pa.StructArray]:
+    """Return the judgments that filters take, the task of each, and numbers that order them by content."""
+    table, shared = _said(Judgment, tasks, filters, _JUDGED)
+    shape = parquet.ROWS.field("judgments").type.value_type
+    raters = table["rater"].combine_chunks().dictionary_encode()
+    weight = pa.array(map(weights.get, raters.dictionary.to_pylist()), pa.float64()).take(raters.indices)
+    columns = {
+        **shared,
+        **{name: table[name] for name in ("verdict", "both_bad", "comment", "display_rate")},
+        "order_shown": distinct(table["order_shown"], json.loads, shape.field("order_shown").type),
+        "ranking": distinct(table["ranking"], json.loads, shape.field("ranking").type),
+        "criteria": distinct(table["criteria"], _grades, shape.field("criteria").type),
+        "reasons": distinct(table["reasons"], json.loads, shape.field("reasons").type),
+        "reliability": weight,
+    }
+    said = pa.table([columns[name] for name in parquet.JUDGMENT], pa.schema(list(shape)))
+    # by pseudonym first; a rater has two on a task where one supersedes the other
+    by = rank([shared["rater"], shared["superseded"], weight, *(table[name] for name in _CONTENT)])
+    of = table["task"].to_numpy()
+    if filters.min_reliability or filters.ties == "drop":
+        verdicts = table["verdict"].to_pylist()
+        taken = np.array(list(map(filters.takes, verdicts, weight.to_pylist())), dtype=bool)
+        said, of, by = said.filter(pa.array(taken)), of[taken], by[taken]
+    return of, by, said.combine_chunks().to_struct_array().combine_chunks()
+
+
+def _grades(text: str) -> list[Row]:
+    return [{"key": key, "grades": given} for key, given in sorted((json.loads(text) or {}).items())]
+
+
+def _edits(tasks: Any, filters: Filters) -> dict[int, list[Row]]:
+    table, shared = _said(Edit, tasks, filters, _EDITED)
+    found = defaultdict(list)
+    rows = parquet.as_rows(pa.table({**shared, **{name: table[name] for name in _EDITED}}))
+    for task, row in zip(table["task"].to_pylist(), rows, strict=True):
+        found[task].append(row)
+    return found
+
+
+def _edited(edit: Row, answers: _Answers) -> Row:
+    """Return an edit with its answers in the place of their primary keys."""
+    found = {
+        name: None if edit[name] is None else answers.rows[int(answers.at(edit[name]))].as_py()
+        for name in ("original", "edited")
+    }
+    return {**edit, "original": found["original"]["id"], "edited": found["edited"]}
+
+
+def _answers(shown: Any, edits: Mapping[int, list[Row]]) -> _Answers:
+    """Read the answers that tasks and edits name."""
+    named = {edit[name] for of in edits.values() for edit in of for name in ("original", "edited")} - {None}
+    keys = np.union1d(shown, np.array(sorted(named), np.int64))
+    table = fetch(Response.objects.filter(pk__in=any_of(keys.tolist())), _RESPONSE)
+    table = table.sort_by("pk").combine_chunks()
+    shape = parquet.ROWS.field("responses").type.value_type
+    sampling = [table[f"sampling__{name}"].combine_chunks() for name in _SAMPLING]
+    columns = {
+        "text": table["text"],
+        "turns": distinct(table["turns"], messages, shape.field("turns").type),
+        "origin": table["origin"],
+        "policy": table["policy__name"],
+        "round": table["round__number"],
+        "sampling": pa.StructArray.from_arrays(
+            sampling, fields=list(shape.field("sampling").type), mask=sampling[0].is_null()
+        ),
+        "author": table["author__pseudonym"],
+    }
+    # equal texts of one policy are still two answers
+    ids = [
+        digest([prompt, named, copy])
+        for prompt, named, copy in zip(
+            table["prompt__content_hash"].to_pylist(),
+            parquet.as_rows(pa.table(columns)),
+            table["copy"].to_pylist(),
+            strict=True,
+        )
+    ]
+    rows = pa.table([pa.array(ids, _TEXT), *columns.values()], pa.schema(list(shape)))
+    words = pc.binary_join_element_wise(table["text"], table["turns"], "\0").combine_chunks()
+    says = words.dictionary_encode().indices.to_numpy()
+    return _Answers(keys, rows.combine_chunks().to_struct_array().combine_chunks(), says)
+
+
+def _final_words(tasks: Any) -> dict[int, tuple[int, str]]:
+    """Return (verdict, reviewer) of each dispute's end by task, the one that counts."""
+    decided = Adjudication.objects.filter(
+        standing.decided(),
+        task__in=any_of(tasks.to_pylist()),
+        decided_at__isnull=False,
+        verdict__isnull=False,
     )
+    shape = {"task": _WHOLE, "verdict": _WHOLE, "reviewer__pseudonym": _TEXT}
+    found = fetch(decided.order_by("decided_at"), shape)
+    places = pc.index_in(found["task"], tasks.combine_chunks()).to_pylist()
+    said = zip(found["verdict"].to_pylist(), found["reviewer__pseudonym"].to_pylist(), strict=True)
+    return dict(zip(places, said, strict=True))
 
 
-def _taken(row: _Row, final: list[tuple[int, str]], filters: Filters) -> Iterator[_Row]:
-    """Yield the row of a task if its votes agree as asked, or one for each judgment and one for the edits."""
-    each = filters.consensus == "each"
-    row.consensus = _consensus(row.judgments, [] if each else final, filters)
-    if not filters.agrees(row.consensus):
-        return
-    if not each or len(row.judgments) < 2:
-        yield row
-        return
-    for judged in row.judgments:
-        yield _Row(row.task, row.id, row.answers, [judged], [], _consensus([judged], [], filters))
-    if row.edits:
-        yield _Row(row.task, row.id, row.answers, [], row.edits)
-
-
-def _consensus(judgments: list[_Judged], final: list[tuple[int, str]], filters: Filters) -> Row | None:
-    """Return what a comparison's votes say together, or the reviewer who had the final word.
+def _consensus(
+    judgments: pa.StructArray, lists: _Lists, filters: Filters, final: Mapping[int, tuple[int, str]]
+) -> pa.StructArray:
+    """Return what each list of a comparison's votes says together, or the reviewer who had the final word.
 
     The votes weigh what their raters do, or are all alike; each alone, they have no final word over them.
     """
-    votes = [judged for judged in judgments if judged.counted and judged.verdict is not None]
-    verdicts = [judged.verdict for judged in votes if judged.verdict is not None]
+    verdict, tasks = judgments.field("verdict"), len(lists.count)
+    use = np.flatnonzero(pc.and_(judgments.field("counted"), verdict.is_valid()))
+    first = pc.list_element(judgments.field("order_shown").take(pa.array(use)), 0).to_numpy()
+    inward = verdict.take(pa.array(use)).to_numpy() * np.where(first == 0, 1, -1)
     alike = filters.consensus == "majority"
-    said: Consensus | None = summarise_verdicts(
-        verdicts, None if alike else [judged.worth for judged in votes]
-    )
-    if said is None and not final:
-        return None
-    nobody = {"agreement": None, "votes": 0, "majority": 0, "weight": 0.0}
-    consensus = {**(vars(said) if said else nobody), "adjudicated": None}
-    for verdict, reviewer in final:
-        label = (verdict > 0) - (verdict < 0)
-        consensus |= {"label": label, "probability": (1 - label) / 2, "margin": -float(verdict)}
-        consensus["adjudicated"] = reviewer
-    return consensus
+    worth = pc.fill_null(judgments.field("reliability").take(pa.array(use)), 1.0).to_numpy()
+    said = summarise_groups(lists.owners()[use], inward, None if alike else worth, tasks)
+    known = said["votes"] > 0
+    for name in ("probability", "margin", "label"):
+        said[name] = said[name].copy()
+    for task, (graded, _reviewer) in final.items():
+        label = (graded > 0) - (graded < 0)
+        said["label"][task], said["probability"][task], said["margin"][task] = label, (1 - label) / 2, -graded
+        known[task] = True
+    shape = parquet.ROWS.field("consensus").type
+    columns = {name: pa.array(values) for name, values in said.items()}
+    columns["agreement"] = pa.array(said["agreement"], mask=np.isnan(said["agreement"]))
+    columns["adjudicated"] = pa.array([final.get(task, (0, None))[1] for task in range(tasks)], _TEXT)
+    parts = [columns[field.name].cast(field.type) for field in shape]
+    return pa.StructArray.from_arrays(parts, fields=list(shape), mask=pa.array(~known))
+
+
+def _agreeing(consensus: pa.StructArray, filters: Filters) -> Any:
+    """Return the places of the tasks whose votes agree as much as is asked."""
+    agreement = consensus.flatten()[consensus.type.get_field_index("agreement")]
+    return np.flatnonzero(pc.fill_null(pc.greater_equal(agreement, filters.min_agreement), True))
+
+
+def _in_order(batch: _Batch, tasks: Any) -> Any:
+    """Order tasks by their prompts, then by round and content."""
+    columns = (batch.tasks[name] for name in ("selection", "probability", "overlap", "external_id"))
+    rewritten = pa.array([canonical_json(edits) for edits in batch.edits])
+    # the first judgment of each task, the second …; −1 where it has no more
+    lists, kth = batch.said, np.arange(batch.said.count.max(initial=0))
+    places = np.minimum(lists.begin[:, None] + kth, max(len(batch.by) - 1, 0))
+    said = np.where(kth < lists.count[:, None], batch.by[places] if len(batch.by) else -1, -1)
+    keys = [
+        batch.asked,
+        batch.tasks["round__number"].to_numpy(),
+        np.array(batch.ids, dtype=bytes),
+        rank([*columns, rewritten]),
+        *said.T,
+    ]
+    return tasks[np.lexsort([key[tasks] for key in reversed(keys)])]
+
+
+def _one_by_one(batch: _Batch, order: Any) -> tuple[Any, _Lists, Any]:
+    """Give each judgment a row of its own, and one to the edits of a task; tells which rows have edits."""
+    found = []
+    for task in order.tolist():
+        begin, count = int(batch.said.begin[task]), int(batch.said.count[task])
+        if count < 2:
+            found.append((task, begin, count, True))
+            continue
+        found += [(task, place, 1, False) for place in range(begin, begin + count)]
+        if batch.edits[task]:
+            found.append((task, begin, 0, True))
+    rows = np.array(found, dtype=np.int64).reshape(-1, 4)
+    return rows[:, 0], _Lists(rows[:, 1], rows[:, 2]), rows[:, 3].astype(bool)
 
 
 def _table(
-    campaign: Campaign, prompts: Sequence[tuple[Any, ...]], rows: list[_Row], answers: _Answers
+    campaign: Campaign,
+    prompts: pa.Table,
+    batch: _Batch,
+    order: Any,
+    judgments: tuple[Any, pa.StructArray],
+    consensus: pa.StructArray,
+    edits: list[list[Row]],
 ) -> pa.Table:
     """Put rows together as the columns of parquet.ROWS."""
-    at = {prompt[0]: place for place, prompt in enumerate(prompts)}
-    asked = pa.array([at[row.task[1]] for row in rows], pa.int32())
-    _pk, hashes, texts, languages, tags, splits = zip(*prompts, strict=True)
-    tasks = list(zip(*(row.task for row in rows), strict=True)) or [()] * len(_TASK)
-    shapes = parquet.ROWS
-    task = [[row.id for row in rows], *tasks[3:7], [external or None for external in tasks[7]]]
-    said = [judged.values for row in rows for judged in row.judgments]
-    judgment = list(zip(*said, strict=True)) or [()] * len(parquet.JUDGMENT)
-    given = shapes.field("responses").type.value_type
-    columns = {
-        "task": parquet.struct(shapes.field("task").type, task),
-        "prompt_id": pa.array(hashes).take(asked),
-        "prompt": pa.array([messages(text) for text in texts], shapes.field("prompt").type).take(asked),
-        "responses": parquet.lists(
-            [len(row.answers) for row in rows],
-            pa.array(answers.rows, given).take(
-                pa.array([place for row in rows for place in row.answers], pa.int32())
-            ),
-        ),
-        "judgments": parquet.lists(
-            [len(row.judgments) for row in rows],
-            parquet.struct(shapes.field("judgments").type.value_type, judgment),
-        ),
-        "consensus": pa.array([row.consensus for row in rows], shapes.field("consensus").type),
-        "edits": pa.array([row.edits for row in rows], shapes.field("edits").type),
-        "campaign": pa.repeat(campaign.slug, len(rows)),
-        "round": pa.array(tasks[2], pa.int64()),
-        "split": pa.array(splits).take(asked),
-        "language": pa.array(languages, pa.string()).take(asked),
-        "tags": pa.array([sorted(words) for words in tags], shapes.field("tags").type).take(asked),
+    shapes, asked = parquet.ROWS, pa.array(batch.asked[order])
+    tasks = batch.tasks.take(pa.array(order)).combine_chunks()
+    external = tasks["external_id"]
+    task = [
+        pa.array(batch.ids, _TEXT).take(pa.array(order)),
+        *(tasks[name] for name in ("kind", "selection", "probability", "overlap")),
+        pc.if_else(pc.equal(external, ""), None, external),
+    ]
+    shown = batch.shown.take(order)
+    answers = batch.answers.rows.take(pa.array(batch.places[shown.places()]))
+    of_prompt = {
+        "prompt_id": prompts["content_hash"],
+        "prompt": distinct(prompts["messages"], messages, shapes.field("prompt").type),
+        "split": prompts["split"],
+        "language": prompts["language"],
+        "tags": distinct(prompts["tags"], lambda text: sorted(json.loads(text)), shapes.field("tags").type),
     }
-    return pa.Table.from_arrays([columns[name] for name in shapes.names], schema=shapes)
+    columns = {
+        **{name: values.take(asked) for name, values in of_prompt.items()},
+        "task": pa.table(task, pa.schema(list(shapes.field("task").type))).to_struct_array().combine_chunks(),
+        "responses": parquet.lists(shown.count, answers),
+        "judgments": parquet.lists(*judgments),
+        "consensus": consensus,
+        "edits": pa.array(edits, shapes.field("edits").type),
+        "campaign": pa.repeat(campaign.slug, len(order)),
+        "round": tasks["round__number"],
+    }
+    return pa.table([columns[name] for name in shapes.names], shapes).combine_chunks()
 
 
-def _identical(rows: list[_Row], answers: _Answers) -> Any:
-    says = answers.says
-    found = [len({says[place] for place in row.answers}) <= 1 for row in rows]
-    return np.array(found, dtype=bool)
+def _identical(batch: _Batch, order: Any) -> Any:
+    """Tell of each row whether all its answers are the same."""
+    says, lists = batch.answers.says[batch.places], batch.shown
+    if not len(says):
+        return np.ones(len(order), bool)
+    owners = lists.owners()
+    other = says != says[lists.begin[owners]]
+    return (np.bincount(owners, other, len(lists.count)) == 0)[order]

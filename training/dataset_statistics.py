@@ -50,9 +50,9 @@ def read(snapshot: Snapshot) -> dict[str, Any]:
     return found
 
 
-def write(folder: Path) -> None:
-    """Count the rows in a snapshot's folder and write statistics.json there, whole or not at all."""
-    found = measure(folder)
+def write(folder: Path, sums: Sums | None = None) -> None:
+    """Write statistics.json to a folder, whole or not at all; counts its rows unless `sums` are given."""
+    found = measure(folder) if sums is None else _conclude(sums)
     found["people"] = people(found["raters"])
     draft = folder / f".{FILE}"
     draft.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
@@ -82,7 +82,7 @@ class _Votes:
 
 
 @dataclass
-class _Sums:
+class Sums:
     """What passes by while the batches are read."""
 
     votes: _Votes = field(default_factory=_Votes)
@@ -95,8 +95,16 @@ class _Sums:
     tasks: int = 0
     last: str = ""  # the task of the row before
 
-    def tally(self, what: str, values: Any) -> None:
-        self.counts.setdefault(what, Counter()).update(values)
+    def tally(self, what: str, values: pa.Array) -> None:
+        """Count how often each value is among some."""
+        found = self.counts.setdefault(what, Counter())
+        for told in values.value_counts().to_pylist():
+            found[str(told["values"])] += told["counts"]
+
+    def count(self, table: pa.Table) -> None:
+        """Count some more rows, in their order."""
+        for batch in table.combine_chunks().to_batches():
+            _count(self, batch)
 
 
 def measure(folder: Path) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def measure(folder: Path) -> dict[str, Any]:
     """
     import pyarrow.parquet as pq
 
-    sums = _Sums()
+    sums = Sums()
     for split in snapshots.SPLITS:
         with pq.ParquetFile(folder / "data" / f"{split}.parquet") as file:
             for batch in file.iter_batches(BATCH, columns=COLUMNS):
@@ -117,7 +125,7 @@ def measure(folder: Path) -> dict[str, Any]:
     return _conclude(sums)
 
 
-def _count(sums: _Sums, batch: pa.RecordBatch) -> None:
+def _count(sums: Sums, batch: pa.RecordBatch) -> None:
     import numpy as np
     import pyarrow.compute as pc
 
@@ -141,7 +149,9 @@ def _count(sums: _Sums, batch: pa.RecordBatch) -> None:
         votes = sums.votes
         votes.task.append(numbers[parent])
         votes.round.append(rounds[parent])
-        votes.rater.append(np.array([sums.codes[name] for name in said.field("rater").to_pylist()]))
+        raters = said.field("rater").dictionary_encode()
+        codes = np.array([sums.codes[name] for name in raters.dictionary.to_pylist()])
+        votes.rater.append(codes[raters.indices.to_numpy()])
         votes.verdict.append(said.field("verdict").to_numpy())
         votes.first.append(first)
         votes.imported.append(pc.equal(said.field("source"), "imported").to_numpy(zero_copy_only=False))
@@ -149,7 +159,7 @@ def _count(sums: _Sums, batch: pa.RecordBatch) -> None:
         sums.both_bad += pc.sum(pc.cast(said.field("both_bad"), "int64")).as_py() or 0
 
 
-def _count_tasks(sums: _Sums, batch: pa.RecordBatch) -> tuple[Whole, list[bool]]:
+def _count_tasks(sums: Sums, batch: pa.RecordBatch) -> tuple[Whole, list[bool]]:
     """Count a batch's tasks; return each row's number of its task, and whether it is its first row."""
     import numpy as np
 
@@ -157,41 +167,46 @@ def _count_tasks(sums: _Sums, batch: pa.RecordBatch) -> tuple[Whole, list[bool]]
     begins = [name != before for name, before in zip(names, [sums.last, *names[:-1]], strict=True)]
     firsts = batch.filter(begins)
     task = firsts["task"]
-    sums.tally("kinds", task.field("kind").to_pylist())
-    sums.tally("selections", task.field("selection").to_pylist())
-    sums.tally("languages", (language or "" for language in firsts["language"].to_pylist()))
-    sums.tally("tags", firsts["tags"].flatten().to_pylist())
-    sums.tally("tasks_by_round", map(str, firsts["round"].to_pylist()))
+    sums.tally("kinds", task.field("kind"))
+    sums.tally("selections", task.field("selection"))
+    sums.tally("languages", firsts["language"].fill_null(""))
+    sums.tally("tags", firsts["tags"].flatten())
+    sums.tally("tasks_by_round", firsts["round"])
     numbers = np.cumsum(begins) + sums.tasks
     sums.tasks, sums.last = int(numbers[-1]), names[-1]
     return numbers, begins
 
 
-def _count_said(sums: _Sums, batch: pa.RecordBatch, kind: str, rounds: Whole) -> None:
+def _count_said(sums: Sums, batch: pa.RecordBatch, kind: str, rounds: Whole) -> None:
     """Count the judgments, or edits, of a batch by rater, round, source and guideline."""
+    import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     said = batch[kind].flatten()
     counted = pc.fill_null(said.field("counted"), False)
     parent = pc.list_parent_indices(batch[kind]).filter(counted).to_numpy()
     said = said.filter(counted)
-    sums.tally(f"{kind}_by_round", map(str, rounds[parent].tolist()))
-    sums.tally("sources", said.field("source").to_pylist())
-    people = said.field("rater").to_pylist()
+    sums.tally(f"{kind}_by_round", pa.array(rounds[parent]))
+    sums.tally("sources", said.field("source"))
+    people = said.field("rater").dictionary_encode()
+    who, names = people.indices.to_numpy(), people.dictionary.to_pylist()
+    last = np.zeros(len(names), np.int64)
+    last[who] = np.arange(len(who))
+    reliability = None
     if kind == "judgments":
-        sums.tally("guidelines", (str(number or 0) for number in said.field("guideline").to_pylist()))
-        reliability = dict(zip(people, said.field("reliability").to_pylist(), strict=True))
-    else:
-        reliability = {}
-    for name, n in Counter(people).items():
+        sums.tally("guidelines", said.field("guideline").fill_null(0))
+        reliability = said.field("reliability").take(pa.array(last)).to_pylist()
+    for at, (name, n) in enumerate(zip(names, np.bincount(who).tolist(), strict=True)):
         rater = sums.raters.setdefault(name, {"judgments": 0, "edits": 0, "reliability": None})
         sums.codes.setdefault(name, len(sums.codes))
         rater[kind] += n
-        rater["reliability"] = reliability.get(name, rater["reliability"])
+        if reliability is not None:
+            rater["reliability"] = reliability[at]
     sums.seconds.append(said.field("active_ms").drop_null().to_numpy() / 1000)
 
 
-def _conclude(sums: _Sums) -> dict[str, Any]:
+def _conclude(sums: Sums) -> dict[str, Any]:
     import numpy as np
 
     found: dict[str, Any] = {name: dict(sorted(count.items())) for name, count in sums.counts.items()}

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from labeling import trust
 from labeling.models import Campaign, Prompt, Task
 from labeling.models.task import fresh
-from training import canonical_columns, canonical_rows, formats, parquet, standing
+from training import canonical_columns, canonical_rows, dataset_statistics, formats, parquet, standing
+from training.database_columns import distinct, fetch
 from training.filters import Filters
 
 BATCH = 1000  # prompts whose rows are in memory at once
@@ -33,9 +34,11 @@ class Tally:
         self.digest = parquet.Digest(self.head)
         self.counts: Counter[str] = Counter(dict.fromkeys(canonical_rows.COUNTS, 0))
         self.raters: set[str] = set()
+        self.sums = dataset_statistics.Sums()
 
     def count(self, table: pa.Table, identical: Any) -> None:
         """Count what some rows add; `identical` tells which rows' answers are all the same."""
+        self.sums.count(table)
         judgments, edits = (table[name].combine_chunks() for name in ("judgments", "edits"))
         told = _tell(judgments)
         for said in (judgments, edits):
@@ -61,41 +64,37 @@ def write(
         asked = Prompt.objects.filter(campaign=campaign, split=split)
         hashed = partial(tally.digest.update, name=split)
         with parquet.writing(draft / "data" / f"{split}.parquet", parquet.ROWS, hashed) as store:
-            for prompts in _batches(asked):
+            for prompts in batches(asked):
                 table, identical = canonical_columns.build(campaign, prompts, tasks, weights, filters)
                 if table.num_rows:
                     tally.count(table, identical)
                     store(table)
-                looked_at += len(prompts)
+                looked_at += prompts.num_rows
                 if on_prompts:
                     on_prompts(looked_at)
     hashed = partial(tally.digest.update, name="prompts")
     with parquet.writing(draft / "prompts.parquet", parquet.PROMPTS, hashed) as store:
-        for prompts in _batches(Prompt.objects.filter(standing.prompts(), campaign=campaign)):
-            tally.counts["prompts"] += len(prompts)
+        for prompts in batches(Prompt.objects.filter(standing.prompts(), campaign=campaign)):
+            tally.counts["prompts"] += prompts.num_rows
             store(_prompts(prompts))
     return tally
 
 
-def _batches(found: Any) -> Iterator[list[tuple[Any, ...]]]:
+def batches(found: Any) -> Iterator[pa.Table]:
     """Walk prompts in the order of their content hashes, some at a time, as canonical_columns.PROMPT."""
     last = ""
     while True:
         some = found.filter(content_hash__gt=last).order_by("content_hash")[:BATCH]
-        batch = canonical_columns.fetch(some, *canonical_columns.PROMPT)
-        if not batch:
+        batch = fetch(some, canonical_columns.PROMPT)
+        if not batch.num_rows:
             return
         yield batch
-        last = batch[-1][1]
+        last = batch["content_hash"][-1].as_py()
 
 
-def _prompts(prompts: list[tuple[Any, ...]]) -> pa.Table:
-    columns = {
-        "prompt_id": [prompt[1] for prompt in prompts],
-        "prompt": [canonical_columns.messages(prompt[2]) for prompt in prompts],
-        "split": [prompt[5] for prompt in prompts],
-    }
-    return pa.table(columns, parquet.PROMPTS)
+def _prompts(prompts: pa.Table) -> pa.Table:
+    said = distinct(prompts["messages"], canonical_columns.messages, parquet.PROMPTS.field("prompt").type)
+    return pa.table([prompts["content_hash"], said, prompts["split"]], parquet.PROMPTS)
 
 
 def _tell(judgments: pa.ListArray) -> dict[str, Any]:

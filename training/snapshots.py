@@ -59,7 +59,7 @@ def cut(
         digest = tally.digest.hexdigest()
         counts = {**tally.counts, "raters": len(tally.raters)}
         canonical_rows.write_cards(draft, campaign, digest, filters, counts)
-        dataset_statistics.write(draft)
+        dataset_statistics.write(draft, tally.sums)
         if not (settings.SNAPSHOTS_DIR / digest).exists():
             draft.rename(settings.SNAPSHOTS_DIR / digest)
     finally:
