@@ -6,7 +6,7 @@ Import it where a snapshot is cut: pyarrow comes with it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,26 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from django.db.models import QuerySet
 
 from labeling import trust
 from labeling.models import Campaign, Prompt, Task
 from labeling.models.task import fresh
-from training import canonical_columns, canonical_rows, dataset_statistics, formats, parquet, standing
+from training import (
+    canonical_columns,
+    canonical_rows,
+    dataset_statistics,
+    forks,
+    formats,
+    parquet,
+    standing,
+    stored_labels,
+)
 from training.database_columns import distinct, fetch
 from training.filters import Filters
 
+SPLITS = ("train", "validation", "test")
+_IDENTICAL = pa.field("identical", pa.bool_())
 BATCH = 1000  # prompts whose rows are in memory at once
 
 
@@ -55,45 +67,59 @@ class Tally:
 def write(
     draft: Path, campaign: Campaign, filters: Filters, on_prompts: Callable[[int], None] | None = None
 ) -> Tally:
-    """Write data/<split>.parquet and prompts.parquet; `on_prompts` hears how many are done."""
+    """Write data/<split>.parquet and prompts.parquet; `on_prompts` hears how many are done.
+
+    In a transaction that sees one moment.
+    """
     tally = Tally(filters)
     (draft / "data").mkdir()
     tasks = Task.objects.filter(fresh(), filters.tasks(), campaign=campaign)
     weights, looked_at = trust.weights(campaign), 0
-    for split in ("train", "validation", "test"):
-        asked = Prompt.objects.filter(campaign=campaign, split=split)
-        hashed = partial(tally.digest.update, name=split)
-        with parquet.writing(draft / "data" / f"{split}.parquet", parquet.ROWS, hashed) as store:
-            for prompts in batches(asked):
-                table, identical = canonical_columns.build(campaign, prompts, tasks, weights, filters)
-                if table.num_rows:
-                    tally.count(table, identical)
-                    store(table)
-                looked_at += prompts.num_rows
-                if on_prompts:
-                    on_prompts(looked_at)
+    asked = {split: Prompt.objects.filter(campaign=campaign, split=split) for split in SPLITS}
+    parts = {split: _parts(asked[split]) for split in SPLITS}
+
+    def rows(part: tuple[str, str]) -> pa.Table:
+        prompts = _prompts_from(asked[part[0]], part[1])
+        table, identical = canonical_columns.build(campaign, prompts, tasks, weights, filters)
+        return table.append_column(_IDENTICAL, pa.array(identical))
+
+    jobs = [(split, first) for split in SPLITS for first, _prompts in parts[split]]
+    with forks.tables(jobs, rows, parquet.ROWS.append(_IDENTICAL)) as tables:
+        for split in SPLITS:
+            hashed = partial(tally.digest.update, name=split)
+            with parquet.writing(draft / "data" / f"{split}.parquet", parquet.ROWS, hashed) as store:
+                for _first, prompts in parts[split]:
+                    table = next(tables)
+                    if table.num_rows:
+                        identical = table["identical"].to_numpy()
+                        table = table.drop_columns("identical")
+                        tally.count(table, identical)
+                        store(table)
+                    looked_at += prompts
+                    if on_prompts:
+                        on_prompts(looked_at)
     hashed = partial(tally.digest.update, name="prompts")
+    standing_ones = Prompt.objects.filter(standing.prompts(), campaign=campaign)
     with parquet.writing(draft / "prompts.parquet", parquet.PROMPTS, hashed) as store:
-        for prompts in batches(Prompt.objects.filter(standing.prompts(), campaign=campaign)):
-            tally.counts["prompts"] += prompts.num_rows
-            store(_prompts(prompts))
+        for first, prompts in _parts(standing_ones):
+            tally.counts["prompts"] += prompts
+            store(_as_files(_prompts_from(standing_ones, first)))
     return tally
 
 
-def batches(found: Any) -> Iterator[pa.Table]:
-    """Walk prompts in the order of their content hashes, some at a time, as canonical_columns.PROMPT."""
-    last = ""
-    while True:
-        some = found.filter(content_hash__gt=last).order_by("content_hash")[:BATCH]
-        batch = fetch(some, canonical_columns.PROMPT)
-        if not batch.num_rows:
-            return
-        yield batch
-        last = batch["content_hash"][-1].as_py()
+def _parts(found: QuerySet[Prompt]) -> list[tuple[str, int]]:
+    """Part prompts, in the order of their content hashes: the first hash of each part, and its size."""
+    hashes = fetch(found.order_by("content_hash"), {"content_hash": pa.string()})["content_hash"]
+    return [(hashes[at].as_py(), min(BATCH, len(hashes) - at)) for at in range(0, len(hashes), BATCH)]
 
 
-def _prompts(prompts: pa.Table) -> pa.Table:
-    said = distinct(prompts["messages"], canonical_columns.messages, parquet.PROMPTS.field("prompt").type)
+def _prompts_from(found: QuerySet[Prompt], first: str) -> pa.Table:
+    some = found.filter(content_hash__gte=first).order_by("content_hash")[:BATCH]
+    return fetch(some, canonical_columns.PROMPT)
+
+
+def _as_files(prompts: pa.Table) -> pa.Table:
+    said = distinct(prompts["messages"], stored_labels.messages, parquet.PROMPTS.field("prompt").type)
     return pa.table([prompts["content_hash"], said, prompts["split"]], parquet.PROMPTS)
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from uuid import uuid4
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from labeling.models import Campaign, Judgment, Response, Round, Task, TaskResponse
 from tests import cast
 from tests.training import cast as labels
-from training import snapshots
+from training import forks, snapshot_files, snapshots
 from training.models import Snapshot
 from training.snapshots import SnapshotError
 
@@ -195,3 +196,40 @@ def test_missing_files_are_named(campaign, round_, settings, tmp_path):
 def test_a_cut_sees_one_moment(campaign, round_):
     labels.judge(labels.make_task(round_, ("a", "b")), cast.make_user(), 1)
     assert snapshots.cut(campaign).counts["judgments"] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_processes_cut_the_same_snapshot_as_one(campaign, round_, own_folder, monkeypatch):
+    ann, bob = cast.make_user(), cast.make_user()
+    for number in range(6):
+        task = labels.make_task(round_, (f"a {number}", f'b\n"{number}",'))
+        labels.judge(task, ann, 1 - number % 3, comment="" if number % 2 else "Ünlike, “b”.")
+        labels.judge(task, bob, -1)
+    alone = snapshots.cut(campaign)
+    files = {file.name: file.read_bytes() for file in snapshots.path(alone).rglob("*") if file.is_file()}
+    shutil.rmtree(snapshots.path(alone))
+    alone.delete()
+    forked = []
+    fork = forks._fork
+    monkeypatch.setattr(forks, "_fork", lambda *what: forked.append(fork(*what)) or forked[-1])
+    monkeypatch.setattr(forks, "ENOUGH", 2)
+    monkeypatch.setattr(forks.os, "sched_getaffinity", lambda _pid: {0, 1})
+    monkeypatch.setattr(forks.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(snapshot_files, "BATCH", 1)
+    together = snapshots.cut(campaign)
+    assert (len(forked), together.digest, together.counts) == (2, alone.digest, alone.counts)
+    assert (snapshots.path(together) / "statistics.json").read_bytes() == files["statistics.json"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_fails_fails_the_cut(campaign, round_, own_folder, monkeypatch):
+    for number in range(3):
+        labels.judge(labels.make_task(round_, ("a", "b")), cast.make_user(), 1)
+    monkeypatch.setattr(forks, "ENOUGH", 2)
+    monkeypatch.setattr(forks.os, "sched_getaffinity", lambda _pid: {0, 1})
+    monkeypatch.setattr(forks.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(snapshot_files, "BATCH", 1)
+    monkeypatch.setattr(snapshot_files.canonical_columns, "PROMPT", {"no_such_column": None})
+    with pytest.raises(RuntimeError, match="A process that read labels ended"):
+        snapshots.cut(campaign)
+    assert list(own_folder.iterdir()) == []
