@@ -25,7 +25,6 @@ from typing import Any
 import httpx
 from tqdm import tqdm
 
-CHUNK = 1 << 18  # bytes
 TRIES = 8  # in a row that bring nothing, before a download is given up
 PAUSE = 1.0  # seconds between two questions whether something is ready
 LONGEST_PAUSE = 30.0  # seconds
@@ -210,7 +209,7 @@ class Client:
     def _receive(self, answer: httpx.Response, part: Path, have: int) -> None:
         whole = have + int(answer.headers["Content-Length"])
         with self._bar(part.name.strip("."), whole, have) as bar, part.open("ab" if have else "wb") as out:
-            for chunk in answer.iter_bytes(CHUNK):
+            for chunk in answer.iter_bytes():  # as it comes: what is held back is lost with the connection
                 out.write(chunk)
                 bar.update(len(chunk))
         if part.stat().st_size < whole:

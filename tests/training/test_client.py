@@ -73,6 +73,8 @@ class Cutter:
                 near.sendall(data)
                 left -= len(data)
             self.cuts += not left
+            for side in (near, far):
+                side.shutdown(socket.SHUT_RDWR)  # whoever reads there in another thread would hold it open
 
     @staticmethod
     def _pass(near: socket.socket, far: socket.socket) -> None:
