@@ -15,6 +15,12 @@ MESSAGE = {"role": TEXT, "content": TEXT}
 MESSAGES = [MESSAGE]
 _SAID = {"from": TEXT, "value": TEXT}
 _PAIR = {"prompt": MESSAGES, "chosen": MESSAGES, "rejected": MESSAGES}
+# The columns that preferences come from, as Parquet spells them; the rest of the rows isn't read for them.
+_PREFERENCES = (
+    "prompt", "consensus", "edits", "split",
+    *(f"responses.list.element.{name}" for name in ("id", "text", "turns")),
+    *(f"judgments.list.element.{name}" for name in ("counted", "ranking")),
+)  # fmt: skip
 _LINES = ("jsonl", "jsonl.gz", "jsonl.zst", "parquet")
 
 
@@ -23,7 +29,7 @@ class Format:
     """Say what an export holds: its projection, its columns, and which files it can be, the usual one first.
 
     `of` tells whether tasks or prompts are projected; `beside` returns further files by name, as JSON, of an
-    export's name and its data files by split.
+    export's name and its data files by split. `reads` are the columns that the projection needs, if not all.
     """
 
     title: str
@@ -31,6 +37,7 @@ class Format:
     columns: Row | None  # None: the snapshot's own
     files: tuple[str, ...] = _LINES
     of: str = "tasks"
+    reads: tuple[str, ...] | None = None
     beside: Callable[[str, dict[str, str]], dict[str, Any]] = field(default=lambda name, files: {})
 
 
@@ -52,10 +59,20 @@ FORMATS = {
     "canonical-jsonl": Format(
         "Canonical rows, JSON lines", projections.canonical, None, ("jsonl", "jsonl.gz", "jsonl.zst")
     ),
-    "trl-preference": Format("TRL preference (RewardTrainer, DPOTrainer)", projections.trl_preference, _PAIR),
-    "trl-margin": Format("TRL preference with margins", projections.with_margin, {**_PAIR, "margin": NUMBER}),
+    "trl-preference": Format(
+        "TRL preference (RewardTrainer, DPOTrainer)", projections.trl_preference, _PAIR, reads=_PREFERENCES
+    ),
+    "trl-margin": Format(
+        "TRL preference with margins",
+        projections.with_margin,
+        {**_PAIR, "margin": NUMBER},
+        reads=_PREFERENCES,
+    ),
     "trl-implicit": Format(
-        "TRL preference, prompt implied", projections.trl_implicit, {"chosen": MESSAGES, "rejected": MESSAGES}
+        "TRL preference, prompt implied",
+        projections.trl_implicit,
+        {"chosen": MESSAGES, "rejected": MESSAGES},
+        reads=_PREFERENCES,
     ),
     "trl-kto": Format(
         "TRL KTO (KTOTrainer)",
@@ -127,7 +144,12 @@ FORMATS = {
         {"conversations": [_SAID], "kto_tag": TRUTH},
         beside=_dataset_info({"messages": "conversations", "kto_tag": "kto_tag"}, formatting="sharegpt"),
     ),
-    "openrlhf": Format("OpenRLHF preferences", projections.with_margin, {**_PAIR, "margin": NUMBER}),
+    "openrlhf": Format(
+        "OpenRLHF preferences",
+        projections.with_margin,
+        {**_PAIR, "margin": NUMBER},
+        reads=_PREFERENCES,
+    ),
     "verl-rm": Format(
         "verl reward model",
         projections.verl_rm,

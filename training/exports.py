@@ -98,7 +98,9 @@ def _write_split(
     tally: Counter[str] = Counter()
     if format.columns is None and file.suffix == ".parquet":
         return _copy_split(snapshots.path(snapshot) / "data" / file.name, file)
-    rows = snapshots.rows(snapshot, split) if format.of == "tasks" else snapshots.prompts(snapshot)
+    rows = (
+        snapshots.rows(snapshot, split, format.reads) if format.of == "tasks" else snapshots.prompts(snapshot)
+    )
 
     def projected() -> Iterator[Row]:
         for row in rows:

@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +112,13 @@ def path(snapshot: Snapshot) -> Path:
     return folder
 
 
-def rows(snapshot: Snapshot, split: str | None = None) -> Iterator[Row]:
-    """Yield the canonical rows of a snapshot (parquet.ROWS), of one split or of all, in their fixed order."""
+def rows(snapshot: Snapshot, split: str | None = None, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    """Yield the canonical rows of a snapshot (parquet.ROWS), of one split or of all, in their fixed order.
+
+    With `columns`, only these of them are read, spelt as Parquet does.
+    """
     for name in [split] if split else SPLITS:
-        yield from _read(path(snapshot) / "data" / f"{name}.parquet")
+        yield from _read(path(snapshot) / "data" / f"{name}.parquet", columns)
 
 
 def prompts(snapshot: Snapshot) -> Iterator[Row]:
@@ -144,7 +147,7 @@ def _see_one_moment() -> None:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
-def _read(file: Path) -> Iterator[Row]:
+def _read(file: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
     from training import parquet
 
-    return parquet.read(file)
+    return parquet.read(file, columns)
