@@ -21,11 +21,11 @@ RUNS = [
 ]
 LOST = {"failed", "cancelled"}
 ROUNDS = [None, "draft", "generating", "open", "closed"]
+STANDING = [(status, paused) for status in ("draft", "active", "paused", "closed") for paused in ("", "No.")]
 EVERYTHING = [
-    Facts(*combination)  # type: ignore[arg-type]
+    Facts(*standing, *combination)  # type: ignore[arg-type]
+    for standing in STANDING
     for combination in product(
-        ["draft", "active", "paused", "closed"],
-        ["", "No."],
         [False, True],
         [False, True],
         [False, True],
@@ -34,9 +34,9 @@ EVERYTHING = [
         [0, 2],
         [2],
         [False, True],
-        RUNS,
+        RUNS if standing == ("active", "") else RUNS[:4:3],  # what doesn't move tells few runs apart
         [False, True],
-        RUNS,
+        RUNS if standing == ("active", "") else RUNS[:4:3],
     )
 ]
 
