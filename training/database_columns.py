@@ -68,8 +68,8 @@ def _copy(sql: str, values: Any) -> bytes:
 
 
 def any_of(keys: Iterable[int]) -> RawSQL:
-    """Return keys as one value: Django takes longer to write a thousand than PostgreSQL to look them up."""
-    return RawSQL("SELECT unnest(%s::bigint[])", [list(keys)])
+    """Return keys as one text: Django takes longer to write a thousand than PostgreSQL to look them up."""
+    return RawSQL("SELECT unnest(%s::bigint[])", [f"{{{','.join(map(str, keys))}}}"])
 
 
 def distinct(column: Any, read: Callable[[str], Any], kind: pa.DataType) -> pa.Array:

@@ -65,9 +65,9 @@ class Filters:
             for name, value in found.items()
         }
 
-    def tasks(self) -> Q:
-        """Say which tasks are taken."""
-        wanted = standing.tasks()
+    def tasks(self, standing_ones: Q | None = None) -> Q:
+        """Say which tasks are taken, of those that stand."""
+        wanted = standing.tasks() if standing_ones is None else standing_ones
         columns = {"rounds": "round__number", "kinds": "kind", "languages": "prompt__language"}
         for name, column in columns.items():
             if values := getattr(self, name):

@@ -73,7 +73,8 @@ def write(
     """
     tally = Tally(filters)
     (draft / "data").mkdir()
-    tasks = Task.objects.filter(fresh(), filters.tasks(), campaign=campaign)
+    prompts_left, tasks_left = standing.known_now()
+    tasks = Task.objects.filter(fresh(), filters.tasks(tasks_left), campaign=campaign)
     weights, looked_at = trust.weights(campaign), 0
     asked = {split: Prompt.objects.filter(campaign=campaign, split=split) for split in SPLITS}
     parts = {split: _parts(asked[split]) for split in SPLITS}
@@ -99,7 +100,7 @@ def write(
                     if on_prompts:
                         on_prompts(looked_at)
     hashed = partial(tally.digest.update, name="prompts")
-    standing_ones = Prompt.objects.filter(standing.prompts(), campaign=campaign)
+    standing_ones = Prompt.objects.filter(prompts_left, campaign=campaign)
     with parquet.writing(draft / "prompts.parquet", parquet.PROMPTS, hashed) as store:
         for first, prompts in _parts(standing_ones):
             tally.counts["prompts"] += prompts

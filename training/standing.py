@@ -24,15 +24,20 @@ def withdrawn_prompts() -> QuerySet[Prompt, int]:
     return found.values_list("pk", flat=True)
 
 
-def prompts() -> Q:
-    """Select prompts that stand."""
-    return ~Q(pk__in=withdrawn_prompts())
-
-
 def tasks() -> Q:
     """Select tasks whose prompts stand, and none of whose answers a withdrawn rater wrote."""
-    authored = TaskResponse.objects.filter(response__author__in=withdrawn_raters()).values("task")
-    return ~Q(prompt__in=withdrawn_prompts()) & ~Q(pk__in=authored)
+    return ~Q(prompt__in=withdrawn_prompts()) & ~Q(pk__in=_authored())
+
+
+def known_now() -> tuple[Q, Q]:
+    """Select prompts, and tasks, that stand as far as is known now: for queries that are asked many times."""
+    gone = list(withdrawn_prompts())
+    return ~Q(pk__in=gone), ~Q(prompt__in=gone) & ~Q(pk__in=list(_authored()))
+
+
+def _authored() -> QuerySet[TaskResponse, int]:
+    written = TaskResponse.objects.filter(response__author__in=withdrawn_raters()).order_by()
+    return written.values_list("task", flat=True)
 
 
 def said() -> Q:
