@@ -223,7 +223,7 @@ def test_many_processes_cut_the_same_snapshot_as_one(campaign, round_, own_folde
 
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_fails_fails_the_cut(campaign, round_, own_folder, monkeypatch):
-    for number in range(3):
+    for _number in range(3):
         labels.judge(labels.make_task(round_, ("a", "b")), cast.make_user(), 1)
     monkeypatch.setattr(forks, "ENOUGH", 2)
     monkeypatch.setattr(forks.os, "sched_getaffinity", lambda _pid: {0, 1})
