@@ -265,7 +265,7 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_links": {"GET": API_LOOK, "POST": (401, 403, 403, 201, 201)},
     "api_link": {"DELETE": (401, 403, 403, 404, 404)},
     "api_preparation": {"GET": (401, 403, 403, 404, 404)},
-    "api_runs": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # there is no checkpoint to grow from
+    "api_runs": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 409)},  # there is no policy with a checkpoint
     "api_run": {"GET": API_LOOK},
     "api_metrics": {"GET": API_LOOK},
     "api_cancel_run": {"POST": API_MANAGE},
@@ -499,7 +499,7 @@ def world():
         "watch": {"prompts": 8},
         "api_watches": {"prompts": 8},
         "api_roll_back": {"family": campaign.slug, "kind": "policy", "reason": "It is worse."},
-        "api_runs": {"kind": "reward", "snapshot": snapshot.pk},
+        "api_runs": {"kind": "policy", "snapshot": snapshot.pk},
         "make_link": {"export": "trl-preference jsonl", "days": 7},
         "api_links": {"format": "trl-preference", "days": 7},
     }
