@@ -206,6 +206,10 @@ class Campaign(models.Model):
     hyper = models.JSONField(default=dict, blank=True)
     # The conductor leaves a campaign alone while this says why, in words.
     loop_paused = models.CharField(max_length=500, blank=True)
+    # Out of the lists and read-only since then; labeling.states writes it.
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The steps of its setup that somebody has been through; labeling.setup names them.
+    setup_seen = ArrayField(models.CharField(max_length=12), default=list, blank=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
