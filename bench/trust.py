@@ -61,8 +61,8 @@ def work(campaign: Any, name: str) -> list[Figure]:
     ]
 
 
-def fill(judgments: int, overlap: int = OVERLAP) -> tuple[Any, Any]:
-    """Store a campaign with so many judgments; return it and one of its raters."""
+def fill(judgments: int, overlap: int = OVERLAP, people: int = RATERS) -> tuple[Any, Any]:
+    """Store a campaign with so many judgments of so many people; return it and one of its raters."""
     from django.db import connection, transaction
 
     from bench.queue.fill import copy, make_campaign, make_raters
@@ -70,7 +70,7 @@ def fill(judgments: int, overlap: int = OVERLAP) -> tuple[Any, Any]:
     from models_app import registry
 
     tasks = judgments // overlap
-    raters = make_raters(RATERS)
+    raters = make_raters(people)
     campaign = make_campaign("A million", raters, tasks, overlap, prompts=min(tasks, 100_000))
     family = campaign.model_family
     policies = [
@@ -84,7 +84,7 @@ def fill(judgments: int, overlap: int = OVERLAP) -> tuple[Any, Any]:
         cursor.execute(
             "UPDATE labeling_slot SET status = 'done', lease = gen_random_uuid(), lease_until = now(),"
             " rater_id = (%s::bigint[])[1 + (task_id * 37 + id %% 3 * 131) %% %s]",
-            [[rater.pk for rater in raters], RATERS],
+            [[rater.pk for rater in raters], people],
         )
         cursor.execute("UPDATE labeling_task SET counted = overlap, status = 'done'")
         copy(
