@@ -15,6 +15,8 @@ class Snapshot(models.Model):
     """
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.PROTECT, related_name="snapshots")
+    # the campaigns that it takes from as well
+    beside = models.ManyToManyField("labeling.Campaign", blank=True, related_name="+")
     digest = models.CharField(max_length=64)
     filters = models.JSONField(default=dict)
     counts = models.JSONField(default=dict)
