@@ -9,6 +9,7 @@ from labeling.models.campaign import (
     Membership,
     Trial,
 )
+from labeling.models.count import CountedTo, HourCount, RaterCount, RoundCount
 from labeling.models.judgment import Draft, Edit, Feedback, Flag, Judgment, Likeness, Skip
 from labeling.models.prompt import Import, Prompt, Response
 from labeling.models.round import Round, RoundEvent
@@ -18,6 +19,7 @@ from labeling.models.trust import Adjudication, Gold, GuidelineGap, QualityRepor
 __all__ = [
     "Adjudication",
     "Campaign",
+    "CountedTo",
     "Criterion",
     "Draft",
     "Edit",
@@ -28,15 +30,18 @@ __all__ = [
     "Guideline",
     "GuidelineGap",
     "GuidelineRead",
+    "HourCount",
     "Import",
     "Judgment",
     "Likeness",
     "Membership",
     "Prompt",
     "QualityReport",
+    "RaterCount",
     "Reliability",
     "Response",
     "Round",
+    "RoundCount",
     "RoundEvent",
     "Score",
     "Skip",
