@@ -1,9 +1,11 @@
-"""People, what they are good at, their API tokens, and the audit log."""
+"""People, what they are good at, their pools, sessions and API tokens, and the audit log."""
 
 import secrets
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -76,19 +78,60 @@ class User(AbstractUser):
     # action → key, only what differs from accounts.keys.ACTIONS
     keys = models.JSONField(default=dict, blank=True)
 
+    # campaign's slug → manager or researcher: what memberships say, kept by a trigger beside them, so that
+    # who may do what is known with the row that every request reads
+    campaign_roles = models.JSONField(default=dict, blank=True, editable=False)
+
+    # of this request: the token that it came with, and the campaign whose pages it is about
+    acts_by: "ApiToken | None" = None
+    focus = ""
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known"),
         ]
 
 
+class Pool(models.Model):
+    """A named group of people; campaigns that take it have its members as their raters."""
+
+    name = models.CharField(_("Name"), max_length=80, unique=True)
+    members = models.ManyToManyField(User, blank=True, related_name="pools")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Session(AbstractBaseSession):
+    """Somebody signed in with a browser; `accounts.sessions` writes the row, and knows when it was last seen."""
+
+    # What pages and the API call it: its key would let whoever reads it in.
+    name = models.CharField(max_length=32, unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="sessions"
+    )
+    device = models.CharField(max_length=200, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    since = models.DateTimeField(null=True)
+
+
 class ApiToken(models.Model):
-    """A revocable key to the API; only its SHA-256 is kept."""
+    """A revocable key to the API; only its SHA-256 is kept.
+
+    No scopes: all that its user may do; else the actions of accounts.roles.ACTIONS that it is for.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=80)
     digest = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    campaign = models.SlugField(max_length=60, blank=True, default="", db_index=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -104,13 +147,21 @@ class AuditEvent(models.Model):
     )
     action = models.CharField(max_length=60)
     target = models.CharField(max_length=120)
+    # where settings change: "before" and "after"
     detail = models.JSONField(default=dict)
+    # the slug of the campaign that it was about; empty for what concerns the whole installation
+    campaign = models.SlugField(max_length=60, blank=True, default="", db_index=False)
+    # where the request came from; none where a worker or a command acted
+    address = models.GenericIPAddressField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         indexes = [
             # the audit page: newest first, of one target
             models.Index(fields=["target", "-created_at"], name="audit_of_target_newest"),
+            models.Index(fields=["campaign", "-id"], name="audit_of_campaign_newest"),
+            models.Index(fields=["action", "-id"], name="audit_of_action_newest"),
+            models.Index(fields=["created_at"], name="audit_by_day"),
         ]
 
     def __str__(self) -> str:
