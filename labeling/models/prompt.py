@@ -17,6 +17,8 @@ class Import(models.Model):
     """One upload of prompts, answers or past judgments, with its report."""
 
     class Status(models.TextChoices):
+        FETCHING = "fetching", _("Being fetched")  # a dataset of the hub, by a worker
+        RECEIVED = "received", _("Waits for you")  # stored; its columns may still be told
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
         DONE = "done", _("Done")
@@ -28,6 +30,12 @@ class Import(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     filename = models.CharField(max_length=255, blank=True)
     format = models.CharField(max_length=40)
+    # What stands where, {field of ours: column of theirs}; empty: as the format says (import_mapping).
+    mapping = models.JSONField(default=dict, blank=True)
+    # Lines with errors are handed back, and the others come in.
+    keep_good = models.BooleanField(default=False)
+    dataset = models.CharField(max_length=200, blank=True)  # its id on the hub, where it comes from there
+    split = models.CharField(max_length=60, blank=True)
     report = models.JSONField(default=dict)
     # An import made at one go, by a command, is seen only once it is done.
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DONE)
