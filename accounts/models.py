@@ -9,6 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts import webhook_models  # noqa: F401  Django looks for models here
+
 
 def new_pseudonym() -> str:
     """Make the name under which a person appears in datasets: it says nothing about them."""

@@ -17,7 +17,7 @@ class Webhook(models.Model):
     # A campaign's slug, which never changes: campaigns are known two floors up.
     campaign = models.SlugField(max_length=60, blank=True, db_index=False)
     events = ArrayField(models.CharField(max_length=40))
-    # Secrets are needed to sign, so they are encrypted rather than hashed. The one before stays good for a day.
+    # Secrets are needed to sign, so they are encrypted rather than hashed. The one before holds for a day.
     sealed_secret = models.TextField()
     sealed_before = models.TextField(blank=True)
     rotated_at = models.DateTimeField(null=True, blank=True)
