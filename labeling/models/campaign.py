@@ -7,6 +7,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
+from accounts.models import Role
+
 
 def default_stages() -> list[str]:
     return ["sft", "best_of_n"]
@@ -305,15 +307,23 @@ class Criterion(models.Model):
 
 
 class Membership(models.Model):
-    """A person's right to rate in a campaign, and whether they passed its qualification test."""
+    """Who may do what in a campaign: rate, or also manage or look at it, whatever their role elsewhere.
+
+    Raters and managers rate, once they passed its qualification test. A trigger keeps the other roles beside
+    their person (`User.campaign_roles`).
+    """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=12, choices=Role.choices, default=Role.RATER)
     qualified_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign", "user"], name="membership_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "user"], name="membership_once"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.campaign}"
