@@ -10,6 +10,7 @@ from labeling.models.campaign import (
     Trial,
 )
 from labeling.models.count import CountedTo, HourCount, RaterCount, RoundCount
+from labeling.models.invitation import Arrival, Invitation
 from labeling.models.judgment import Draft, Edit, Feedback, Flag, Judgment, Likeness, Skip
 from labeling.models.prompt import Import, Prompt, Response
 from labeling.models.round import Round, RoundEvent
@@ -18,6 +19,7 @@ from labeling.models.trust import Adjudication, Gold, GuidelineGap, QualityRepor
 
 __all__ = [
     "Adjudication",
+    "Arrival",
     "Campaign",
     "CountedTo",
     "Criterion",
@@ -32,6 +34,7 @@ __all__ = [
     "GuidelineRead",
     "HourCount",
     "Import",
+    "Invitation",
     "Judgment",
     "Likeness",
     "Membership",

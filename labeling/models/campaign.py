@@ -180,6 +180,8 @@ class Campaign(models.Model):
     )
     # What a rater must have, all of them; a language is a skill too.
     skills = models.ManyToManyField("accounts.Skill", blank=True, related_name="campaigns")
+    # whose members are its raters, those who join later too (labeling.pools)
+    pools = models.ManyToManyField("accounts.Pool", blank=True, related_name="campaigns")
     pass_mark = models.FloatField(
         null=True,
         blank=True,
@@ -317,6 +319,8 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=12, choices=Role.choices, default=Role.RATER)
     qualified_at = models.DateTimeField(null=True, blank=True)
+    # since when they get no new tasks here, and keep all else
+    paused_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

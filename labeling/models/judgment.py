@@ -166,7 +166,7 @@ class Likeness(models.Model):
 
 
 class Feedback(models.Model):
-    """A reviewer's word to a rater about something that they said."""
+    """A word to a rater: about something that they said, or a message about no one thing."""
 
     campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="feedback")
     rater = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="feedback")
@@ -183,6 +183,10 @@ class Feedback(models.Model):
         indexes = [
             # the rater's home: newest first
             models.Index(fields=["rater", "-created_at"], name="feedback_to_rater_newest"),
+            # what a rating page shows until it is read (statements.MEMBERS_CAMPAIGN)
+            models.Index(
+                fields=["rater", "created_at"], condition=Q(read_at=None), name="feedback_to_rater_unread"
+            ),
         ]
 
     def __str__(self) -> str:
