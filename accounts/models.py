@@ -4,8 +4,8 @@ import secrets
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
-from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -109,7 +109,7 @@ class Pool(models.Model):
 
 
 class Session(AbstractBaseSession):
-    """Somebody signed in with a browser; `accounts.sessions` writes the row, and knows when it was last seen."""
+    """Somebody signed in with a browser; `accounts.sessions` writes the row, and knows when it was seen."""
 
     # What pages and the API call it: its key would let whoever reads it in.
     name = models.CharField(max_length=32, unique=True)
