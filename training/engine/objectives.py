@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy, logsigmoid
 from training.engine.data import Indices, Reply
 from training.engine.evaluation import Floats
 from training.engine.optimisation import Figures, Loss
-from training.engine.policy_model import reply_log_probs, reply_logits
+from training.engine.policy_model import halved_log_probs, reply_logits
 
 
 def imitation_loss(
@@ -68,7 +68,7 @@ def dpo_loss(
 
     def loss(batch: Indices) -> tuple[torch.Tensor, Figures]:
         rows = [chosen[i] for i in batch] + [rejected[i] for i in batch]
-        won, lost = reply_log_probs(model, rows, pad_id).chunk(2)
+        won, lost = halved_log_probs(model, rows, pad_id).chunk(2)
         margin = beta * (won - lost - gap[batch].to(won))
         p, w = likely[batch].to(won), weight[batch].to(won)
         ahead = margin - least[batch].to(won)

@@ -84,6 +84,18 @@ def reply_log_probs(model: Any, replies: Sequence[Reply], pad_id: int, least: in
     return sum_rows(*reply_logits(model, replies, pad_id, least), len(replies))
 
 
+def halved_log_probs(model: Any, replies: Sequence[Reply], pad_id: int) -> torch.Tensor:
+    """Sum each reply's log-probabilities as `reply_log_probs`, short and long rows apart; returns (rows,).
+
+    Rows of a batch of pairs differ in length: halves padded to their own longest hold fewer empty places.
+    """
+    order = sorted(range(len(replies)), key=lambda i: len(replies[i].prompt) + len(replies[i].reply))
+    middle = len(order) // 2
+    halves = [part for part in (order[:middle], order[middle:]) if part]
+    found = torch.cat([reply_log_probs(model, [replies[i] for i in part], pad_id) for part in halves])
+    return found[torch.from_numpy(np.argsort(order)).to(found.device)]
+
+
 def sum_rows(logits: torch.Tensor, targets: torch.Tensor, rows: torch.Tensor, count: int) -> torch.Tensor:
     """Sum the log-probabilities of targets by row; returns (count,)."""
     found = -cross_entropy(logits, targets, reduction="none")

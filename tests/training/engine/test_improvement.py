@@ -18,7 +18,12 @@ from training.engine import reference, reinforcement
 from training.engine.__main__ import main
 from training.engine.config import EngineError, read_config
 from training.engine.data import Demonstration, Encoder, newest_first, read_demonstrations, read_pairs
-from training.engine.policy_model import load_policy_model, reply_log_probs, score_replies
+from training.engine.policy_model import (
+    halved_log_probs,
+    load_policy_model,
+    reply_log_probs,
+    score_replies,
+)
 from training.engine.policy_trainer import dpo_labels
 from training.engine.reference import reference_log_probs
 
@@ -200,3 +205,16 @@ def test_a_recipe_that_cannot_be_is_refused(tmp_path: Path, config: dict[str, An
     (folder / "config.json").write_text(json.dumps(whole))
     with pytest.raises(EngineError, match=says):
         read_config(folder)
+
+
+def test_rows_read_in_halves_by_length_keep_their_places(policy: Path) -> None:
+    model, tokenizer = load_policy_model(str(policy))
+    model.eval()
+    encoder = Encoder(tokenizer, 64)
+    talk = [{"role": "user", "content": "how long do i boil rain"}]
+    replies = [encoder.reply(talk, " ".join(["rain"] * n)) for n in (9, 1, 5, 30, 2)]
+    with torch.no_grad():
+        together = reply_log_probs(model, replies, 1)
+        for count in (1, 2, 5):
+            halved = halved_log_probs(model, replies[:count], 1)
+            assert halved.tolist() == pytest.approx(together[:count].tolist(), abs=0.05)
