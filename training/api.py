@@ -228,3 +228,16 @@ class Cancel(APIView):
         run = get_object_or_404(Run.objects.select_related("campaign", "round"), pk=pk)
         run = runs.cancel(run, by=signed_in_user(request), reason=form.validated_data["reason"])
         return Response(RunSerializer(run).data)
+
+
+class Retry(APIView):
+    """Queue a failed or cancelled run once more, as a new run."""
+
+    action_for = {"POST": "manage"}
+
+    @extend_schema(operation_id="run_retry", request=None, responses={201: RunSerializer})
+    def post(self, request: Request, pk: int) -> Response:
+        run = get_object_or_404(Run.objects.select_related("campaign", "round", "snapshot"), pk=pk)
+        again = runs.retry(run, by=signed_in_user(request))
+        execute_run.delay_on_commit(again.pk)  # type: ignore[attr-defined]
+        return Response(RunSerializer(again).data, status=status.HTTP_201_CREATED)

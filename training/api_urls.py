@@ -9,6 +9,7 @@ from training import (
     judging_api,
     leaderboard_api,
     selection_api,
+    statement_api,
     watch_api,
     withdrawal_api,
 )
@@ -25,6 +26,8 @@ urlpatterns = [
     path("campaigns/<slug:slug>/watches/", watch_api.Watches.as_view(), name="api_watches"),
     path("campaigns/<slug:slug>/snapshots/count/", api.SnapshotCount.as_view(), name="api_snapshot_count"),
     path("campaigns/<slug:slug>/runs/", api.Runs.as_view(), name="api_runs"),
+    path("campaigns/<slug:slug>/statement/", statement_api.OneStatement.as_view(), name="api_statement"),
+    path("withdrawals/notices/", statement_api.Notices.as_view(), name="api_notices"),
     path("withdrawals/", withdrawal_api.Withdrawals.as_view(), name="api_withdrawals"),
     path("snapshots/<int:pk>/datasheet/", withdrawal_api.Datasheet.as_view(), name="api_datasheet"),
     path("snapshots/", api.FoundSnapshots.as_view(), name="api_found_snapshots"),
@@ -42,4 +45,5 @@ urlpatterns = [
     path("runs/<int:pk>/", api.OneRun.as_view(), name="api_run"),
     path("runs/<int:pk>/metrics/", api.Metrics.as_view(), name="api_metrics"),
     path("runs/<int:pk>/cancel/", api.Cancel.as_view(), name="api_cancel_run"),
+    path("runs/<int:pk>/retry/", api.Retry.as_view(), name="api_retry_run"),
 ]

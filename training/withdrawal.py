@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -217,6 +218,11 @@ def unseen(user: User) -> QuerySet[WithdrawalNotice]:
     """Return what somebody was told of what they downloaded, and hasn't said to have seen."""
     rows = WithdrawalNotice.objects.filter(user=user, seen_at=None)
     return rows.select_related("withdrawal__rater").order_by("pk")
+
+
+def see(user: User) -> None:
+    """Note that somebody has seen all that they were told of their downloads."""
+    unseen(user).update(seen_at=timezone.now())
 
 
 def _check_reason(reason: str) -> str:

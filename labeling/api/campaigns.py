@@ -16,6 +16,7 @@ from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import campaigns, quality
 from labeling.models import Campaign, Criterion, Guideline, Membership
+from labeling.tasks import measure_figures
 from models_app import sampling
 from models_app.models import ModelVersion, SamplingConfig
 from preferences.stopping import Outcome
@@ -345,11 +346,16 @@ class FiguresSerializer(serializers.Serializer[Any]):
 
 
 class Figures(InCampaign):
-    """Show agreement between raters and what they think of the policies."""
+    """Show agreement between raters and what they think of the policies, or have it computed now."""
 
-    action_for = {"GET": "view_campaigns"}
+    action_for = {"GET": "view_campaigns", "POST": "manage"}
 
     @extend_schema(operation_id="campaign_figures", request=None, responses=FiguresSerializer)
     def get(self, request: Request, slug: str) -> Response:
         report = quality.latest(self.campaign)
         return Response(FiguresSerializer({**vars(report.figures), **vars(report)}).data)
+
+    @extend_schema(operation_id="campaign_figures_measure", request=None, responses={202: None})
+    def post(self, request: Request, slug: str) -> Response:
+        measure_figures.delay_on_commit(self.campaign.pk)  # type: ignore[attr-defined]
+        return Response(status=status.HTTP_202_ACCEPTED)

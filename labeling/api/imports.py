@@ -3,9 +3,10 @@
 import io
 from typing import Any, BinaryIO
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers, status
+from rest_framework import generics, serializers, status
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -80,11 +81,16 @@ class ImportSerializer(serializers.ModelSerializer[Import]):
         return import_.report or None
 
 
-class Imports(InCampaign):
-    """Import prompts, answers and past judgments; all or nothing, and the same import twice adds nothing."""
+class Imports(InCampaign, generics.ListAPIView[Import]):
+    """List imports; or import prompts, answers and past judgments: the same import twice adds nothing."""
 
-    action_for = {"POST": "manage"}
+    action_for = {"GET": "manage", "POST": "manage"}
+    serializer_class = ImportSerializer
+    queryset = Import.objects.none()
     parser_classes = [MultiPartParser, FormParser, JSONParser]
+
+    def get_queryset(self) -> QuerySet[Import]:
+        return self.campaign.imports.order_by("-pk")
 
     @extend_schema(
         operation_id="campaign_import",

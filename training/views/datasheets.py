@@ -6,9 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts import audit
 from accounts.roles import require, signed_in_user
-from training import datasheet
+from training import datasheet, statements
 from training.forms import StatementForm
 from training.models import Snapshot, Statement
 from training.snapshots import SnapshotError
@@ -48,11 +47,9 @@ def markdown(request: HttpRequest, pk: int) -> HttpResponse:
 def state(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask a campaign's managers for what no row tells: licence, pay, uses, limits, contact."""
     campaign = visible_campaign(request, slug)
-    stated = Statement.objects.filter(campaign=campaign).first() or Statement(campaign=campaign)
-    form = StatementForm(request.POST or None, instance=stated)
+    form = StatementForm(request.POST or None, instance=statements.of(campaign))
     if request.method == "POST" and form.is_valid():
-        form.save()
-        audit.record(signed_in_user(request), "state", campaign, fields=form.changed_data)
+        statements.change(campaign, signed_in_user(request), **form.cleaned_data)
         messages.success(request, _("Saved. Datasheets and cards that are downloaded from now on say it."))
         return redirect("statement", slug)
     context = {"campaign": campaign, "form": form, "section": "datasets"}

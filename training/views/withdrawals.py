@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -44,5 +43,5 @@ def withdrawals(request: HttpRequest) -> HttpResponse:
 @require("export")
 def seen(request: HttpRequest) -> HttpResponse:
     """Note that somebody has seen what they were told of their downloads."""
-    withdrawal.unseen(signed_in_user(request)).update(seen_at=timezone.now())
+    withdrawal.see(signed_in_user(request))
     return redirect("withdrawals")
