@@ -17,8 +17,8 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from accounts import audit, rows
-from accounts.models import User
-from labeling.models import Campaign, Membership, Round, Skip, Slot, Task
+from accounts.models import Role, User
+from labeling.models import Campaign, Round, Skip, Slot, Task
 from labeling.statements import CLAIM, HELD, LOCK_MEMBER, TASK_COLUMNS
 
 
@@ -190,7 +190,7 @@ def reserve(task: Task, rater: User, by: User) -> Slot:
     with transaction.atomic():
         if not Round.objects.select_for_update(no_key=True).filter(pk=task.round_id, status="open").exists():
             raise ReservationError("task", _("The round of this task isn't open."))
-        if not Membership.objects.filter(user=rater, campaign=task.campaign_id).exists():
+        if not task.campaign.memberships.filter(user=rater).exclude(role=Role.RESEARCHER).exists():
             raise ReservationError("rater", _("This person doesn't rate in the campaign."))
         task = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
         if task.chat_id is not None or task.repeats_id is not None or task.status == Task.Status.CANCELLED:

@@ -5,14 +5,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from accounts import audit, skills
 from accounts.models import User
-from accounts.roles import can
-from labeling import assignment, onboarding
+from labeling import assignment, onboarding, overlaps
+from labeling.members import visible_to as visible_to  # callers ask for it here
 from labeling.models import Campaign, Criterion, Guideline, Membership, Slot
 from models_app import registry, sampling
 from models_app.models import ModelVersion
@@ -66,14 +65,27 @@ def create(
         if campaign.red_team:
             set_criterion(campaign, "harmless", by, name=_("Harmless"))
         if base_policy:
-            version = registry.register(slug, ModelVersion.Kind.POLICY, by=by, **base_policy)
-            registry.promote(version, by=by, reason="The campaign's base policy")
+            set_base_policy(campaign, by, **base_policy)
         audit.record(by, "create campaign", campaign, name=name)
     return campaign
 
 
+def set_base_policy(campaign: Campaign, by: User, **policy: Any) -> ModelVersion:
+    """Let a policy answer a campaign's prompts from now on.
+
+    `policy` holds name, backend, location and options as registry.register takes them. Raises ModelError.
+    """
+    with transaction.atomic():
+        version = registry.register(campaign.model_family, ModelVersion.Kind.POLICY, by=by, **policy)
+        registry.promote(version, by=by, reason="The campaign's base policy")
+    return version
+
+
 def update(campaign: Campaign, by: User, **changes: Any) -> None:
-    """Change a campaign's settings, and note what they were; `skills` are the names of all that it asks."""
+    """Change a campaign's settings, and note what they were; `skills` are the names of all that it asks.
+
+    Its status is none of them: labeling.states changes that.
+    """
     if changes.keys() & set(SHARES):
         shares = {name: changes.get(name, getattr(campaign, name)) for name in SHARES}
         changes["edit_share"] = fit_edits(**shares)
@@ -98,6 +110,8 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
         campaign.refresh_from_db()
         if "pass_mark" in changes:
             onboarding.settle(campaign)
+        if "overlap" in changes and campaign.status == Campaign.Status.DRAFT:
+            overlaps.refit(campaign)
 
 
 def fit_edits(edit_share: float, rank_share: float, chat_share: float) -> float:
@@ -173,13 +187,6 @@ def remove_criterion(campaign: Campaign, key: str, by: User) -> None:
             audit.record(by, "remove criterion", campaign, key=key)
 
 
-def set_status(campaign: Campaign, status: str, by: User) -> None:
-    """Activate, pause or close a campaign; pausing stops new assignments at once."""
-    if status not in Campaign.Status.values:
-        raise CampaignError("status", _("A campaign can't be “%(status)s”.") % {"status": status})
-    update(campaign, by, status=status)
-
-
 def pause_loop(campaign: Campaign, reason: str, by: User | None = None) -> None:
     """Make the conductor leave a campaign alone, and say why."""
     with transaction.atomic():
@@ -209,10 +216,3 @@ def remove_rater(campaign: Campaign, user: User, by: User) -> None:
         if deleted:
             assignment.unreserve(Slot.objects.filter(campaign=campaign, reserved_for=user))
             audit.record(by, "remove rater", campaign, rater=user.username)
-
-
-def visible_to(user: User) -> QuerySet[Campaign]:
-    """Return the campaigns that somebody may know of: raters their own, managers and researchers all."""
-    if can(user, "view_campaigns"):
-        return Campaign.objects.all()
-    return Campaign.objects.filter(memberships__user=user).exclude(status=Campaign.Status.DRAFT)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.models import User
+from labeling.members import RATES
 from labeling.models import Campaign, Gold, Membership, QualityReport, Round, Skip, Slot, Task
 from labeling.submissions import SubmissionError, clean_text
 from models_app import registry
@@ -213,7 +214,7 @@ def open_slots(task: Task) -> None:
     """Let as many more raters have a locked gold task as haven't met it, RESERVE at a time."""
     met = Slot.objects.filter(task=task, rater=OuterRef("user"), status__in=TAKEN)
     passed = Skip.objects.filter(task=task, rater=OuterRef("user"))
-    members = Membership.objects.filter(campaign=task.campaign_id)
+    members = Membership.objects.filter(campaign=task.campaign_id, role__in=RATES)
     new = members.filter(~Exists(met), ~Exists(passed)).count()
     live = Slot.objects.filter(task=task, status__in=LIVE)
     there = live.filter(status=Slot.Status.OPEN).count()

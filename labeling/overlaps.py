@@ -1,8 +1,11 @@
 """How many raters a comparison is asked of: at least the overlap, more while they disagree, up to a cap."""
 
+from django.db import connection
+
 from labeling import assignment
-from labeling.models import Judgment, Round, Task
+from labeling.models import Campaign, Judgment, Round, Slot, Task
 from labeling.models.judgment import counting
+from labeling.statements import OPEN_SLOTS
 from preferences.stopping import certainty
 
 
@@ -33,3 +36,19 @@ def votes(task: Task) -> tuple[int, int, int]:
         else:
             second += 1
     return first, second, neither
+
+
+def refit(campaign: Campaign) -> None:
+    """Ask what came with a draft's imports of as many raters as its overlap says now.
+
+    Call in the transaction that changes the overlap, before anybody works in the campaign. What is judged
+    already, and gold tasks, stay as they are.
+    """
+    waiting = Task.objects.filter(campaign=campaign, status=Task.Status.OPEN, counted=0, gold=False)
+    live = Round.objects.filter(campaign=campaign, status=Round.Status.OPEN)
+    asked = waiting.filter(round__in=live, repeats=None).exclude(overlap=campaign.overlap)
+    Slot.objects.filter(task__in=asked, status=Slot.Status.OPEN).delete()
+    asked.update(overlap=campaign.overlap)
+    with connection.cursor() as cursor:
+        for round_ in live.values_list("pk", flat=True):
+            cursor.execute(OPEN_SLOTS, {"round": round_})

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from labeling import agreement, assignment, onboarding
+from labeling.members import rated_by
 from labeling.models import Campaign, Edit, Judgment, Round, Skip, Slot, Task
 from labeling.models.judgment import effective
 from labeling.models.task import fresh
@@ -86,8 +87,7 @@ def of_rater(rater: User) -> list[Work]:
     new = slots.filter(~Exists(mine), ~Exists(passed), status=Slot.Status.OPEN, gold=False)
     new = new.filter(Q(reserved_for=None) | Q(reserved_for=rater))
     campaigns = list(
-        Campaign.objects.filter(memberships__user=rater)
-        .exclude(status=Campaign.Status.DRAFT)
+        rated_by(rater)
         .annotate(
             holds=Exists(slots.filter(rater=rater, status=Slot.Status.CLAIMED)),
             waits=Exists(new),

@@ -34,9 +34,10 @@ SELECT {rows.columns(Campaign, "campaign")},
         JOIN labeling_guideline guideline ON guideline.id = opened.guideline_id
         WHERE opened.user_id = %(rater)s AND guideline.campaign_id = campaign.id) AS guideline_read
 FROM labeling_campaign campaign
-WHERE campaign.slug = %(slug)s AND campaign.status <> 'draft' AND EXISTS (
+WHERE campaign.slug = %(slug)s AND campaign.status <> 'draft' AND campaign.archived_at IS NULL AND EXISTS (
     SELECT FROM labeling_membership
-    WHERE labeling_membership.campaign_id = campaign.id AND labeling_membership.user_id = %(rater)s)
+    WHERE labeling_membership.campaign_id = campaign.id AND labeling_membership.user_id = %(rater)s
+        AND labeling_membership.role <> 'researcher')
 """
 
 LOCK_MEMBER = """
@@ -60,6 +61,7 @@ member AS MATERIALIZED (
     FROM labeling_membership membership
         JOIN labeling_campaign campaign ON campaign.id = membership.campaign_id
     WHERE membership.user_id = %(rater)s AND campaign.id = %(campaign)s AND campaign.status = 'active'
+        AND membership.role <> 'researcher'
         AND (membership.qualified_at IS NOT NULL OR campaign.pass_mark IS NULL)
         AND NOT EXISTS (
             SELECT FROM labeling_campaign_skills needed

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from labeling import campaigns
+from labeling import campaigns, members
 from labeling.import_fields import ImportRecord
 from labeling.import_formats import read_records
 from labeling.imports import import_records
@@ -76,8 +76,7 @@ def create(
     upload = read_lines(prompts)
     with transaction.atomic():
         source = campaigns.create(name=name, by=by, guideline=description, description=description[:500])
-        for membership in campaign.memberships.select_related("user"):
-            campaigns.add_rater(source, membership.user, by)
+        members.copy(campaign, source, by)
         report = import_records(source, io.BytesIO(upload), format="touchstone", by=by)
         if report.errors:
             raise ValidationError({"prompts": _told(report.errors[0])})

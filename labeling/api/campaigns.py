@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
@@ -14,7 +15,7 @@ from rest_framework.response import Response
 from accounts import skills
 from accounts.models import User
 from accounts.roles import signed_in_user
-from labeling import campaigns, quality
+from labeling import campaigns, members, quality, states
 from labeling.models import Campaign, Criterion, Guideline, Membership
 from labeling.tasks import measure_figures
 from models_app import sampling
@@ -27,8 +28,7 @@ class InCampaign(GenericAPIView[Any]):
 
     @cached_property
     def campaign(self) -> Campaign:
-        visible = campaigns.visible_to(signed_in_user(self.request))
-        return get_object_or_404(visible, slug=self.kwargs["slug"])
+        return members.named(self.request, self.kwargs["slug"])
 
 
 class SamplingSerializer(serializers.ModelSerializer[SamplingConfig]):
@@ -109,7 +109,7 @@ class NewCampaignSerializer(CampaignSerializer):
 class Campaigns(generics.ListAPIView[Campaign]):
     """List campaigns, or make one."""
 
-    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    action_for = {"GET": "view_campaigns", "POST": "administer"}
     serializer_class = CampaignSerializer
     queryset = Campaign.objects.none()
 
@@ -139,8 +139,13 @@ class OneCampaign(InCampaign):
     def patch(self, request: Request, slug: str) -> Response:
         form = CampaignSerializer(self.campaign, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        changes = {key: value for key, value in form.validated_data.items() if key != "slug"}
-        campaigns.update(self.campaign, signed_in_user(request), **changes)
+        by = signed_in_user(request)
+        changes = {key: value for key, value in form.validated_data.items() if key not in {"slug", "status"}}
+        with transaction.atomic():
+            if changes:
+                campaigns.update(self.campaign, by, **changes)
+            if "status" in form.validated_data:
+                states.change(self.campaign, form.validated_data["status"], by)
         return Response(CampaignSerializer(self.campaign).data)
 
 

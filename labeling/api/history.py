@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 
 from accounts.roles import signed_in_user
 from labeling import history, reviews
-from labeling.api.rating import WorkSerializer, answer, ratable_by
+from labeling.api.rating import WorkSerializer, answer
+from labeling.members import rated_by
 from labeling.models import Feedback
 
 TAKEABLE = ["judgment", "edit"]
@@ -69,7 +70,7 @@ class History(APIView):
     def get(self, request: Request) -> Response:
         user, campaign = signed_in_user(request), None
         if slug := request.query_params.get("campaign"):
-            campaign = ratable_by(user).filter(slug=slug).first()
+            campaign = rated_by(user).filter(slug=slug).first()
             if campaign is None:
                 raise NotFound
         entries, following = history.of_rater(user, campaign, request.query_params.get("from", ""))

@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import assignment, edits, history, judgments, origins, progress, rankings
 from labeling.api.campaigns import GuidelineSerializer, InCampaign
+from labeling.members import rated_by
 from labeling.models import Campaign, Flag, Skip, Slot, Task
 from labeling.tasks import measure_later
 
@@ -27,13 +28,6 @@ class RatableSerializer(serializers.ModelSerializer[Campaign]):
         fields = ["slug", "name", "description", "status", "scale", "allow_ties"]
 
 
-def ratable_by(user: User) -> QuerySet[Campaign]:
-    """Return the campaigns that somebody is a member of."""
-    return (
-        Campaign.objects.filter(memberships__user=user).exclude(status=Campaign.Status.DRAFT).order_by("pk")
-    )
-
-
 class Ratable(generics.ListAPIView[Campaign]):
     """List the campaigns that one may rate in."""
 
@@ -42,7 +36,7 @@ class Ratable(generics.ListAPIView[Campaign]):
     queryset = Campaign.objects.none()
 
     def get_queryset(self) -> QuerySet[Campaign]:
-        return ratable_by(signed_in_user(self.request))
+        return rated_by(signed_in_user(self.request)).order_by("pk")
 
 
 class WorkSerializer(serializers.Serializer[Any]):
@@ -101,7 +95,7 @@ class Rating(InCampaign):
         return signed_in_user(self.request)
 
     def member_campaign(self) -> Campaign:
-        campaign = ratable_by(self.rater).filter(slug=self.kwargs["slug"]).first()
+        campaign = rated_by(self.rater).filter(slug=self.kwargs["slug"]).first()
         if campaign is None:
             raise NotFound
         return campaign

@@ -2,16 +2,14 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import User
-from accounts.roles import can, require, signed_in_user
+from accounts.roles import can, can_somewhere, require, signed_in_user
 from labeling import drafts, history, progress, reviews
-from labeling.models import Campaign
+from labeling.members import rated_by
 from labeling.submissions import SubmissionError
 from labeling.views.showing import as_draft
 
@@ -22,7 +20,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show a rater their campaigns; who doesn't rate goes to the campaigns they look after."""
     user = signed_in_user(request)
     works = progress.of_rater(user) if can(user, "rate") else []
-    if not works and can(user, "view_campaigns"):
+    if not works and can_somewhere(user, "view_campaigns"):
         return redirect("campaigns")
     unread = reviews.feedback_to(user).filter(read_at=None)
     words = list(unread[:3]) if works else []
@@ -35,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def past(request: HttpRequest) -> HttpResponse:
     """Show what a rater said, newest first; `?campaign=` only there, `?from=` from a place on."""
     user = signed_in_user(request)
-    campaigns = list(rated_by(user))
+    campaigns = list(rated_by(user).order_by("name"))
     chosen = next((c for c in campaigns if c.slug == request.GET.get("campaign")), None)
     start = request.GET.get("from", "")
     try:
@@ -48,13 +46,6 @@ def past(request: HttpRequest) -> HttpResponse:
         "unread": reviews.unread_count(user),
     }  # fmt: skip
     return render(request, "labeling/history.html", context)
-
-
-def rated_by(user: User) -> QuerySet[Campaign]:
-    """Return the campaigns that somebody rates in."""
-    return (
-        Campaign.objects.filter(memberships__user=user).exclude(status=Campaign.Status.DRAFT).order_by("name")
-    )
 
 
 @require_POST

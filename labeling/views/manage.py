@@ -13,19 +13,16 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
-from labeling import gaps, quality, rounds
+from labeling import gaps, quality, rounds, states
 from labeling.campaigns import CampaignError
 from labeling.forms import CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
+from labeling.members import RATES
+from labeling.members import named as named  # the other pages take it from here
 from labeling.models import Campaign, Edit, GuidelineGap, Membership, Prompt, Round
 from labeling.rendering import render as render_markdown
 from labeling.rounds import StateError
 from labeling.tasks import generate_round
 from models_app.registry import ModelError
-
-
-def named(request: HttpRequest, slug: str) -> Campaign:
-    """Return the campaign of an address, if the user may know of it."""
-    return get_object_or_404(campaigns_.visible_to(signed_in_user(request)), slug=slug)
 
 
 def count_of(rows: QuerySet, campaign: str = "campaign") -> Coalesce:  # type: ignore[type-arg]
@@ -44,7 +41,7 @@ def campaigns(request: HttpRequest) -> HttpResponse:
         campaigns_.visible_to(signed_in_user(request))
         .annotate(
             n_prompts=count_of(Prompt.objects.all()),
-            n_raters=count_of(Membership.objects.all()),
+            n_raters=count_of(Membership.objects.filter(role__in=RATES)),
             n_judgments=quality.counts(),
             n_edits=count_of(Edit.objects.filter(**live), "task__campaign"),
             round_number=Subquery(current.values("number")[:1]),
@@ -56,7 +53,7 @@ def campaigns(request: HttpRequest) -> HttpResponse:
     return render(request, "manage/campaigns.html", {"page": page, "section": "campaigns"})
 
 
-@require("manage")
+@require("administer")
 def new_campaign(request: HttpRequest) -> HttpResponse:
     """Make a campaign."""
     form = NewCampaignForm(request.POST or None)
@@ -121,10 +118,10 @@ def remove_criterion(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 @require_POST
 @require("manage")
 def set_status(request: HttpRequest, slug: str) -> HttpResponse:
-    """Activate, pause or close a campaign."""
+    """Start, pause, close or reopen a campaign."""
     try:
-        campaigns_.set_status(named(request, slug), request.POST.get("status", ""), signed_in_user(request))
-    except CampaignError as error:
+        states.change(named(request, slug), request.POST.get("status", ""), signed_in_user(request))
+    except (CampaignError, StateError) as error:
         messages.error(request, str(error))
     return redirect("campaign", slug)
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.roles import require, signed_in_user
-from labeling import campaigns, quality, superseding
+from accounts.roles import require
+from labeling import quality, superseding
+from labeling.members import named
 from labeling.models import Campaign, Edit, Prompt, Round, Task
 from labeling.models.task import fresh
 from models_app.models import ModelVersion
@@ -34,8 +35,7 @@ class Progress:
 
 def visible_campaign(request: HttpRequest, slug: str) -> Campaign:
     """Return the campaign of an address, if the user may know of it."""
-    rows = campaigns.visible_to(signed_in_user(request)).select_related("sampling")
-    return get_object_or_404(rows, slug=slug)
+    return named(request, slug)
 
 
 @require_safe
