@@ -12,6 +12,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, Func, QuerySet, TextField
 from django.db.models.expressions import RawSQL
+from psycopg import ClientCursor
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from pyarrow import csv
@@ -52,8 +53,9 @@ def fetch(found: QuerySet[Any, Any], shape: Shape) -> pa.Table:
 
 def _copy(sql: str, values: Any) -> bytes:
     """Return what a query finds as CSV, without psycopg's work for each row, which takes most of the time."""
-    with connection.cursor() as cursor:
-        wanted = cursor.mogrify(f"COPY ({sql}) TO STDOUT (FORMAT csv)", values)
+    connection.ensure_connection()
+    # the web server's own cursors leave values to PostgreSQL, which takes none with COPY
+    wanted = ClientCursor(connection.connection).mogrify(f"COPY ({sql}) TO STDOUT (FORMAT csv)", values)
     server = connection.connection.pgconn
     begun = server.exec_(wanted.encode())
     if begun.status != ExecStatus.COPY_OUT:
