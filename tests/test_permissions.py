@@ -180,8 +180,8 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_guidelines": {"GET": API_LOOK, "POST": API_CREATE},
     "api_raters": {"GET": API_LOOK, "POST": API_CREATE},
     "api_rater": {"DELETE": (401, 403, 403, 403, 204)},
-    "api_figures": {"GET": API_LOOK},
-    "api_imports": {"POST": API_CREATE},
+    "api_figures": {"GET": API_LOOK, "POST": (401, 403, 403, 403, 202)},
+    "api_imports": {"GET": API_MANAGE, "POST": API_CREATE},
     "api_import": {"GET": API_MANAGE},
     "api_keep_import": {"POST": (401, 403, 403, 403, 409)},  # it is not a checked one
     "api_cancel_import": {"POST": (401, 403, 403, 403, 409)},  # it is over
@@ -269,6 +269,9 @@ TABLE: dict[str, dict[str, tuple[int | str, ...]]] = {
     "api_run": {"GET": API_LOOK},
     "api_metrics": {"GET": API_LOOK},
     "api_cancel_run": {"POST": API_MANAGE},
+    "api_retry_run": {"POST": (401, 403, 403, 403, 409)},  # it is queued
+    "api_statement": {"GET": API_MANAGE, "PATCH": API_MANAGE},
+    "api_notices": {"GET": API_LOOK, "POST": (401, 403, 403, 204, 204)},
 }
 
 
@@ -390,6 +393,7 @@ def world():
         "api_link": {"pk": 1},
         "api_preparation": {"pk": 1},
         "api_metrics": {"pk": run.pk},
+        "api_retry_run": {"pk": run.pk},
         "promote": {"pk": policy.pk},
         "roll_back": {"pk": policy.pk},
         "api_promote": {"pk": policy.pk},
@@ -496,6 +500,7 @@ def world():
         "withdrawals": {"what": "rater", "name": outsider.username, "reason": "Asked for it."},
         "api_withdrawals": {"what": "rater", "name": outsider.username, "reason": "Asked for it."},
         "statement": {"licence": "cc-by-4.0"},
+        "api_statement": {"licence": "cc-by-4.0"},
         "watch": {"prompts": 8},
         "api_watches": {"prompts": 8},
         "api_roll_back": {"family": campaign.slug, "kind": "policy", "reason": "It is worse."},

@@ -1,0 +1,173 @@
+"""Whatever a page does, the API does: each action of a page has its twin, or a reason why it has none.
+
+Both lists are those of the table of addresses, which is held against the URLconf. A new page fails here until
+its actions are entered.
+"""
+
+import pytest
+
+from tests.test_permissions import LOGIN, PATTERNS, TABLE
+
+
+class Without(str):
+    """Why an action of a page has no twin in the API."""
+
+
+BROWSER = Without("it begins or ends a browser's session, or chooses its password; programs hold tokens")
+FORM = Without("an empty form: the OpenAPI document says what to send")
+
+# page → method → the API's method and name of the address
+TWINS: dict[str, dict[str, str]] = {
+    # accounts
+    "login": {"GET": BROWSER, "POST": BROWSER},
+    "logout": {"POST": BROWSER},
+    "welcome": {"GET": BROWSER, "POST": BROWSER},
+    "password": {"GET": BROWSER, "POST": BROWSER},
+    "settings": {"GET": "GET api_own_settings", "POST": "PATCH api_own_settings"},
+    "tokens": {"GET": "GET api_tokens", "POST": "POST api_tokens"},
+    "revoke_token": {"POST": "DELETE api_token"},
+    "people": {"GET": "GET api_people", "POST": "POST api_people"},
+    "note_skills": {"POST": "PUT api_person_skills"},
+    # rating
+    "home": {"GET": "GET api_rate"},
+    "history": {"GET": "GET api_history"},
+    "history-undo": {"POST": "POST api_history_undo"},
+    "feedback": {"GET": "GET api_own_feedback"},
+    "rate": {"GET": "POST api_next"},
+    "rate-guideline": {"GET": "POST api_next"},
+    "rate-why": {"GET": "GET api_why"},
+    "rate-judge": {"POST": "POST api_judge"},
+    "rate-edit": {"POST": "POST api_edit"},
+    "rate-rank": {"POST": "POST api_rank"},
+    "rate-preview": {"POST": Without("HTML of a text that is still being written")},
+    "rate-chat": {"GET": "GET api_chat"},
+    "rate-chat-turn": {"GET": "GET api_chat"},
+    "rate-chat-say": {"POST": "POST api_chat_say"},
+    "rate-chat-pick": {"POST": "POST api_chat_pick"},
+    "rate-chat-retry": {"POST": "POST api_chat_retry"},
+    "rate-chat-end": {"POST": "POST api_chat_end"},
+    "rate-skip": {"POST": "POST api_skip"},
+    "rate-undo": {"POST": "POST api_undo"},
+    "rate-draft": {"POST": Without("keeps what is half written; a program sends what is whole")},
+    "rate-heartbeat": {"POST": "POST api_heartbeat"},
+    "onboarding": {"GET": "GET api_way_in"},
+    "onboarding-guideline": {"POST": "POST api_read_guideline"},
+    "onboarding-practice": {"GET": "GET api_way_in", "POST": "POST api_way_in"},
+    "onboarding-test": {"GET": "GET api_way_in", "POST": "POST api_way_in"},
+    # campaigns
+    "campaigns": {"GET": "GET api_campaigns"},
+    "new_campaign": {"GET": FORM, "POST": "POST api_campaigns"},
+    "campaign": {"GET": "GET api_campaign"},
+    "campaign_live": {"GET": "GET api_rounds"},
+    "campaign_settings": {"GET": "GET api_campaign", "POST": "PATCH api_campaign"},
+    "criteria": {"GET": "GET api_criteria", "POST": "POST api_criteria"},
+    "remove_criterion": {"POST": "DELETE api_criterion"},
+    "set_status": {"POST": "PATCH api_campaign"},
+    "set_loop": {"POST": "POST api_loop"},
+    "guideline": {"GET": "GET api_guidelines", "POST": "POST api_guidelines"},
+    "campaign_raters": {"GET": "GET api_trust", "POST": "POST api_raters"},
+    "rater": {"GET": "GET api_trust"},
+    "remove_rater": {"POST": "DELETE api_rater"},
+    "qualify_rater": {"POST": "POST api_qualification"},
+    "golds": {"GET": "GET api_golds", "POST": "POST api_golds"},
+    "accept_gold": {"POST": "POST api_golds"},
+    "retire_gold": {"POST": "POST api_retire_gold"},
+    "examples": {"GET": "GET api_examples", "POST": "POST api_examples"},
+    "import_examples": {"GET": FORM, "POST": "POST api_import_examples"},
+    "example": {"GET": "GET api_examples", "POST": "PUT api_example"},
+    "retire_example": {"POST": "DELETE api_example"},
+    "figures": {"GET": "GET api_figures"},
+    "measure_figures": {"POST": "POST api_figures"},
+    "selection": {"GET": "GET api_selection"},
+    "resume_selection": {"POST": "POST api_selection"},
+    "review": {"GET": "GET api_signals", "POST": "POST api_feedback"},
+    "adjudications": {"GET": "GET api_disputes", "POST": "POST api_disputes"},
+    "adjudication": {"GET": "GET api_dispute"},
+    "decide": {"POST": "POST api_decide"},
+    "release_dispute": {"POST": "POST api_release_dispute"},
+    "sort_dispute": {"POST": "POST api_sort_dispute"},
+    "gaps": {"GET": "GET api_gaps"},
+    "gap_example": {"POST": "POST api_settle_gap"},
+    "dismiss_gap": {"POST": "POST api_settle_gap"},
+    "reopen_rater": {"GET": "GET api_reopen", "POST": "POST api_reopen"},
+    "import": {"GET": "GET api_imports", "POST": "POST api_imports"},
+    "one_import": {"GET": "GET api_import"},
+    "import_progress": {"GET": "GET api_import"},
+    "keep_import": {"POST": "POST api_keep_import"},
+    "cancel_import": {"POST": "POST api_cancel_import"},
+    "start_round": {"POST": "POST api_rounds"},
+    "end_round": {"POST": "POST api_close_round"},
+    # models
+    "models": {"GET": "GET api_models"},
+    "model": {"GET": "GET api_model"},
+    "model_card": {"GET": "GET api_model_card"},
+    "register_model": {"GET": FORM, "POST": "POST api_models"},
+    "promote": {"POST": "POST api_promote"},
+    "roll_back": {"POST": "POST api_roll_back"},
+    # training
+    "leaderboard": {"GET": "GET api_leaderboard"},
+    "leaderboard_live": {"GET": "GET api_leaderboard"},
+    "leaderboard_csv": {"GET": "GET api_leaderboard"},
+    "leaderboards": {"GET": "GET api_leaderboards"},
+    "judges": {"GET": "GET api_judges", "POST": "POST api_judges"},
+    "judges_live": {"GET": "GET api_judges"},
+    "judges_csv": {"GET": "GET api_judges"},
+    "targets": {"GET": "GET api_targets", "POST": "POST api_targets"},
+    "change_target": {"POST": "PATCH api_target"},
+    "target_csv": {"GET": "GET api_target"},
+    "watch": {"GET": "GET api_watches", "POST": "POST api_watches"},
+    "watch_live": {"GET": "GET api_watches"},
+    "watch_csv": {"GET": "GET api_watches"},
+    "alarms": {"GET": "GET api_alarms", "POST": "PATCH api_alarms"},
+    "resume_alarms": {"POST": "POST api_alarms"},
+    "alarms_csv": {"GET": "GET api_alarms"},
+    "snapshots": {"GET": "GET api_found_snapshots"},
+    "withdrawals_seen": {"POST": "POST api_notices"},
+    "statement": {"GET": "GET api_statement", "POST": "PATCH api_statement"},
+    "withdrawals": {"GET": "GET api_withdrawals", "POST": "POST api_withdrawals"},
+    "datasheet": {"GET": "GET api_datasheet"},
+    "datasheet_md": {"GET": "GET api_datasheet"},
+    "snapshot": {"GET": "GET api_snapshot"},
+    "cut_snapshot": {"POST": "POST api_snapshots"},
+    "snapshot_cuts": {"GET": "GET api_preparation"},
+    "count_snapshot": {"GET": "POST api_snapshot_count"},
+    "snapshot_difference": {"GET": "GET api_snapshot_difference"},
+    "snapshot_files": {"GET": "GET api_download"},
+    "download": {"GET": "GET api_download"},
+    "signed_download": {"GET": Without("made for programs: the token in its address is all that it asks")},
+    "make_link": {"POST": "POST api_links"},
+    "revoke_link": {"POST": "DELETE api_link"},
+    "start_run": {"POST": "POST api_runs"},
+    "run": {"GET": "GET api_run"},
+    "run_live": {"GET": "GET api_metrics"},
+    "cancel_run": {"POST": "POST api_cancel_run"},
+    "retry_run": {"POST": "POST api_retry_run"},
+}
+
+ACTIONS = {(name, method) for name, row in TABLE.items() for method in row}
+
+
+def of_api(name: str) -> bool:
+    return "rest_framework" in PATTERNS[name].callback.__module__ or hasattr(PATTERNS[name].callback, "cls")
+
+
+PAGE_ACTIONS = sorted((name, method) for name, method in ACTIONS if not of_api(name))
+API_ACTIONS = {f"{method} {name}" for name, method in ACTIONS if of_api(name)}
+
+
+def test_each_action_of_a_page_has_its_twin_in_the_api_or_a_reason():
+    entered = sorted((page, method) for page, row in TWINS.items() for method in row)
+    assert entered == PAGE_ACTIONS
+    twins = {twin for row in TWINS.values() for twin in row.values() if not isinstance(twin, Without)}
+    assert not twins - API_ACTIONS
+
+
+@pytest.mark.parametrize(("page", "method"), PAGE_ACTIONS)
+def test_whoever_may_use_the_page_may_use_its_twin(page, method):
+    twin = TWINS[page][method]
+    if isinstance(twin, Without):
+        return
+    twin_method, name = twin.split()
+    rows = zip(TABLE[page][method], TABLE[name][twin_method], strict=True)
+    refused = {LOGIN, 401, 403}
+    assert [api for on_page, api in rows if on_page not in refused and api in refused] == []
