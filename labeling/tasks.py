@@ -8,6 +8,7 @@ from django.db import transaction
 from labeling import (
     assignment,
     chat_answers,
+    counting,
     disputes,
     generation,
     golds,
@@ -63,7 +64,8 @@ def expire_leases() -> None:
 
 @shared_task
 def tend_figures() -> None:
-    """Send for the figures of campaigns in which enough was said since they were computed."""
+    """Count what came, and send for the figures of campaigns in which enough was said since the last ones."""
+    counting.catch_up()
     for pk in quality.tend():
         measure_figures.delay(pk)
 
