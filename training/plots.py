@@ -11,7 +11,8 @@ from preferences.types import Estimate
 WIDTH, HEIGHT = 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 10, 34
 LABELS = 7  # under an axis, at most
-LEAST_SPAN = {"Elo": 10.0, "points": 2.0, "nats": 2.0}  # of a vertical axis, by unit
+DENSE = 60  # marks of a line beyond which it is drawn alone
+LEAST_SPAN = {"n": 4.0, "Elo": 10.0, "points": 2.0, "nats": 2.0}  # of a vertical axis, by unit
 
 Place = Callable[[float], str]
 
@@ -47,7 +48,10 @@ class Level:
 class Plot:
     """Shares over something; `diagonal` names a line on which x, from ½ to 1, and y are the same share.
 
-    `x` names what the marks' labels are. With the unit "Elo" it shows points instead of shares.
+    `x` names what the marks' labels are. With the unit "Elo" it shows points instead of shares, with "n"
+    counts, with "g" numbers of any size. Live ones (training.overview) have a title and a sentence on what
+    they show, and `why` says what is to be done where there is nothing; their marks' x are places
+    ("category"), "number"s or a "time" in seconds since 1970.
     """
 
     key: str
@@ -56,6 +60,15 @@ class Plot:
     levels: Sequence[Level] = field(default_factory=tuple)
     diagonal: str = ""
     unit: str = "%"
+    title: str = ""
+    says: str = ""
+    why: str = ""
+    scale: str = "category"
+
+    @property
+    def shown(self) -> bool:
+        """Tell whether there is anything to draw."""
+        return any(mark.estimate.value is not None for each in self.series for mark in each.marks)
 
     def table(self) -> list[tuple[str, list[Estimate]]]:
         """Return the figures by label, each with one of every series; one that isn't there has no value."""
@@ -72,7 +85,8 @@ def draw(plot: Plot) -> dict[str, Any]:
     marks = [mark for series in plot.series for mark in series.marks if mark.estimate.value is not None]
     low, high, step = _bounds(plot, marks)
     xs = [mark.x for mark in marks]
-    first, last = (0.5, 1.0) if plot.diagonal else (min(xs) - 0.5, max(xs) + 0.5)
+    half = 0.5 if plot.scale == "category" else max(0.5, (max(xs) - min(xs)) / 50)
+    first, last = (0.5, 1.0) if plot.diagonal else (min(xs) - half, max(xs) + half)
 
     def x(at: float) -> str:
         return f"{LEFT + (at - first) / (last - first) * (WIDTH - LEFT - RIGHT):.1f}"
@@ -100,6 +114,11 @@ def _bounds(plot: Plot, marks: Sequence[Mark]) -> tuple[float, float, float]:
     found = [level.share for level in plot.levels] + ([0.5, 1.0] if plot.diagonal else [])
     for mark in marks:
         found += [mark.estimate.value or 0.0, *(mark.estimate.interval or ())]
+    if plot.unit == "n":
+        found.append(0.0)
+    if plot.unit == "g":
+        # learning rates and losses: what is flat shall look flat
+        return _round_bounds(min(found), max(found), 0.01 * max(map(abs, found)) or 0.1)
     if plot.unit != "%":
         return _round_bounds(min(found), max(found), LEAST_SPAN.get(plot.unit, 0.1))
     low, high = floor(min(found) * 10) / 10, ceil(max(found) * 10) / 10
@@ -142,6 +161,6 @@ def _series(series: Series, x: Place, y: Place) -> dict[str, Any]:
     return {
         "hollow": series.hollow,
         "line": " ".join(f"{a},{b}" for a, b in places) if series.joined and len(places) > 1 else "",
-        "places": places,
+        "places": [] if series.joined and len(places) > DENSE else places,
         "whiskers": whiskers,
     }

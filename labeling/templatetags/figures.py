@@ -53,13 +53,17 @@ def isolate(number: str) -> str:
 
 
 def spell(value: Any, unit: str) -> str:
-    """Write a number: shares as percent, Elo points whole and with a sign, others with two decimals."""
+    """Write a number: shares as percent, Elo points whole and signed, counts ("n") whole, others short."""
     return f"{_bare(value, unit)} %" if unit == "%" else _bare(value, unit)
 
 
 def _bare(value: Any, unit: str) -> str:
     if unit == "Elo":
         return f"{round(value):+d}" if round(value) else "0"
+    if unit == "n":
+        return str(round(value))
+    if unit == "g":
+        return f"{value:.4g}"
     return f"{100 * value:.1f}" if unit == "%" else f"{value:.2f}"
 
 
