@@ -7,6 +7,7 @@ way. The loss of each step is written, as the engine's is.
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def train(folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-    from training.engine.optimisation import _schedule
+    from training.engine.optimisation import _schedule, autocast
 
     disable_progress_bars()
     config = json.loads((folder / "config.json").read_text())
@@ -55,7 +56,7 @@ def train(folder: Path) -> None:
         per_device_train_batch_size=hyper["batch_size"],
         num_train_epochs=1,
         max_grad_norm=hyper["clip"],
-        bf16=torch.cpu._is_avx512_bf16_supported(),
+        bf16=not isinstance(autocast(), nullcontext),
         use_cpu=True,
         gradient_checkpointing=False,
         logging_steps=1,

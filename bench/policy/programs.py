@@ -26,15 +26,18 @@ class Cost:
     losses: tuple[float, ...]
 
 
-def run(program: str, folder: Path, examples: int, threads: int) -> Cost:
-    """Run a trainer on a run directory, whose steps go through so many examples.
+def run(program: str, folder: Path, examples: int, threads: int, exact: bool = False) -> Cost:
+    """Run a trainer on a run directory, whose steps go through so many examples; in float32, if `exact`.
 
     Raises RuntimeError with the program's last words when it fails.
     """
     stage = json.loads((folder / "config.json").read_text())["stages"][0]
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", program, str(folder)], stdout=log, stderr=log, env=variables(threads)
+            [sys.executable, "-m", program, str(folder)],
+            stdout=log,
+            stderr=log,
+            env=variables(threads, exact),
         )
     seen: list[tuple[float, float, float]] = []
     ended = threading.Event()
@@ -55,10 +58,11 @@ def run(program: str, folder: Path, examples: int, threads: int) -> Cost:
     )
 
 
-def variables(threads: int) -> dict[str, str]:
-    """Return the environment of a program on so many threads."""
+def variables(threads: int, exact: bool = False) -> dict[str, str]:
+    """Return the environment of a program on so many threads; `exact`: that computes in float32."""
     return {
         **os.environ,
+        **({"ACCELERATE_MIXED_PRECISION": "no"} if exact else {}),
         "OMP_NUM_THREADS": str(threads),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
