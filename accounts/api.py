@@ -143,7 +143,7 @@ class Token(generics.DestroyAPIView[ApiToken]):
 class People(generics.ListAPIView[User]):
     """List everybody who was invited, or invite somebody."""
 
-    action_for = {"*": "manage"}
+    action_for = {"*": "administer"}
     serializer_class = PersonSerializer
     queryset = User.objects.filter(imported=False).order_by("pk")
 
@@ -166,7 +166,7 @@ class SkillsSerializer(serializers.Serializer[Any]):
 class PersonSkills(APIView):
     """Note what somebody is good at."""
 
-    action_for = {"*": "manage"}
+    action_for = {"*": "administer"}
 
     @extend_schema(request=SkillsSerializer, responses=SkillsSerializer)
     def put(self, request: Request, pk: int) -> Response:

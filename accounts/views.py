@@ -117,7 +117,7 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("tokens")
 
 
-@require("manage")
+@require("administer")
 def people(request: HttpRequest) -> HttpResponse:
     """List everybody, and invite somebody."""
     form = InviteForm(request.POST or None)
@@ -138,7 +138,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@require("manage")
+@require("administer")
 def set_active(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep somebody out, or let them in again."""
     user = get_object_or_404(User, pk=pk)
@@ -150,7 +150,7 @@ def set_active(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require("manage")
+@require("administer")
 def note_skills(request: HttpRequest, pk: int) -> HttpResponse:
     """Note what somebody is good at."""
     user = get_object_or_404(User, pk=pk)
@@ -164,7 +164,7 @@ def note_skills(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-@require("manage")
+@require("administer")
 def audit_log(request: HttpRequest) -> HttpResponse:
     """Show who changed what, newest first."""
     events = AuditEvent.objects.select_related("actor").order_by("-pk")

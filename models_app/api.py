@@ -41,13 +41,14 @@ class ModelSerializer(serializers.ModelSerializer[ModelVersion]):
 class Models(generics.ListAPIView[ModelVersion]):
     """List models, or register one after looking at what it names."""
 
-    action_for = {"GET": "view_campaigns", "POST": "manage"}
+    action_for = {"GET": "view_campaigns", "POST": "administer"}
     serializer_class = ModelSerializer
     queryset = ModelVersion.objects.none()
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
         wanted = {k: v for k, v in self.request.query_params.items() if k in {"family", "kind", "status"}}
-        return ModelVersion.objects.filter(**wanted).order_by("-pk")
+        rows = registry.visible_to(signed_in_user(self.request))
+        return rows.filter(**wanted).order_by("-pk")
 
     @extend_schema(
         parameters=[
@@ -71,7 +72,10 @@ class Model(generics.RetrieveAPIView[ModelVersion]):
 
     action_for = {"GET": "view_campaigns"}
     serializer_class = ModelSerializer
-    queryset = ModelVersion.objects.all()
+    queryset = ModelVersion.objects.none()
+
+    def get_queryset(self) -> QuerySet[ModelVersion]:
+        return registry.visible_to(signed_in_user(self.request))
 
 
 class PromotionSerializer(serializers.ModelSerializer[Promotion]):
@@ -89,7 +93,7 @@ class PromotionSerializer(serializers.ModelSerializer[Promotion]):
 class Promote(APIView):
     """Make a model the champion of its family, with a reason."""
 
-    action_for = {"POST": "manage"}
+    action_for = {"POST": "administer"}
 
     @extend_schema(
         operation_id="model_promote", request=PromotionSerializer, responses={201: PromotionSerializer}
@@ -114,7 +118,7 @@ class RollBackSerializer(serializers.Serializer[Promotion]):
 class RollBack(APIView):
     """Make the champion's predecessor the champion again."""
 
-    action_for = {"POST": "manage"}
+    action_for = {"POST": "administer"}
 
     @extend_schema(
         operation_id="models_roll_back", request=RollBackSerializer, responses={201: PromotionSerializer}
@@ -157,7 +161,7 @@ class AskScores(APIView):
         responses={200: ScoreSerializer, 202: ScoreSerializer},
     )
     def post(self, request: Request, pk: int) -> Response:
-        version = get_object_or_404(ModelVersion, pk=pk)
+        version = get_object_or_404(registry.visible_to(signed_in_user(request)), pk=pk)
         texts = queries.read(request.data, score_requests.MOST)
         return scored(score_requests.ask(version, texts, score_texts.delay_on_commit))  # type: ignore[attr-defined]
 
@@ -169,6 +173,7 @@ class FindScores(APIView):
 
     @extend_schema(operation_id="model_scored", responses={200: ScoreSerializer, 202: ScoreSerializer})
     def get(self, request: Request, pk: int, key: str) -> Response:
+        get_object_or_404(registry.visible_to(signed_in_user(request)), pk=pk)
         found = score_requests.find(pk, key)
         if found is None:
             raise Http404

@@ -18,12 +18,13 @@ from models_app.registry import ModelError
 @require("view_campaigns")
 def models(request: HttpRequest) -> HttpResponse:
     """List the models by family, newest first."""
-    rows = ModelVersion.objects.select_related("parent").order_by("family", "kind", "-pk")
+    rows = registry.visible_to(signed_in_user(request)).select_related("parent")
+    rows = rows.order_by("family", "kind", "-pk")
     page = Paginator(rows, 100).get_page(request.GET.get("page"))
     return render(request, "models_app/models.html", {"page": page, "section": "models"})
 
 
-@require("manage")
+@require("administer")
 def register(request: HttpRequest) -> HttpResponse:
     """Register a model after looking at what it names."""
     form = RegisterForm(request.POST or None, initial={"family": request.GET.get("family", "")})
@@ -39,7 +40,7 @@ def register(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@require("manage")
+@require("administer")
 def promote(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a model the champion of its family, with a reason."""
     version = get_object_or_404(ModelVersion, pk=pk)
@@ -53,7 +54,7 @@ def promote(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require("manage")
+@require("administer")
 def roll_back(request: HttpRequest, pk: int) -> HttpResponse:
     """Go back from this champion to its predecessor."""
     version = get_object_or_404(ModelVersion, pk=pk, status=ModelVersion.Status.CHAMPION)

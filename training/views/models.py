@@ -1,11 +1,13 @@
 """One model: where it comes from, what it is worth, and when it was in use."""
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from accounts.roles import require
-from labeling.models import Campaign
+from accounts.roles import require, signed_in_user
+from labeling.members import reachable
+from models_app import registry
 from models_app.models import ModelVersion
 from training import card_files, cards, withdrawal
 
@@ -14,7 +16,7 @@ from training import card_files, cards, withdrawal
 @require("view_campaigns")
 def model(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a model; a reward model with its card."""
-    version = get_object_or_404(ModelVersion.objects.select_related("parent", "created_by"), pk=pk)
+    version = get_object_or_404(mine(request).select_related("parent", "created_by"), pk=pk)
     card = cards.read(version)
     context = {
         "model": version,
@@ -25,7 +27,7 @@ def model(request: HttpRequest, pk: int) -> HttpResponse:
         "withdrawn": [withdrawal.sentence(each) for each in withdrawal.of_model(version)],
         "lineage": lineage(version),
         "children": version.children.order_by("pk"),
-        "campaigns": Campaign.objects.filter(model_family=version.family),
+        "campaigns": reachable(request).filter(model_family=version.family),
         "section": "models",
     }
     return render(request, "training/model.html", context)
@@ -35,11 +37,16 @@ def model(request: HttpRequest, pk: int) -> HttpResponse:
 @require("view_campaigns")
 def model_card(request: HttpRequest, pk: int) -> HttpResponse:
     """Download a reward model's card as Markdown."""
-    version = get_object_or_404(ModelVersion, pk=pk, kind=ModelVersion.Kind.REWARD)
+    version = get_object_or_404(mine(request), pk=pk, kind=ModelVersion.Kind.REWARD)
     text = card_files.as_markdown(cards.read(version))
     answer = HttpResponse(text, content_type="text/markdown; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="reward-model-{version.pk}.md"'
     return answer
+
+
+def mine(request: HttpRequest) -> QuerySet[ModelVersion]:
+    """Return the models of the families that the user may see."""
+    return registry.visible_to(signed_in_user(request))
 
 
 def lineage(version: ModelVersion) -> list[ModelVersion]:

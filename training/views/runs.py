@@ -4,10 +4,11 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
+from labeling.members import within
 from labeling.rounds import StateError
 from training import cards
 from training import runs as runs_
@@ -28,7 +29,7 @@ ON_CARD = {
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a run."""
     rows = Run.objects.select_related("campaign", "round", "snapshot", "parent", "reward_model", "produced")
-    run = get_object_or_404(rows, pk=pk)
+    run = within(request, rows, pk=pk)
     context = {
         "run": run,
         "campaign": run.campaign,
@@ -64,7 +65,7 @@ def flatten(result: dict[str, Any]) -> list[tuple[str, Any]]:
 @require("view_campaigns")
 def run_live(request: HttpRequest, pk: int) -> JsonResponse:
     """Give a run's status, progress, curves and log as they are now."""
-    run = get_object_or_404(Run, pk=pk)
+    run = within(request, Run.objects.select_related("campaign"), pk=pk)
     return JsonResponse(
         {"status": run.status, "progress": run.progress, "metrics": curves(run), "log": log_tail(run)}
     )
@@ -74,7 +75,7 @@ def run_live(request: HttpRequest, pk: int) -> JsonResponse:
 @require("manage")
 def cancel_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Stop a run."""
-    run = get_object_or_404(Run, pk=pk)
+    run = within(request, Run.objects.select_related("campaign"), pk=pk)
     try:
         runs_.cancel(run, by=signed_in_user(request), reason=request.POST.get("reason", ""))
     except StateError as error:
@@ -86,7 +87,7 @@ def cancel_run(request: HttpRequest, pk: int) -> HttpResponse:
 @require("manage")
 def retry_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue a failed or cancelled run once more."""
-    run = get_object_or_404(Run.objects.select_related("campaign", "round"), pk=pk)
+    run = within(request, Run.objects.select_related("campaign", "round"), pk=pk)
     try:
         again = runs_.retry(run, by=signed_in_user(request))
     except (RunError, StateError) as error:
@@ -100,7 +101,7 @@ def retry_run(request: HttpRequest, pk: int) -> HttpResponse:
 @require("manage")
 def start_run(request: HttpRequest, pk: int) -> HttpResponse:
     """Train on a snapshot now: a reward model, or a better policy."""
-    snapshot = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+    snapshot = within(request, Snapshot.objects.select_related("campaign"), pk=pk)
     queue = runs_.queue_policy if request.POST.get("kind") == Run.Kind.POLICY else runs_.queue_reward
     try:
         run = queue(snapshot.campaign, snapshot, by=signed_in_user(request))

@@ -53,6 +53,6 @@ def read_decision(options: dict[str, Any]) -> tuple[Campaign, User]:
     if campaign is None:
         raise CommandError(f"There is no campaign “{options['campaign']}”.")
     by = User.objects.filter(username=options["by"]).first()
-    if by is None or not can(by, "manage"):
+    if by is None or not can(by, "administer"):
         raise CommandError(f"--by: “{options['by']}” is no active manager.")
     return campaign, by
