@@ -9,11 +9,10 @@ from django.views.decorators.http import require_POST
 
 from accounts.roles import require, signed_in_user
 from training import withdrawal
-from training.models import Withdrawal
 from training.withdrawal import WithdrawalError
 
 
-@require("export", post="manage")
+@require("export", post="administer")
 def withdrawals(request: HttpRequest) -> HttpResponse:
     """List what was withdrawn, newest first; a POST names a rater or a prompt and withdraws its data."""
     user, error = signed_in_user(request), None
@@ -26,9 +25,8 @@ def withdrawals(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("It is withdrawn. Whoever downloaded it is told."))
             return redirect("withdrawals")
-    rows = Withdrawal.objects.select_related("rater", "by").prefetch_related(
-        "snapshots__campaign", "notices__user"
-    )
+    rows = withdrawal.known_to(user).select_related("rater", "by")
+    rows = rows.prefetch_related("snapshots__campaign", "notices__user")
     context = {
         "page": Paginator(rows.order_by("-pk"), 25).get_page(request.GET.get("page")),
         "notices": withdrawal.unseen(user),
