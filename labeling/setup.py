@@ -6,10 +6,13 @@ whose defaults would do.
 
 from dataclasses import dataclass
 
+from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from labeling.models import Campaign, Example, Gold, Import, Membership, Prompt, Task
+from labeling.members import RATES
+from labeling.models import Campaign, Example, Gold, Import, Prompt, Task
 from labeling.models.task import fresh
 from models_app import registry
 from models_app.models import ModelVersion
@@ -30,6 +33,7 @@ STEPS = {
 TOLD = ("guideline", "prompts", "answers", "raters")
 NEEDED = ("prompts", "answers", "raters")
 
+UNDER_WAY = [Import.Status.FETCHING, Import.Status.QUEUED, Import.Status.RUNNING]
 DONE, OPEN, OPTIONAL = "done", "open", "optional"
 
 
@@ -41,6 +45,7 @@ class Facts:
     questions: int  # tasks that came with their answers
     policy: str  # the name of the policy in use, or ""
     raters: int
+    invited: int  # how many more may come by links
     guidelines: int
     golds: int
     tests: int
@@ -98,17 +103,18 @@ def read_facts(campaign: Campaign) -> Facts:
     policy = registry.champion(campaign.model_family, ModelVersion.Kind.POLICY)
     open_questions = campaign.tasks.filter(fresh(), status=Task.Status.OPEN, round__status="open")
     examples = campaign.examples.filter(retired=False)
+    links = campaign.invitations.filter(role__in=RATES, revoked_at=None, expires_at__gt=timezone.now())
+    live = links.filter(used__lt=F("uses"))
     return Facts(
         prompts=Prompt.objects.filter(campaign=campaign, withdrawn=False).count(),
         questions=open_questions.count(),
         policy=policy.name if policy else "",
-        raters=Membership.objects.filter(campaign=campaign, user__is_active=True).count(),
+        raters=campaign.memberships.filter(user__is_active=True, role__in=RATES).count(),
+        invited=sum(link.uses - link.used for link in live),
         guidelines=campaign.guidelines.count(),
         golds=Gold.objects.filter(task__campaign=campaign, retired_at=None).count(),
         tests=examples.filter(use=Example.Use.TEST).count(),
-        under_way=Import.objects.filter(
-            campaign=campaign, status__in=[Import.Status.QUEUED, Import.Status.RUNNING], dry_run=False
-        ).exists(),
+        under_way=Import.objects.filter(campaign=campaign, status__in=UNDER_WAY, dry_run=False).exists(),
         has_test=campaign.pass_mark is not None,
     )
 
@@ -127,7 +133,7 @@ def list_lacks(facts: Facts) -> list[Lack]:
                 _("Nobody answers the prompts: choose a policy, or import answers along with the prompts."),
             )
         )
-    if not facts.raters:
+    if not facts.raters and not facts.invited:
         lacks.append(Lack("raters", _("Nobody could rate: add or invite at least one person.")))
     if facts.has_test and not facts.tests:
         lacks.append(Lack("checks", _("The test has no question: add one, or take its pass mark away.")))
@@ -140,7 +146,7 @@ def state(campaign: Campaign, facts: Facts, key: str) -> str:
         "guideline": facts.guidelines,
         "prompts": facts.prompts,
         "answers": facts.policy or facts.questions,
-        "raters": facts.raters,
+        "raters": facts.raters or facts.invited,
     }
     if has[key] if key in TOLD else key == "basics" or key in campaign.setup_seen:
         return OPEN if any(lack.step == key for lack in list_lacks(facts)) else DONE

@@ -3,7 +3,6 @@
 Nobody else writes `status` or `archived_at`. Each change is one guarded update with its audit row.
 """
 
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -78,9 +77,3 @@ def bring_back(campaign: Campaign, by: User) -> None:
         if rows.update(archived_at=None):
             audit.record(by, "bring back campaign", campaign)
     campaign.refresh_from_db()
-
-
-def refuse_archived(campaign: Campaign) -> None:
-    """Raise PermissionDenied where a campaign is archived, and so read-only."""
-    if campaign.archived_at is not None:
-        raise PermissionDenied(_("This campaign is archived: bring it back to change anything in it."))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from labeling import campaigns
+from labeling import campaigns, states
 from labeling.models import Campaign, Prompt
 from models_app import sampling, scoring
 from models_app.models import ModelVersion
@@ -104,7 +104,7 @@ def play(plan: Plan, progress: Progress) -> list[RoundReport]:
     with staged(plan, start) as raters:
         reports = list(rehearse(plan, start, raters, progress))
         by = rehearsal.manager_of(plan.campaign)
-        insist(lambda: campaigns.set_status(plan.campaign, Campaign.Status.PAUSED, by))
+        insist(lambda: states.change(plan.campaign, Campaign.Status.PAUSED, by))
     return reports
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from django.db.models import Sum
 
 from accounts.models import Role, User
-from labeling import batches, campaigns, judgments, rounds
+from labeling import batches, campaigns, judgments, rounds, states
 from labeling.models import Campaign, Round
 from labeling.rounds import StateError
 from preferences.simulation import TASTES, Taste
@@ -179,7 +179,7 @@ def _make_way(campaign: Campaign, manager: User, start: Start, tasks: int) -> No
     """Let the loop begin a round of its own, with the settings that are there now."""
     live = loop.loop_rounds(campaign).exclude(status=Round.Status.CLOSED).first()
     if campaign.status != Campaign.Status.ACTIVE:
-        campaigns.set_status(campaign, Campaign.Status.ACTIVE, manager)
+        states.change(campaign, Campaign.Status.ACTIVE, manager)
     # one that the rehearsal began is gone on with; one that began just before has the old settings
     if live is not None and (live.number <= start.last or live.task_target != tasks):
         try:

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling import assignment, campaigns, judgments, rounds
+from labeling import assignment, judgments, rounds, states
 from labeling.assignment import LeaseError
 from labeling.models import Campaign, Judgment, Slot, Task
 from tests.cast import make_campaign, make_open_round, make_user
@@ -83,10 +83,10 @@ def test_only_members_of_an_active_campaign_get_work():
     campaign = make_campaign(raters=(rater,))
     make_open_round(campaign)
     assert assignment.claim(stranger, campaign) is None
-    for status in (Campaign.Status.PAUSED, Campaign.Status.CLOSED, Campaign.Status.DRAFT):
-        campaigns.set_status(campaign, status, campaign.created_by)
+    for status in (Campaign.Status.PAUSED, Campaign.Status.CLOSED):
+        states.change(campaign, status, campaign.created_by)
         assert assignment.claim(rater, campaign) is None
-    campaigns.set_status(campaign, Campaign.Status.ACTIVE, campaign.created_by)
+    states.change(campaign, Campaign.Status.ACTIVE, campaign.created_by)
     assert assignment.claim(rater, campaign) is not None
 
 

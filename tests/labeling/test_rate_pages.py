@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role
-from labeling import assignment, campaigns, judgments, rounds
+from labeling import assignment, campaigns, judgments, rounds, states
 from labeling.models import (
     Campaign,
     Criterion,
@@ -410,7 +410,7 @@ def test_when_there_is_nothing_to_do_the_page_says_why(signed_in, rater, campaig
         if reason == "loop paused":
             campaigns.pause_loop(campaign, "by hand", manager)
     if reason in ("paused", "closed"):
-        campaigns.set_status(campaign, reason, manager)
+        states.change(campaign, reason, manager)
     html = read(signed_in.get(url("rate", campaign)))
     assert text in html
     assert "data-refresh" in html

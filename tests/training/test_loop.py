@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
-from labeling import assignment, campaigns, generation, judgments, rounds
+from labeling import assignment, campaigns, generation, judgments, rounds, states
 from labeling.models import Campaign, Judgment, Round
 from models_app import registry, sampling
 from tests import cast
@@ -155,7 +155,7 @@ def test_a_paused_loop_stays_where_it_is(campaign):
     assert list(loop.active_campaigns()) == []
     assert not campaign.rounds.exists()
     campaigns.resume_loop(campaign, campaign.created_by)
-    campaigns.set_status(campaign, "paused", campaign.created_by)
+    states.change(campaign, "paused", campaign.created_by)
     assert tick(campaign).says == "The campaign is paused."
 
 
