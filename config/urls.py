@@ -14,6 +14,7 @@ class SchemaView(SpectacularAPIView):
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("", include("labeling.people_urls")),
     path("", include("labeling.urls")),
     path("campaigns/", include("labeling.manage_urls")),
     path("models/", include("models_app.urls")),
