@@ -3,6 +3,9 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -31,6 +34,13 @@ class Gone(exceptions.APIException):
     """It was there, and isn't given out any more."""
 
     status_code = 410
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request for an address that doesn't exist: as JSON where a program asked."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": _("There is no such address.")}, status=404)
+    return defaults.page_not_found(request, exception)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:

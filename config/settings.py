@@ -203,6 +203,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["accounts.roles.RolePermission"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.api_schema.describe_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "CampaignStatus": "labeling.models.Campaign.Status",
         "RoundStatus": "labeling.models.Round.Status",

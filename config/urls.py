@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+handler404 = "config.api_errors.not_found"
+
 
 class SchemaView(SpectacularAPIView):
     """The API's OpenAPI document, for anybody signed in."""
