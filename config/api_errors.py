@@ -20,7 +20,7 @@ from models_app.registry import ModelError
 from training.exports import ExportError
 from training.links import LinkError
 from training.runs import RunError
-from training.snapshots import SnapshotError
+from training.snapshots import SnapshotError, WrongFilterError
 from training.withdrawal import WithdrawnError
 
 
@@ -62,6 +62,8 @@ def translate(error: Exception) -> Exception:
             return Gone(str(error))
         case ExportError():
             return exceptions.ValidationError({"format": [str(error)]})
+        case WrongFilterError():
+            return exceptions.ValidationError({"filters": [str(error)]})
         case ModelError() | SourceError():
             return exceptions.ValidationError({"detail": [str(error)]})
         case StateError() | RunError() | LeaseError() | SnapshotError():

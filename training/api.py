@@ -12,27 +12,34 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import signed_in_user
-from labeling import campaigns
+from labeling import members
 from labeling.api.campaigns import InCampaign
+from models_app import registry
 from models_app.models import ModelVersion
 from training import card_files, cards, difference, filters, preparations, runs, snapshots, withdrawal
 from training.downloads_api import PreparationSerializer, waiting
 from training.filters import FilterError
 from training.models import Evaluation, Preparation, Run, Snapshot
 from training.readings import curves
+from training.snapshots import holds
 from training.tasks import execute_run
+from training.views.downloads import visible_snapshot
 
 
 class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
-    """An immutable dataset; `filters` are those of training.filters."""
+    """An immutable dataset of a campaign, or of several; `filters` are those of training.filters."""
 
     campaign = serializers.SlugRelatedField[Any](read_only=True, slug_field="slug")
+    campaigns = serializers.SerializerMethodField(help_text="all that it takes from, by short name")
     withdrawn = serializers.SerializerMethodField(help_text="sentences on what of its data was withdrawn")
 
     class Meta:
         model = Snapshot
-        fields = ["id", "campaign", "digest", "filters", "counts", "withdrawn", "created_at"]
+        fields = ["id", "campaign", "campaigns", "digest", "filters", "counts", "withdrawn", "created_at"]
         read_only_fields = ["digest", "counts", "created_at"]
+
+    def get_campaigns(self, snapshot: Snapshot) -> list[str]:
+        return [campaign.slug for campaign in snapshots.sources(snapshot)]
 
     def get_withdrawn(self, snapshot: Snapshot) -> list[str]:
         return [withdrawal.sentence(each) for each in snapshot.withdrawals.all()]
@@ -54,8 +61,8 @@ class Snapshots(InCampaign, generics.ListAPIView[Snapshot]):
     queryset = Snapshot.objects.none()
 
     def get_queryset(self) -> QuerySet[Snapshot]:
-        rows = self.campaign.snapshots.select_related("campaign")
-        return rows.prefetch_related("withdrawals__rater").order_by("-pk")
+        rows = snapshots.visible_to(signed_in_user(self.request)).filter(holds(self.campaign))
+        return rows.prefetch_related("withdrawals__rater", "beside").order_by("-pk")
 
     @extend_schema(responses={201: SnapshotSerializer, 202: PreparationSerializer})
     def post(self, request: Request, slug: str) -> Response:
@@ -76,10 +83,9 @@ class FoundSnapshots(generics.ListAPIView[Snapshot]):
     queryset = Snapshot.objects.none()
 
     def get_queryset(self) -> QuerySet[Snapshot]:
-        visible = campaigns.visible_to(signed_in_user(self.request))
         digest = self.request.query_params.get("digest", "")
-        rows = Snapshot.objects.filter(campaign__in=visible, digest__startswith=digest)
-        return rows.select_related("campaign").prefetch_related("withdrawals__rater").order_by("-pk")
+        rows = snapshots.visible_to(signed_in_user(self.request)).filter(digest__startswith=digest)
+        return rows.prefetch_related("withdrawals__rater", "beside").order_by("-pk")
 
 
 class SnapshotCount(InCampaign, APIView):
@@ -101,7 +107,8 @@ class SnapshotCount(InCampaign, APIView):
     def post(self, request: Request, slug: str) -> Response:
         form = SnapshotSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        return Response(snapshots.count(self.campaign, form.validated_data.get("filters") or {}))
+        wanted = form.validated_data.get("filters") or {}
+        return Response(snapshots.count(self.campaign, wanted, signed_in_user(request)))
 
 
 class OneSnapshot(generics.RetrieveAPIView[Snapshot]):
@@ -109,7 +116,10 @@ class OneSnapshot(generics.RetrieveAPIView[Snapshot]):
 
     action_for = {"GET": "export"}
     serializer_class = SnapshotSerializer
-    queryset = Snapshot.objects.select_related("campaign")
+    queryset = Snapshot.objects.none()
+
+    def get_queryset(self) -> QuerySet[Snapshot]:
+        return snapshots.visible_to(signed_in_user(self.request))
 
 
 class SnapshotDifference(APIView):
@@ -119,7 +129,7 @@ class SnapshotDifference(APIView):
 
     @extend_schema(operation_id="snapshot_difference", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, first: int, second: int) -> Response:
-        sides = [get_object_or_404(Snapshot, pk=pk) for pk in (first, second)]
+        sides = [visible_snapshot(request, pk) for pk in (first, second)]
         return Response(vars(difference.compare(*sides)))
 
 
@@ -186,7 +196,11 @@ class OneRun(generics.RetrieveAPIView[Run]):
 
     action_for = {"GET": "view_campaigns"}
     serializer_class = RunSerializer
-    queryset = Run.objects.select_related("campaign", "round", "evaluation")
+    queryset = Run.objects.none()
+
+    def get_queryset(self) -> QuerySet[Run]:
+        rows = Run.objects.filter(campaign__in=members.reachable(self.request))
+        return rows.select_related("campaign", "round", "evaluation")
 
 
 class Metrics(APIView):
@@ -196,7 +210,7 @@ class Metrics(APIView):
 
     @extend_schema(operation_id="run_metrics", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: int) -> Response:
-        return Response(curves(get_object_or_404(Run, pk=pk)))
+        return Response(curves(members.within(request, Run.objects.select_related("campaign"), pk=pk)))
 
 
 class Card(APIView):
@@ -206,7 +220,8 @@ class Card(APIView):
 
     @extend_schema(operation_id="model_card", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: int) -> Response:
-        version = get_object_or_404(ModelVersion, pk=pk, kind=ModelVersion.Kind.REWARD)
+        mine = registry.visible_to(signed_in_user(request))
+        version = get_object_or_404(mine, pk=pk, kind=ModelVersion.Kind.REWARD)
         return Response(card_files.as_json(cards.read(version)))
 
 
@@ -225,7 +240,7 @@ class Cancel(APIView):
     def post(self, request: Request, pk: int) -> Response:
         form = CancelSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        run = get_object_or_404(Run.objects.select_related("campaign", "round"), pk=pk)
+        run = members.within(request, Run.objects.select_related("campaign", "round"), pk=pk)
         run = runs.cancel(run, by=signed_in_user(request), reason=form.validated_data["reason"])
         return Response(RunSerializer(run).data)
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,24 +48,36 @@ def count(row: Row) -> Counter[str]:
 
 
 def write_cards(
-    folder: Path, campaign: Campaign, digest: str, filters: dict[str, Any], counts: dict[str, int]
+    folder: Path,
+    campaigns: Sequence[Campaign],
+    digest: str,
+    filters: dict[str, Any],
+    counts: dict[str, int],
 ) -> None:
-    """Write manifest.json (what is in the folder, and the hash of each file) and README.md."""
+    """Write manifest.json: what is in the folder, and the hash of each file."""
     files = sorted(file for file in folder.rglob("*.parquet"))
+    told = [_told(campaign) for campaign in campaigns]
     manifest = {
         "schema_version": formats.SCHEMA_VERSION,
         "digest": digest,
-        "campaign": campaign.slug,
+        **(told[0] if len(told) == 1 else {"campaigns": told}),
         "filters": filters,
-        "scale": campaign.scale,
         "counts": counts,
-        "guidelines": [
-            {"number": guideline.number, "sha256": hashlib.sha256(guideline.text.encode()).hexdigest()}
-            for guideline in campaign.guidelines.order_by("number")
-        ],
         "files": {str(file.relative_to(folder)): _file_hash(file) for file in files},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def _told(campaign: Campaign) -> dict[str, Any]:
+    guidelines = campaign.guidelines.order_by("number")
+    return {
+        "campaign": campaign.slug,
+        "scale": campaign.scale,
+        "guidelines": [
+            {"number": guideline.number, "sha256": hashlib.sha256(guideline.text.encode()).hexdigest()}
+            for guideline in guidelines
+        ],
+    }
 
 
 def _file_hash(file: Path) -> str:

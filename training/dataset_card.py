@@ -15,7 +15,7 @@ import yaml
 from django.conf import settings
 from django.utils import translation
 
-from training import datasheet
+from training import datasheet, snapshots
 from training.canonical_rows import canonical_json
 from training.dataset_plots import plots
 from training.datasheet import Sheet
@@ -52,7 +52,8 @@ def write(folder: Path, snapshot: Snapshot, manifest: dict[str, Any]) -> None:
             "DATASHEET.md": datasheet.as_markdown(sheet, "plots"),
             "manifest.json": _json(manifest),
         }
-        beside = kind.beside(f"touchstone_{snapshot.campaign.slug}", written)
+        slugs = "_".join(campaign.slug for campaign in snapshots.sources(snapshot))
+        beside = kind.beside(f"touchstone_{slugs}", written)
         texts |= {name: _json(content) for name, content in beside.items()}
         texts |= {f"plots/{s.key}.svg": as_svg(s.plot, s.title) for s in plots(sheet.statistics)}
     (folder / "plots").mkdir(exist_ok=True)
@@ -62,16 +63,17 @@ def write(folder: Path, snapshot: Snapshot, manifest: dict[str, Any]) -> None:
 
 def edition(snapshot: Snapshot) -> str:
     """Return 8 hex digits that change with what is stated and withdrawn of a snapshot's data."""
-    stated = Statement.objects.filter(campaign=snapshot.campaign_id).values_list("updated_at", flat=True)
+    stated = Statement.objects.filter(campaign__in=snapshots.sources(snapshot))
     gone = snapshot.withdrawals.order_by("pk").values_list("pk", flat=True)
-    said = canonical_json([*(at.isoformat() for at in stated), *gone])
+    said = canonical_json([*(row.updated_at.isoformat() for row in stated.order_by("campaign__slug")), *gone])
     return hashlib.sha256(said.encode()).hexdigest()[:8]
 
 
 def card(sheet: Sheet, manifest: dict[str, Any]) -> str:
     """Return the dataset card of an export, its YAML head first."""
     kind = FORMATS[manifest["format"]]
-    campaign = sheet.snapshot.campaign.name
+    campaign = snapshots.title(sheet.snapshot)
+    source = f"{'campaigns' if 'campaigns' in manifest else 'campaign'} “{campaign}”"
     head = yaml.safe_dump(
         metadata(sheet, manifest), sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
     )
@@ -82,7 +84,7 @@ def card(sheet: Sheet, manifest: dict[str, Any]) -> str:
         f"---\n{head}---",
         f"# {campaign}: {kind.title}",
         *(f"> **{said}**" for said in sheet.withdrawn),
-        f"Cut by Touchstone from the campaign “{campaign}”. Cite it by the digest of its rows: "
+        f"Cut by Touchstone from the {source}. Cite it by the digest of its rows: "
         f"`{manifest['digest']}`. Filters: `{json.dumps(manifest['filters'], ensure_ascii=False)}`.",
         "\n".join(datasheet.line(row) for row in rows),
         "Splits are by prompt: no prompt is in two of them, in this or any other snapshot."
@@ -93,7 +95,8 @@ def card(sheet: Sheet, manifest: dict[str, Any]) -> str:
         *datasheet.sections_as_markdown(sheet.sections, "plots"),
     ]
     for guideline in sheet.guidelines:
-        parts += [f"## Guideline, version {guideline.number}", quoted(guideline.text)]
+        of = f" of {guideline.campaign.name}" if "campaigns" in manifest else ""
+        parts += [f"## Guideline{of}, version {guideline.number}", quoted(guideline.text)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -109,7 +112,7 @@ def metadata(sheet: Sheet, manifest: dict[str, Any]) -> dict[str, Any]:
     licence = sheet.statement.licence.strip().lower()
     known = {"license": licence} if licence in LICENCES else {"license": "other", "license_name": licence}
     found: dict[str, Any] = {
-        "pretty_name": f"{sheet.snapshot.campaign.name} ({kind.title})",
+        "pretty_name": f"{snapshots.title(sheet.snapshot)} ({kind.title})",
         **(known if licence else {"license": "unknown"}),
         "language": _languages(sheet.statistics.get("languages", {})),
         "task_categories": ["text-generation"],

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 FILE = "statistics.json"
 COLUMNS = [
-    "task.id", "task.kind", "task.selection", "round", "language", "tags", "responses.list.element.text",
+    "task.id", "task.kind", "task.selection", "campaign", "round", "language", "tags",
+    "responses.list.element.text",
     *(
         f"judgments.list.element.{name}"
         for name in ("rater", "source", "guideline", "active_ms", "counted", "verdict", "order_shown",
@@ -89,6 +90,7 @@ class Sums:
     raters: dict[str, dict[str, Any]] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
+    guidelines: dict[str, Counter[str]] = field(default_factory=dict)  # of each campaign
     seconds: list[Numbers] = field(default_factory=list)
     words: list[Whole] = field(default_factory=list)
     both_bad: int = 0
@@ -97,14 +99,17 @@ class Sums:
 
     def tally(self, what: str, values: pa.Array) -> None:
         """Count how often each value is among some."""
-        found = self.counts.setdefault(what, Counter())
-        for told in values.value_counts().to_pylist():
-            found[str(told["values"])] += told["counts"]
+        _add(self.counts.setdefault(what, Counter()), values)
 
     def count(self, table: pa.Table) -> None:
         """Count some more rows, in their order."""
         for batch in table.combine_chunks().to_batches():
             _count(self, batch)
+
+
+def _add(found: Counter[str], values: pa.Array) -> None:
+    for told in values.value_counts().to_pylist():
+        found[str(told["values"])] += told["counts"]
 
 
 def measure(folder: Path) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def measure(folder: Path) -> dict[str, Any]:
     Counts by round, kind, selection, language, tag, source and guideline; verdicts as displayed; each rater's
     work and reliability; estimates as {"value", "interval", "n", "why"}: agreement (three outcomes: first,
     tie, second) of all and by round, the left side's share, the longer answer's share, of all and by how much
-    longer it is.
+    longer it is. Of several campaigns, guidelines are told by campaign and number, and nothing by round.
     """
     import pyarrow.parquet as pq
 
@@ -169,6 +174,7 @@ def _count_tasks(sums: Sums, batch: pa.RecordBatch) -> tuple[Whole, list[bool]]:
     task = firsts["task"]
     sums.tally("kinds", task.field("kind"))
     sums.tally("selections", task.field("selection"))
+    sums.tally("campaigns", firsts["campaign"])
     sums.tally("languages", firsts["language"].fill_null(""))
     sums.tally("tags", firsts["tags"].flatten())
     sums.tally("tasks_by_round", firsts["round"])
@@ -195,7 +201,7 @@ def _count_said(sums: Sums, batch: pa.RecordBatch, kind: str, rounds: Whole) -> 
     last[who] = np.arange(len(who))
     reliability = None
     if kind == "judgments":
-        sums.tally("guidelines", said.field("guideline").fill_null(0))
+        _count_guidelines(sums, said.field("guideline").fill_null(0), batch["campaign"], parent)
         reliability = said.field("reliability").take(pa.array(last)).to_pylist()
     for at, (name, n) in enumerate(zip(names, np.bincount(who).tolist(), strict=True)):
         rater = sums.raters.setdefault(name, {"judgments": 0, "edits": 0, "reliability": None})
@@ -206,10 +212,25 @@ def _count_said(sums: Sums, batch: pa.RecordBatch, kind: str, rounds: Whole) -> 
     sums.seconds.append(said.field("active_ms").drop_null().to_numpy() / 1000)
 
 
+def _count_guidelines(sums: Sums, numbers: pa.Array, campaigns: pa.Array, parent: Whole) -> None:
+    import pyarrow.compute as pc
+
+    names = pc.unique(campaigns).to_pylist()
+    for name in names:
+        here = numbers if len(names) == 1 else numbers.filter(pc.equal(campaigns.take(parent), name))
+        _add(sums.guidelines.setdefault(name, Counter()), here)
+
+
 def _conclude(sums: Sums) -> dict[str, Any]:
     import numpy as np
 
     found: dict[str, Any] = {name: dict(sorted(count.items())) for name, count in sums.counts.items()}
+    several = len(sums.counts.get("campaigns", ())) > 1
+    found["guidelines"] = {
+        f"{campaign} {number}" if several else number: n
+        for campaign, count in sorted(sums.guidelines.items())
+        for number, n in sorted(count.items())
+    }
     found |= {"raters": sums.raters, "both_bad": sums.both_bad}
     seconds = np.concatenate(sums.seconds) if sums.seconds else np.array([])
     words = np.concatenate(sums.words) if sums.words else np.array([])
@@ -221,7 +242,10 @@ def _conclude(sums: Sums) -> dict[str, Any]:
     }
     verdicts = Counter(votes["verdict"].tolist())
     found["verdicts"] = {str(verdict): verdicts.get(verdict, 0) for verdict in range(-3, 4)}
-    return found | _agreement(votes) | _pulls(votes)
+    found |= _agreement(votes) | _pulls(votes)
+    if several:  # each has a first round
+        found |= {name: {} for name in found if name.endswith("_by_round")}
+    return found
 
 
 def _agreement(votes: dict[str, Any]) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from labeling.models import Guideline
+from labeling.models import Campaign, Guideline
 from labeling.templatetags.figures import spell
 from preferences.types import Estimate
 from training import dataset_plots, dataset_statistics, snapshots, withdrawal
 from training.dataset_plots import Shown, estimate, share
 from training.models import Snapshot, Statement
 
+STATED = ("licence", "collected", "payment", "uses", "limits", "contact")
 MOST = 12  # of a long list that is spelt out
 
 
@@ -62,13 +63,12 @@ def read(snapshot: Snapshot) -> Sheet:
     """Return a snapshot's datasheet; raises SnapshotError when its files are missing."""
     manifest = json.loads((snapshots.path(snapshot) / "manifest.json").read_text())
     statistics = dataset_statistics.read(snapshot)
-    campaign = snapshot.campaign
-    statement = Statement.objects.filter(campaign=campaign).first() or Statement(campaign=campaign)
-    shown = {int(number) for number in statistics.get("guidelines", {})}
-    guidelines = list(campaign.guidelines.filter(number__in=shown).order_by("number"))
+    campaigns = snapshots.sources(snapshot)
+    statement = _stated(campaigns)
+    guidelines = _shown(campaigns, statistics.get("guidelines", {}))
     withdrawn = [withdrawal.sentence(each) for each in withdrawal.of_snapshot(snapshot)]
     sections = [
-        _purpose(snapshot, statement),
+        _purpose(campaigns, statement),
         _content(manifest, statistics),
         _collection(manifest, statistics, statement),
         _raters(statistics, statement),
@@ -80,8 +80,33 @@ def read(snapshot: Snapshot) -> Sheet:
     return Sheet(snapshot, manifest, statistics, statement, withdrawn, guidelines, sections)
 
 
-def _purpose(snapshot: Snapshot, statement: Statement) -> Section:
-    says = [snapshot.campaign.description, statement.uses]
+def _stated(campaigns: list[Campaign]) -> Statement:
+    """Return what is stated of a campaign's data; of several, each one's where they differ."""
+    known = {row.campaign_id: row for row in Statement.objects.filter(campaign__in=campaigns)}
+    rows = [known.get(campaign.pk) or Statement(campaign=campaign) for campaign in campaigns]
+    if len(rows) == 1:
+        return rows[0]
+    together = Statement()
+    for name in STATED:
+        said = [getattr(row, name) for row in rows]
+        each = [f"{c.name}: {text or _('not stated')}" for c, text in zip(campaigns, said, strict=True)]
+        setattr(together, name, said[0] if len(set(said)) == 1 else "; ".join(each))
+    return together
+
+
+def _shown(campaigns: list[Campaign], counts: dict[str, int]) -> list[Guideline]:
+    """Return the guidelines that judgments were made under, by campaign and number."""
+    found = Guideline.objects.filter(campaign__in=campaigns).select_related("campaign")
+    several = len(campaigns) > 1
+    return [
+        guideline
+        for guideline in found.order_by("campaign__slug", "number")
+        if (f"{guideline.campaign.slug} " if several else "") + str(guideline.number) in counts
+    ]
+
+
+def _purpose(campaigns: list[Campaign], statement: Statement) -> Section:
+    says = [*(campaign.description for campaign in campaigns), statement.uses]
     says = [text for text in says if text] or [_("Nobody has stated what it is meant for.")]
     return Section("purpose", _("Why it was made, and what for"), says)
 
@@ -98,6 +123,8 @@ def _content(manifest: dict[str, Any], statistics: dict[str, Any]) -> Section:
     ):
         if told := _listed(statistics.get(name, {})):
             facts.append((title, told))
+    if len(of := statistics.get("campaigns", {})) > 1:
+        facts.append((_("tasks by campaign"), _listed(of)))
     if quartiles := statistics["words"]:
         facts.append((_("words of an answer: quarter, half, three quarters"), _quartiles(quartiles)))
     plots = [shown for shown in dataset_plots.plots(statistics) if shown.key in ("votes", "verdicts")]
@@ -106,13 +133,14 @@ def _content(manifest: dict[str, Any], statistics: dict[str, Any]) -> Section:
 
 def _collection(manifest: dict[str, Any], statistics: dict[str, Any], statement: Statement) -> Section:
     says = [statement.collected] if statement.collected else []
+    scales = {str(told["scale"]) for told in manifest.get("campaigns", [manifest])}
     says.append(
         _(
             "Raters compared answers on %(points)s points, the sides shuffled for each rater, or put several "
             "in order, or rewrote one. Every judgment names the guideline version that its rater saw. Tasks "
             "whose right verdict is known and comparisons asked twice, which check raters, are not in it."
         )
-        % {"points": manifest["scale"]}
+        % {"points": ", ".join(sorted(scales))}
     )
     facts = []
     if told := _listed(statistics.get("guidelines", {})):
@@ -242,7 +270,7 @@ def as_json(sheet: Sheet) -> dict[str, Any]:
 def as_markdown(sheet: Sheet, plots: str = "") -> str:
     """Return the datasheet as Markdown; `plots` is the folder of its pictures, none where empty."""
     title = _("Datasheet of snapshot %(snapshot)s of “%(campaign)s”")
-    parts = ["# " + title % {"snapshot": sheet.snapshot, "campaign": sheet.snapshot.campaign.name}]
+    parts = ["# " + title % {"snapshot": sheet.snapshot, "campaign": snapshots.title(sheet.snapshot)}]
     parts += [f"> **{said}**" for said in sheet.withdrawn]
     for section in sheet.sections:
         parts += sections_as_markdown([section], plots)

@@ -13,9 +13,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import signed_in_user
-from training import links, preparations, withdrawal
+from labeling import campaigns
+from training import links, preparations, snapshots, withdrawal
 from training.export_formats import FORMATS
-from training.models import Download, DownloadLink, Preparation, Snapshot
+from training.models import Download, DownloadLink, Preparation
 from training.views import downloads
 
 
@@ -47,7 +48,11 @@ class OnePreparation(generics.RetrieveAPIView[Preparation]):
 
     action_for = {"GET": "export"}
     serializer_class = PreparationSerializer
-    queryset = Preparation.objects.select_related("campaign")
+    queryset = Preparation.objects.none()
+
+    def get_queryset(self) -> QuerySet[Preparation]:
+        mine = campaigns.visible_to(signed_in_user(self.request), "export")
+        return Preparation.objects.filter(campaign__in=mine).select_related("campaign")
 
 
 class OneDownload(APIView):
@@ -75,7 +80,7 @@ class OneDownload(APIView):
         },
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
-        snapshot = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+        snapshot = downloads.visible_snapshot(request, pk)
         format, file = request.query_params.get("format", ""), request.query_params.get("file", "")
         wanted = downloads.Wanted(snapshot, format, file, Download.Via.API, signed_in_user(request))
         given = downloads.give(request._request, wanted)
@@ -108,11 +113,11 @@ class Links(generics.ListAPIView[DownloadLink]):
     queryset = DownloadLink.objects.none()
 
     def get_queryset(self) -> QuerySet[DownloadLink]:
-        snapshot = get_object_or_404(Snapshot, pk=self.kwargs["pk"])
+        snapshot = downloads.visible_snapshot(self.request, self.kwargs["pk"])
         return snapshot.links.select_related("by").order_by("-pk")
 
     def post(self, request: Request, pk: int) -> Response:
-        snapshot = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+        snapshot = downloads.visible_snapshot(request, pk)
         form = self.get_serializer(data=request.data)
         form.is_valid(raise_exception=True)
         withdrawal.refuse(snapshot, request.user)
@@ -128,5 +133,8 @@ class OneLink(APIView):
 
     @extend_schema(operation_id="link_revoke", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        links.revoke(get_object_or_404(DownloadLink, pk=pk), signed_in_user(request))
+        by = signed_in_user(request)
+        found = DownloadLink.objects.filter(snapshot__in=snapshots.visible_to(by))
+        found = found.select_related("snapshot__campaign")
+        links.revoke(get_object_or_404(found, pk=pk), by)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,4 +1,4 @@
-"""What a snapshot takes of a campaign: which tasks, whose words, and how votes become a consensus."""
+"""What a snapshot takes of campaigns: which tasks, whose words, and how votes become a consensus."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class FilterError(Exception):
 class Filters:
     """Say what is taken; what is empty takes everything.
 
-    A task is taken whose round, kind and language are listed, that has one of the tags, and all of whose
-    answers are by listed policies. Of what was said: since ≤ its time < until, under a listed guideline, by
+    `campaigns` are the short names of those that are taken from, none for the one that is cut. A task is
+    taken whose round, kind and language are listed, that has one of the tags, and all of whose answers are by
+    listed policies. Of what was said: since ≤ its time < until, under a listed guideline, by
     a rater with one of the skills, whose votes count for `min_reliability` at least (of whom little is known
     count 1); with `criteria`, only judgments that grade one of them. A comparison of two votes or more needs
     `min_agreement` among them. `ties` and what is `uncounted` (extra, withdrawn, superseded) are kept or
@@ -37,6 +38,7 @@ class Filters:
     with "each", every judgment has a row of its own. What was withdrawn (training.standing) is never taken.
     """
 
+    campaigns: tuple[str, ...] = ()
     rounds: tuple[int, ...] = ()
     kinds: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
@@ -123,7 +125,7 @@ def read(given: Mapping[str, Any]) -> Filters:
     found: dict[str, Any] = {}
     for name in ("rounds", "guidelines"):
         found[name] = _listed(given, name, lambda value: type(value) is int, _("numbers"))
-    for name in ("kinds", "languages", "tags", "policies", "skills", "criteria"):
+    for name in ("campaigns", "kinds", "languages", "tags", "policies", "skills", "criteria"):
         found[name] = _listed(given, name, lambda value: isinstance(value, str), _("texts"))
     for kind in found["kinds"]:
         if kind not in KINDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -9,7 +10,7 @@ from django.db.models import Func
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Skill
-from labeling.models import Campaign, Task
+from labeling.models import Campaign, Criterion, Guideline, Prompt, Round, Task
 from models_app.models import ModelVersion
 from training.models import Statement
 
@@ -28,7 +29,10 @@ class Listed(forms.MultipleChoiceField):
 
 
 class SnapshotForm(forms.Form):
-    """Ask for the filters of training.filters, offering what the campaign has."""
+    """Ask for the filters of training.filters, offering what the campaigns have."""
+
+    # named on the page already, and looked up when it is cut
+    campaigns = forms.MultipleChoiceField(widget=forms.MultipleHiddenInput)
 
     rounds = Listed(label=_("Rounds"))
     kinds = Listed(label=_("Kinds of task"), choices=Task.Kind.choices)
@@ -62,19 +66,20 @@ class SnapshotForm(forms.Form):
         ],
     )
 
-    def __init__(self, campaign: Campaign, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, campaigns: Sequence[Campaign], *args: Any, **kwargs: Any) -> None:
+        """Take the campaign that is cut first, and then those beside it."""
         super().__init__(*args, **kwargs)
-        for name, found in _offered(campaign).items():
+        beside = [campaign.slug for campaign in campaigns[1:]]
+        self.initial["campaigns"] = beside
+        for name, found in {**_offered(campaigns), "campaigns": [(slug, slug) for slug in beside]}.items():
             listed = self.fields[name]
-            assert isinstance(listed, Listed)
+            assert isinstance(listed, forms.MultipleChoiceField)
             listed.choices = found
         for each in self.fields.values():
             each.required = False
             if isinstance(each, forms.FloatField):
                 each.widget.attrs["step"] = 0.05
-        self.many = [
-            name for name, each in self.fields.items() if isinstance(each, forms.MultipleChoiceField)
-        ]
+        self.many = [name for name, each in self.fields.items() if isinstance(each, Listed)]
 
     def offered(self) -> list[forms.BoundField]:
         """Return the lists that offer a choice."""
@@ -115,20 +120,28 @@ class StatementForm(StatementModelForm):
         }
 
 
-def _offered(campaign: Campaign) -> dict[str, list[tuple[str, str]]]:
-    """Return what each list offers in a campaign."""
-    prompts = campaign.prompts.order_by()
+def _offered(campaigns: Sequence[Campaign]) -> dict[str, list[tuple[str, str]]]:
+    """Return what each list offers in some campaigns."""
+    prompts = Prompt.objects.filter(campaign__in=campaigns).order_by()
     languages = prompts.exclude(language="").values_list("language", flat=True).distinct()[:MOST_TAGS]
     tags = prompts.annotate(tag=Func("tags", function="unnest")).values_list("tag", flat=True).distinct()
-    policies = ModelVersion.objects.filter(family=campaign.model_family, kind=ModelVersion.Kind.POLICY)
-    skills = Skill.objects.filter(user__memberships__campaign=campaign).distinct()
+    policies = ModelVersion.objects.filter(
+        family__in=[campaign.model_family for campaign in campaigns], kind=ModelVersion.Kind.POLICY
+    )
+    skills = Skill.objects.filter(user__memberships__campaign__in=campaigns).distinct()
+    criteria = Criterion.objects.filter(campaign__in=campaigns).order_by("pk").values_list("key", "name")
     values = {
-        "rounds": campaign.rounds.order_by("number").values_list("number", flat=True),
-        "guidelines": campaign.guidelines.order_by("number").values_list("number", flat=True),
+        "rounds": _numbers(Round, campaigns),
+        "guidelines": _numbers(Guideline, campaigns),
         "languages": sorted(languages),
         "tags": sorted(tags[:MOST_TAGS]),
-        "policies": policies.order_by("pk").values_list("name", flat=True),
+        "policies": dict.fromkeys(policies.order_by("pk").values_list("name", flat=True)),
         "skills": skills.order_by("name").values_list("name", flat=True),
     }
     offered = {name: [(str(value), str(value)) for value in found] for name, found in values.items()}
-    return offered | {"criteria": list(campaign.criteria.order_by("pk").values_list("key", "name"))}
+    return offered | {"criteria": list(dict(criteria).items())}
+
+
+def _numbers(model: type[Round | Guideline], campaigns: Sequence[Campaign]) -> list[int]:
+    found = model._default_manager.filter(campaign__in=campaigns).order_by("number")
+    return list(found.values_list("number", flat=True).distinct())

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import User
 from accounts.roles import can
-from training import exports
+from training import exports, snapshots
 from training.models import DownloadLink, Snapshot
 
 MOST_DAYS = 90
@@ -45,7 +45,7 @@ def make(snapshot: Snapshot, by: User, format: str, file: str, days: int) -> Dow
 
 def revoke(link: DownloadLink, by: User) -> None:
     """End a link at once. Its maker may, and whoever may manage; LinkError for others."""
-    if link.by_id != by.pk and not can(by, "manage"):
+    if link.by_id != by.pk and not can(by, "manage", link.snapshot.campaign.slug):
         raise LinkError("link", _("Only who made a link, or a manager, can end it."))
     with transaction.atomic():
         if DownloadLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
@@ -65,4 +65,5 @@ def find(token: str) -> DownloadLink | None:
         return None
     found = DownloadLink.objects.filter(pk=pk, revoked_at=None, expires_at__gt=timezone.now())
     link = found.select_related("snapshot__campaign", "by").first()
-    return link if link and can(link.by, "export") else None
+    allowed = link is not None and snapshots.visible_to(link.by).filter(pk=link.snapshot_id).exists()
+    return link if allowed else None

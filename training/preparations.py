@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from labeling.models import Campaign, Judgment
+from labeling.models import Campaign, Judgment, Prompt
 from training import archives, exports, snapshots
 from training.archives import Archive
 from training.exports import ExportError
@@ -31,11 +31,13 @@ EVERY = 0.5  # seconds between two signs of life at least
 
 def cut(campaign: Campaign, by: User, filters: dict[str, Any]) -> Snapshot | Preparation:
     """Cut a snapshot, or have a worker cut it where the campaign has many judgments."""
-    said = Judgment.objects.filter(task__campaign=campaign)[: settings.PREPARE_ABOVE + 1].count()
+    wanted = snapshots.readable(campaign, filters, by)
+    sources = Campaign.objects.filter(slug__in=wanted.get("campaigns", [campaign.slug]))
+    said = Judgment.objects.filter(task__campaign__in=sources)[: settings.PREPARE_ABOVE + 1].count()
     if said <= settings.PREPARE_ABOVE:
-        return snapshots.cut(campaign, by=by, filters=filters)
-    wanted = snapshots.readable(filters)
-    return _start(campaign, by, campaign.prompts.count(), filters=wanted)
+        return snapshots.cut(campaign, by=by, filters=wanted)
+    asked = Prompt.objects.filter(campaign__in=sources).order_by().values("content_hash").distinct()
+    return _start(campaign, by, asked.count(), filters=wanted)
 
 
 def export(snapshot: Snapshot, format: str, file: str, by: User | None) -> Archive | Preparation:

@@ -298,6 +298,8 @@ def _queue(
     parent: ModelVersion,
     reward_model: ModelVersion | None = None,
 ) -> Run:
+    if snapshot.beside.exists():
+        raise RunError(_("A run learns from one campaign, and this snapshot is of several."))
     if snapshot.withdrawals.exists():
         raise RunError(
             _("Snapshot %(snapshot)s holds withdrawn data: nothing is trained on it any more. Cut a new one.")

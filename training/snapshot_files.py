@@ -6,7 +6,7 @@ Import it where a snapshot is cut: pyarrow comes with it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from labeling import trust
 from labeling.models import Campaign, Prompt, Task
@@ -29,7 +29,7 @@ from training import (
     standing,
     stored_labels,
 )
-from training.database_columns import distinct, fetch
+from training.database_columns import distinct, fetch, rank
 from training.filters import Filters
 
 SPLITS = ("train", "validation", "test")
@@ -65,63 +65,122 @@ class Tally:
 
 
 def write(
-    draft: Path, campaign: Campaign, filters: Filters, on_prompts: Callable[[int], None] | None = None
+    draft: Path,
+    campaigns: Sequence[Campaign],
+    filters: Filters,
+    on_prompts: Callable[[int], None] | None = None,
 ) -> Tally:
     """Write data/<split>.parquet and prompts.parquet; `on_prompts` hears how many are done.
 
-    In a transaction that sees one moment.
+    In a transaction that sees one moment. A prompt's rows lie together, by their campaigns' short names.
     """
     tally = Tally(filters)
     (draft / "data").mkdir()
     prompts_left, tasks_left = standing.known_now()
-    tasks = Task.objects.filter(fresh(), filters.tasks(tasks_left), campaign=campaign)
-    weights, looked_at = trust.weights(campaign), 0
-    asked = {split: Prompt.objects.filter(campaign=campaign, split=split) for split in SPLITS}
+    tasks = Task.objects.filter(fresh(), filters.tasks(tasks_left))
+    weights, looked_at = [trust.weights(campaign) for campaign in campaigns], 0
+    prompts = Prompt.objects.filter(campaign__in=campaigns)
+    moved = _moved(prompts) if len(campaigns) > 1 else {}
+    asked = {split: _in_split(prompts, split, moved) for split in SPLITS}
     parts = {split: _parts(asked[split]) for split in SPLITS}
 
-    def rows(part: tuple[str, str]) -> pa.Table:
-        prompts = _prompts_from(asked[part[0]], part[1])
-        table, identical = canonical_columns.build(campaign, prompts, tasks, weights, filters)
-        return table.append_column(_IDENTICAL, pa.array(identical))
+    def rows(part: tuple[str, str, str]) -> pa.Table:
+        split, *ends = part
+        return _together(
+            _of_campaign(campaign, asked[split], ends, tasks, worth, filters, split)
+            for campaign, worth in zip(campaigns, weights, strict=True)
+        )
 
-    jobs = [(split, first) for split in SPLITS for first, _prompts in parts[split]]
+    jobs = [(split, first, last) for split in SPLITS for first, last, _prompts in parts[split]]
     with forks.tables(jobs, rows, parquet.ROWS.append(_IDENTICAL)) as tables:
         for split in SPLITS:
             hashed = partial(tally.digest.update, name=split)
             with parquet.writing(draft / "data" / f"{split}.parquet", parquet.ROWS, hashed) as store:
-                for _first, prompts in parts[split]:
+                for *_ends, number in parts[split]:
                     table = next(tables)
                     if table.num_rows:
                         identical = table["identical"].to_numpy()
                         table = table.drop_columns("identical")
                         tally.count(table, identical)
                         store(table)
-                    looked_at += prompts
+                    looked_at += number
                     if on_prompts:
                         on_prompts(looked_at)
     hashed = partial(tally.digest.update, name="prompts")
-    standing_ones = Prompt.objects.filter(prompts_left, campaign=campaign)
+    standing_ones = prompts.filter(prompts_left)
     with parquet.writing(draft / "prompts.parquet", parquet.PROMPTS, hashed) as store:
-        for first, prompts in _parts(standing_ones):
-            tally.counts["prompts"] += prompts
-            store(_as_files(_prompts_from(standing_ones, first)))
+        for *ends, number in _parts(standing_ones):
+            tally.counts["prompts"] += number
+            store(_as_files(_prompts_between(standing_ones, ends), moved))
     return tally
 
 
-def _parts(found: QuerySet[Prompt]) -> list[tuple[str, int]]:
-    """Part prompts, in the order of their content hashes: the first hash of each part, and its size."""
-    hashes = fetch(found.order_by("content_hash"), {"content_hash": pa.string()})["content_hash"]
-    return [(hashes[at].as_py(), min(BATCH, len(hashes) - at)) for at in range(0, len(hashes), BATCH)]
+def _moved(prompts: QuerySet[Prompt]) -> dict[str, str]:
+    """Return the split of each prompt that campaigns keep in different ones: where it is kept out most."""
+    apart = prompts.order_by().values("content_hash").annotate(splits=Count("split", distinct=True))
+    found: dict[str, str] = {}
+    mixed = prompts.filter(content_hash__in=apart.filter(splits__gt=1).values("content_hash"))
+    for name, split in mixed.values_list("content_hash", "split"):
+        found[name] = max(found.get(name, split), split, key=SPLITS.index)
+    return found
 
 
-def _prompts_from(found: QuerySet[Prompt], first: str) -> pa.Table:
-    some = found.filter(content_hash__gte=first).order_by("content_hash")[:BATCH]
+def _in_split(prompts: QuerySet[Prompt], split: str, moved: Mapping[str, str]) -> QuerySet[Prompt]:
+    if not moved:
+        return prompts.filter(split=split)
+    here = [name for name, to in moved.items() if to == split]
+    return prompts.filter(Q(split=split) & ~Q(content_hash__in=list(moved)) | Q(content_hash__in=here))
+
+
+def _parts(found: QuerySet[Prompt]) -> list[tuple[str, str, int]]:
+    """Part prompts by their content hashes, in order: the first and last hash of each part, and how many."""
+    listed = fetch(found.order_by("content_hash"), {"content_hash": pa.string()})["content_hash"]
+    hashes = pc.unique(listed)
+    parts = [hashes[at : at + BATCH] for at in range(0, len(hashes), BATCH)]
+    return [(part[0].as_py(), part[-1].as_py(), len(part)) for part in parts]
+
+
+def _prompts_between(found: QuerySet[Prompt], ends: Sequence[str]) -> pa.Table:
+    some = found.filter(content_hash__gte=ends[0], content_hash__lte=ends[1]).order_by("content_hash")
     return fetch(some, canonical_columns.PROMPT)
 
 
-def _as_files(prompts: pa.Table) -> pa.Table:
+def _of_campaign(
+    campaign: Campaign,
+    asked: QuerySet[Prompt],
+    ends: Sequence[str],
+    tasks: QuerySet[Task],
+    weights: Mapping[int, float],
+    filters: Filters,
+    split: str,
+) -> pa.Table:
+    prompts = _prompts_between(asked.filter(campaign=campaign), ends)
+    at = prompts.schema.get_field_index("split")
+    prompts = prompts.set_column(at, "split", pa.repeat(pa.scalar(split), len(prompts)))
+    of_it = tasks.filter(campaign=campaign)
+    table, identical = canonical_columns.build(campaign, prompts, of_it, weights, filters)
+    return table.append_column(_IDENTICAL, pa.array(identical))
+
+
+def _together(found: Iterable[pa.Table]) -> pa.Table:
+    """Put the rows of campaigns together, prompt by prompt."""
+    tables = list(found)
+    if len(tables) == 1:
+        return tables[0]
+    whole = pa.concat_tables(tables)
+    return whole.take(pa.array(np.argsort(rank([whole["prompt_id"]]), kind="stable")))
+
+
+def _as_files(prompts: pa.Table, moved: Mapping[str, str]) -> pa.Table:
+    hashes = prompts["content_hash"].combine_chunks()
+    other = pc.not_equal(hashes[1:], hashes[:-1])
+    prompts = prompts.filter(pa.concat_arrays([pa.array([True][: len(hashes)]), other]))
+    splits = prompts["split"]
+    if moved:
+        known = zip(prompts["content_hash"].to_pylist(), splits.to_pylist(), strict=True)
+        splits = pa.array([moved.get(name, split) for name, split in known], pa.string())
     said = distinct(prompts["messages"], stored_labels.messages, parquet.PROMPTS.field("prompt").type)
-    return pa.table([prompts["content_hash"], said, prompts["split"]], parquet.PROMPTS)
+    return pa.table([prompts["content_hash"], said, splits], parquet.PROMPTS)
 
 
 def _tell(judgments: pa.ListArray) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User
+from labeling import campaigns as campaigns_
 from labeling import trust
 from labeling.models import Campaign, Edit, Judgment, Task
 from labeling.models.task import fresh
@@ -29,6 +31,10 @@ class SnapshotError(Exception):
     """Say in one plain sentence why there is no such snapshot."""
 
 
+class WrongFilterError(SnapshotError):
+    """Say in one plain sentence which filter is wrong."""
+
+
 def cut(
     campaign: Campaign,
     *,
@@ -38,14 +44,15 @@ def cut(
 ) -> Snapshot:
     """Write everything that was said in a campaign so far to a folder named by its hash.
 
-    `filters` are those of training.filters. The same filters on the same labels give the same digest,
-    whatever the labels' order of arrival, and then the same Snapshot. Raises SnapshotError for a wrong
-    filter, and when nothing of the kind was said yet. `on_prompts` hears now and then how many are done.
+    `filters` are those of training.filters; their `campaigns` are taken together with this one, as far as
+    `by` may export them. The same filters on the same labels give the same digest, whatever the labels'
+    order of arrival, and then the same Snapshot. Raises SnapshotError for a wrong filter, and when nothing
+    of the kind was said yet. `on_prompts` hears now and then how many are done.
     """
     # pyarrow comes with some, which no idle worker needs, and the others read snapshots
     from training import dataset_statistics, snapshot_files, withdrawal
 
-    wanted = _read_filters(filters or {})
+    wanted, sources = _read(campaign, filters or {}, by)
     filters = wanted.as_json()
     draft = settings.SNAPSHOTS_DIR / f".draft-{uuid.uuid4().hex}"
     draft.mkdir(parents=True)
@@ -53,12 +60,12 @@ def cut(
     try:
         with transaction.atomic():
             _see_one_moment()
-            tally = snapshot_files.write(draft, campaign, wanted, on_prompts)
+            tally = snapshot_files.write(draft, sources, wanted, on_prompts)
         if not tally.counts["judgments"] + tally.counts["edits"]:
             raise SnapshotError(_("There are no judgments or edits to take yet."))
         digest = tally.digest.hexdigest()
         counts = {**tally.counts, "raters": len(tally.raters)}
-        canonical_rows.write_cards(draft, campaign, digest, filters, counts)
+        canonical_rows.write_cards(draft, sources, digest, filters, counts)
         dataset_statistics.write(draft, tally.sums)
         if not (settings.SNAPSHOTS_DIR / digest).exists():
             draft.rename(settings.SNAPSHOTS_DIR / digest)
@@ -70,18 +77,23 @@ def cut(
             digest=digest,
             defaults={"filters": filters, "counts": counts, "created_by": by},
         )
+        if created:
+            snapshot.beside.set(source for source in sources if source != campaign)
         if created and by is not None:
             record(by, "snapshot.cut", snapshot, digest=digest)
         withdrawal.mark_if_late(snapshot, before)
     return snapshot
 
 
-def count(campaign: Campaign, given: dict[str, Any]) -> dict[str, int]:
+def count(campaign: Campaign, given: dict[str, Any], by: User | None = None) -> dict[str, int]:
     """Count what filters would take, but for agreement, which only a cut looks at. Raises SnapshotError."""
-    filters = _read_filters(given)
-    tasks = taken(campaign, filters)
-    weak = [rater for rater, weight in trust.weights(campaign).items() if weight < filters.min_reliability]
-    votes = Judgment.objects.filter(filters.said(Judgment), task__in=tasks).exclude(rater__in=weak)
+    filters, sources = _read(campaign, given, by)
+    tasks = taken(sources, filters)
+    votes = Judgment.objects.filter(filters.said(Judgment), task__in=tasks)
+    for source in sources if filters.min_reliability else ():
+        weights = trust.weights(source).items()
+        weak = [rater for rater, weight in weights if weight < filters.min_reliability]
+        votes = votes.exclude(task__campaign=source, rater__in=weak)
     if filters.ties == "drop":
         votes = votes.exclude(verdict=0)
     edits = Edit.objects.filter(filters.said(Edit), task__in=tasks)
@@ -99,9 +111,33 @@ def count(campaign: Campaign, given: dict[str, Any]) -> dict[str, int]:
     return found
 
 
-def readable(given: dict[str, Any]) -> dict[str, Any]:
-    """Return filters as a snapshot keeps them. Raises SnapshotError for a wrong one."""
-    return _read_filters(given).as_json()
+def readable(campaign: Campaign, given: dict[str, Any], by: User | None) -> dict[str, Any]:
+    """Return filters as a campaign's snapshot keeps them. Raises SnapshotError for a wrong one."""
+    return _read(campaign, given, by)[0].as_json()
+
+
+def visible_to(user: User) -> QuerySet[Snapshot]:
+    """Return the snapshots that somebody may have: those of campaigns all of which they may export."""
+    mine = campaigns_.visible_to(user, "export")
+    among = Snapshot.beside.through.objects.filter(snapshot=OuterRef("pk"))
+    hidden = Exists(among.exclude(campaign__in=mine))
+    return Snapshot.objects.filter(~hidden, campaign__in=mine).select_related("campaign")
+
+
+def holds(campaign: Campaign) -> Q:
+    """Select the snapshots that take from a campaign."""
+    through = Snapshot.beside.through.objects.filter(snapshot=OuterRef("pk"), campaign=campaign)
+    return Q(campaign=campaign) | Q(Exists(through))
+
+
+def sources(snapshot: Snapshot) -> list[Campaign]:
+    """Return the campaigns that a snapshot takes from, by their short names."""
+    return sorted([snapshot.campaign, *snapshot.beside.all()], key=lambda campaign: campaign.slug)
+
+
+def title(snapshot: Snapshot) -> str:
+    """Name the campaigns that a snapshot takes from."""
+    return " + ".join(campaign.name for campaign in sources(snapshot))
 
 
 def path(snapshot: Snapshot) -> Path:
@@ -118,26 +154,37 @@ def rows(snapshot: Snapshot, split: str | None = None, columns: Sequence[str] | 
     With `columns`, only these of them are read, spelt as Parquet does.
     """
     for name in [split] if split else SPLITS:
-        yield from _read(path(snapshot) / "data" / f"{name}.parquet", columns)
+        yield from _rows(path(snapshot) / "data" / f"{name}.parquet", columns)
 
 
 def prompts(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the prompts that the campaign had (parquet.PROMPTS), judged or not: policies learn on them."""
-    yield from _read(path(snapshot) / "prompts.parquet")
+    yield from _rows(path(snapshot) / "prompts.parquet")
 
 
-def taken(campaign: Campaign, filters: Filters) -> QuerySet[Task]:
+def taken(campaigns: Iterable[Campaign], filters: Filters) -> QuerySet[Task]:
     """Return the tasks that filters take, of those on which something was said that they take."""
     said = [model.objects.filter(filters.said(model), task=OuterRef("pk")) for model in (Judgment, Edit)]
     heard = Q(Exists(said[0])) | Q(Exists(said[1]))
-    return Task.objects.filter(fresh(), filters.tasks(), heard, campaign=campaign)
+    return Task.objects.filter(fresh(), filters.tasks(), heard, campaign__in=campaigns)
 
 
-def _read_filters(given: dict[str, Any]) -> Filters:
+def _read(campaign: Campaign, given: dict[str, Any], by: User | None) -> tuple[Filters, list[Campaign]]:
+    """Read filters for a cut of a campaign, and the campaigns that they take from, by their short names."""
     try:
-        return filters_.read(given)
+        filters = filters_.read(given)
     except FilterError as error:
-        raise SnapshotError(str(error)) from error
+        raise WrongFilterError(str(error)) from error
+    names = {campaign.slug, *filters.campaigns}
+    known = Campaign.objects.all() if by is None else campaigns_.visible_to(by, "export")
+    beside = {each.slug: each for each in known.filter(slug__in=names - {campaign.slug})}
+    if missing := sorted(names - {campaign.slug} - beside.keys()):
+        sentence = _("campaigns: there is no campaign “%(name)s”, or you may not export it.")
+        raise WrongFilterError(sentence % {"name": missing[0]})
+    found = {**beside, campaign.slug: campaign}
+    # the same campaigns are the same dataset, whichever of them it is cut in
+    slugs = tuple(sorted(found)) if beside else ()
+    return replace(filters, campaigns=slugs), [found[slug] for slug in sorted(found)]
 
 
 def _see_one_moment() -> None:
@@ -147,7 +194,7 @@ def _see_one_moment() -> None:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
-def _read(file: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
+def _rows(file: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
     from training import parquet
 
     return parquet.read(file, columns)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Prefetch, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -24,7 +24,7 @@ from labeling.models import Campaign, Prompt, Slot, Task, Turn
 from labeling.reviews import ReviewError
 from labeling.rounds import StateError
 from models_app.models import ModelVersion
-from training import runs, tracing
+from training import runs, snapshots, tracing
 from training.models import Download, Run, Snapshot, Withdrawal, WithdrawalNotice
 from training.standing import withdrawn_prompts
 
@@ -154,6 +154,15 @@ def sentence(withdrawal: Withdrawal) -> str:
     return said % {**facts, "what": withdrawal.prompt[:12]}
 
 
+def known_to(user: User) -> QuerySet[Withdrawal]:
+    """Return what was withdrawn, with its snapshots, as far as somebody may see datasets that hold it."""
+    if can(user, "export"):
+        return Withdrawal.objects.prefetch_related("snapshots")
+    mine = snapshots.visible_to(user)
+    rows = Withdrawal.objects.filter(pk__in=Withdrawal.objects.filter(snapshots__in=mine))
+    return rows.prefetch_related(Prefetch("snapshots", queryset=mine))
+
+
 def of_snapshot(snapshot: Snapshot) -> list[Withdrawal]:
     """Return what was withdrawn of a snapshot, oldest first."""
     return list(snapshot.withdrawals.select_related("rater").order_by("pk"))
@@ -162,7 +171,7 @@ def of_snapshot(snapshot: Snapshot) -> list[Withdrawal]:
 def refuse(snapshot: Snapshot, user: Any) -> None:
     """Raise WithdrawnError where a snapshot holds withdrawn data, unless `user` may manage."""
     found = of_snapshot(snapshot)
-    if found and not can(user, "manage"):
+    if found and not can(user, "manage", snapshot.campaign.slug):
         told = _("This snapshot holds withdrawn data and is not given out any more. Cut a new one.")
         raise WithdrawnError(" ".join([told, *map(sentence, found)]))
 

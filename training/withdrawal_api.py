@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.shortcuts import get_object_or_404
+from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 
 from accounts.roles import signed_in_user
 from training import datasheet, withdrawal
-from training.models import Snapshot, Withdrawal
+from training.models import Withdrawal
+from training.views.downloads import visible_snapshot
 from training.withdrawal import WithdrawalError
 
 
@@ -39,9 +40,12 @@ class AskedSerializer(serializers.Serializer[Withdrawal]):
 class Withdrawals(generics.ListAPIView[Withdrawal]):
     """List what was withdrawn, newest first, or withdraw a rater's or a prompt's data."""
 
-    action_for = {"GET": "export", "POST": "manage"}
+    action_for = {"GET": "export", "POST": "administer"}
     serializer_class = WithdrawalSerializer
-    queryset = Withdrawal.objects.select_related("rater").prefetch_related("snapshots").order_by("-pk")
+    queryset = Withdrawal.objects.none()
+
+    def get_queryset(self) -> QuerySet[Withdrawal]:
+        return withdrawal.known_to(signed_in_user(self.request)).select_related("rater").order_by("-pk")
 
     @extend_schema(request=AskedSerializer, responses={201: WithdrawalSerializer})
     def post(self, request: Request) -> Response:
@@ -62,5 +66,5 @@ class Datasheet(APIView):
 
     @extend_schema(operation_id="snapshot_datasheet", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, pk: int) -> Response:
-        snapshot = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+        snapshot = visible_snapshot(request, pk)
         return Response(datasheet.as_json(datasheet.read(snapshot)))

@@ -92,10 +92,10 @@ def test_judgments_by_the_criteria_that_they_grade(campaign, raters):
         (row,) = taken(campaign, criteria=wanted)
         assert sorted(j["rater"] for j in row["judgments"]) == sorted(r.pseudonym for r in whose)
         assert snapshots.count(campaign, {"criteria": wanted})["judgments"] == len(whose)
-    form = SnapshotForm(campaign)
+    form = SnapshotForm([campaign])
     assert "criteria" not in [field.name for field in form.offered()]
     campaigns.set_criterion(campaign, "tone", campaign.created_by, name="Tone")
-    assert "criteria" in [field.name for field in SnapshotForm(campaign).offered()]
+    assert "criteria" in [field.name for field in SnapshotForm([campaign]).offered()]
 
 
 def test_votes_by_reliability_and_tasks_by_agreement(campaign, raters):

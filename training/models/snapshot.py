@@ -33,6 +33,11 @@ class Snapshot(models.Model):
     def __str__(self) -> str:
         return self.digest[:12]
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it leaves out some of what was said, but for rounds and other campaigns."""
+        return bool(self.filters.keys() - {"campaigns", "rounds"})
+
 
 class DownloadLink(models.Model):
     """A signed address under which one export of a snapshot can be had without signing in, until it ends."""

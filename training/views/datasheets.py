@@ -2,23 +2,23 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.roles import require, signed_in_user
 from training import datasheet, statements
 from training.forms import StatementForm
-from training.models import Snapshot, Statement
 from training.snapshots import SnapshotError
 from training.views.campaign import visible_campaign
+from training.views.downloads import visible_snapshot
 
 
 @require_safe
 @require("export")
 def show(request: HttpRequest, pk: int) -> HttpResponse:
     """Show who rated, how paid, how far they agree, what pulls them, what it is for."""
-    row = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+    row = visible_snapshot(request, pk)
     try:
         sheet = datasheet.read(row)
     except SnapshotError as error:
@@ -32,7 +32,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
 @require("export")
 def markdown(request: HttpRequest, pk: int) -> HttpResponse:
     """Download a datasheet as Markdown."""
-    row = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+    row = visible_snapshot(request, pk)
     try:
         text = datasheet.as_markdown(datasheet.read(row))
     except SnapshotError as error:

@@ -9,10 +9,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from rest_framework.request import Request
 
 from accounts.models import User
 from accounts.roles import can, require, signed_in_user
-from training import exports, links, preparations, withdrawal
+from labeling import members
+from training import exports, links, preparations, snapshots, withdrawal
 from training.archives import Archive
 from training.exports import ExportError
 from training.links import LinkError
@@ -36,6 +38,11 @@ class Wanted:
     link: DownloadLink | None = None
 
 
+def visible_snapshot(request: HttpRequest | Request, pk: int) -> Snapshot:
+    """Return the snapshot of an address, if the user may have it."""
+    return members.within(request, snapshots.visible_to(signed_in_user(request)), pk=pk)
+
+
 def give(request: HttpRequest, wanted: Wanted) -> HttpResponseBase | Preparation:
     """Send an export, or return what a worker prepares before it can be sent.
 
@@ -54,7 +61,7 @@ def give(request: HttpRequest, wanted: Wanted) -> HttpResponseBase | Preparation
 @require("export")
 def download(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
     """Send a snapshot in one of the formats, as a zip file; the snapshot's page says while it is prepared."""
-    row = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+    row = visible_snapshot(request, pk)
     user = signed_in_user(request)
     try:
         given = give(request, Wanted(row, format, request.GET.get("file", ""), Download.Via.PAGE, user))
@@ -96,7 +103,7 @@ def signed_download(request: HttpRequest, token: str) -> HttpResponseBase:
 @require("export")
 def make_link(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a signed link to one export."""
-    row = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+    row = visible_snapshot(request, pk)
     format, _comma, file = request.POST.get("export", "").partition(" ")
     days = request.POST.get("days", "")
     try:
@@ -111,7 +118,9 @@ def make_link(request: HttpRequest, pk: int) -> HttpResponse:
 @require("export")
 def revoke_link(request: HttpRequest, pk: int) -> HttpResponse:
     """End a signed link at once."""
-    link = get_object_or_404(DownloadLink, pk=pk)
+    seen = snapshots.visible_to(signed_in_user(request))
+    found = DownloadLink.objects.filter(snapshot__in=seen).select_related("snapshot__campaign")
+    link = get_object_or_404(found, pk=pk)
     try:
         links.revoke(link, signed_in_user(request))
     except LinkError as error:
@@ -123,7 +132,7 @@ def revoke_link(request: HttpRequest, pk: int) -> HttpResponse:
 @require("export")
 def files(request: HttpRequest, pk: int) -> HttpResponse:
     """Give the part of a snapshot's page that changes while files are prepared."""
-    row = get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk)
+    row = visible_snapshot(request, pk)
     return render(request, "training/_preparations.html", {"preparations": prepared(row)})
 
 
@@ -136,7 +145,7 @@ def own_links(request: HttpRequest, snapshot: Snapshot) -> list[tuple[DownloadLi
     """Return a snapshot's links that one may end, newest first: with their addresses, and if they last."""
     user, now = signed_in_user(request), timezone.now()
     found = snapshot.links.select_related("by").order_by("-pk")
-    if not can(user, "manage"):
+    if not can(user, "manage", snapshot.campaign.slug):
         found = found.filter(by=user)
     return [
         (link, request.build_absolute_uri(links.address(link)), not link.revoked_at and link.expires_at > now)

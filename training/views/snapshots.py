@@ -1,10 +1,12 @@
 """Snapshots: the datasets that researchers download and runs read."""
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -19,24 +21,28 @@ from training.forms import SnapshotForm
 from training.models import Preparation, Snapshot, Withdrawal
 from training.snapshots import SnapshotError
 from training.views.campaign import visible_campaign
-from training.views.downloads import own_links, prepared
+from training.views.downloads import own_links, prepared, visible_snapshot
 
 
 @require_safe
 @require("export")
 def snapshots(request: HttpRequest) -> HttpResponse:
     """List all snapshots, or one campaign's with ?campaign=slug."""
-    visible = campaigns.visible_to(signed_in_user(request)).order_by("name")
+    visible = campaigns.visible_to(signed_in_user(request), "export").order_by("name")
     chosen = visible.filter(slug=request.GET.get("campaign", "")).first()
     marks = Withdrawal.snapshots.through.objects.filter(snapshot=OuterRef("pk"))
-    rows = Snapshot.objects.filter(campaign__in=visible).select_related("campaign").order_by("-pk")
+    rows = snapshots_.visible_to(signed_in_user(request)).prefetch_related("beside").order_by("-pk")
     rows = rows.annotate(withdrawn=Exists(marks))
-    page = Paginator(rows.filter(campaign=chosen) if chosen else rows, 50).get_page(request.GET.get("page"))
+    rows = rows.filter(snapshots_.holds(chosen)) if chosen else rows
+    beside = together(request, chosen, request.GET.getlist("with")) if chosen else []
+    page = Paginator(rows, 50).get_page(request.GET.get("page"))
     context = {
         "page": page,
+        "titles": [(row, snapshots_.title(row)) for row in page],
         "campaigns": visible,
         "chosen": chosen,
-        "form": SnapshotForm(chosen) if chosen else None,
+        "beside": beside[1:],
+        "form": SnapshotForm(beside) if chosen else None,
         "preparations": being_cut(chosen) if chosen else [],
         "notices": withdrawal.unseen(signed_in_user(request)),
         "section": "datasets",
@@ -52,6 +58,17 @@ def cuts(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "training/_preparations.html", context)
 
 
+def together(request: HttpRequest, campaign: Campaign, names: Sequence[str]) -> list[Campaign]:
+    """Return a campaign and, of those that are named, the others that the user may export."""
+    mine = campaigns.visible_to(signed_in_user(request), "export")
+    return [campaign, *mine.filter(slug__in=names).exclude(pk=campaign.pk).order_by("slug")]
+
+
+def builder(request: HttpRequest, campaign: Campaign, given: QueryDict) -> SnapshotForm:
+    """Return the form as it was filled in."""
+    return SnapshotForm(together(request, campaign, given.getlist("campaigns")), given)
+
+
 def being_cut(campaign: Campaign) -> list[tuple[Preparation, int]]:
     """Return the newest large cuts of a campaign, each with how many of its prompts are done."""
     return [(row, preparations.done(row)) for row in preparations.under_way(campaign)[:3]]
@@ -62,7 +79,7 @@ def being_cut(campaign: Campaign) -> list[tuple[Preparation, int]]:
 def cut_snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     """Cut a snapshot of a campaign."""
     campaign = visible_campaign(request, slug)
-    form = SnapshotForm(campaign, request.POST)
+    form = builder(request, campaign, request.POST)
     try:
         if form.is_valid():
             made = preparations.cut(campaign, signed_in_user(request), form.filters())
@@ -81,11 +98,11 @@ def cut_snapshot(request: HttpRequest, slug: str) -> HttpResponse:
 def count_snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     """Count what the filters of the form would take."""
     campaign = visible_campaign(request, slug)
-    form = SnapshotForm(campaign, request.GET)
+    form = builder(request, campaign, request.GET)
     context: dict[str, object] = {}
     try:
         if form.is_valid():
-            context["counts"] = snapshots_.count(campaign, form.filters())
+            context["counts"] = snapshots_.count(campaign, form.filters(), signed_in_user(request))
             context["agreement"] = "min_agreement" in form.filters()
         else:
             context["wrong"] = said_wrong(form)
@@ -105,7 +122,7 @@ def said_wrong(form: SnapshotForm) -> str:
 @require("export")
 def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a snapshot's counts and manifest, its downloads and the runs that read it."""
-    row = get_object_or_404(Snapshot.objects.select_related("campaign", "created_by"), pk=pk)
+    row = visible_snapshot(request, pk)
     try:
         manifest = (snapshots_.path(row) / "manifest.json").read_text()
     except SnapshotError as error:
@@ -114,14 +131,19 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "snapshot": row,
         "campaign": row.campaign,
+        "title": snapshots_.title(row),
+        "sources": snapshots_.sources(row),
         "counts": [(name.replace("_", " "), number) for name, number in row.counts.items()],
         "filters": [
             (name, ", ".join(map(str, value)) if isinstance(value, list) else value)
             for name, value in row.filters.items()
-            if name != "rounds"
+            if name not in ("campaigns", "rounds")
         ],
         "withdrawn": [withdrawal.sentence(each) for each in withdrawal.of_snapshot(row)],
-        "others": row.campaign.snapshots.exclude(pk=row.pk).order_by("-pk")[:10],
+        "others": snapshots_.visible_to(signed_in_user(request))
+        .filter(snapshots_.holds(row.campaign))
+        .exclude(pk=row.pk)
+        .order_by("-pk")[:10],
         "manifest": manifest,
         "formats": FORMATS,
         "preparations": prepared(row),
@@ -137,7 +159,7 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
 @require("export")
 def snapshot_difference(request: HttpRequest, first: int, second: int) -> HttpResponse:
     """Show what came and went between two snapshots."""
-    sides = [get_object_or_404(Snapshot.objects.select_related("campaign"), pk=pk) for pk in (first, second)]
+    sides = [visible_snapshot(request, pk) for pk in (first, second)]
     try:
         found = difference.compare(*sides)
     except SnapshotError as error:
