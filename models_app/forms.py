@@ -6,7 +6,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from models_app.models import ModelVersion
-from models_app.registry import MOST_AT_ONCE
+from models_app.registry import MOST_AT_ONCE, ModelError
+
+QUESTION = _("How long does rice take?")
+TRIAL_TOKENS = 96
 
 
 class RegisterForm(forms.Form):
@@ -45,6 +48,23 @@ class RegisterForm(forms.Form):
         label=_("Ask for answers in pieces"),
         help_text=_("Servers only: for slow ones behind a proxy that ends idle connections."),
     )
+    question = forms.CharField(
+        required=False,
+        max_length=4000,
+        label=_("Question to try it with"),
+        help_text=_("It is asked before the model is registered, and nothing is kept."),
+    )
+
+    def trial(self) -> dict[str, Any]:
+        """Return what samples.ask takes: the model, one question and how to answer it."""
+        data, registration = self.cleaned_data, self.registration()
+        if data["kind"] != ModelVersion.Kind.POLICY:
+            raise ModelError(
+                _("Only a policy can be asked something; a reward model is looked at when it is registered.")
+            )
+        model = {name: registration[name] for name in ("name", "backend", "location", "options")}
+        question = [{"role": "user", "content": data["question"].strip() or str(QUESTION)}]
+        return {"models": [model], "questions": [question], "params": {"max_new_tokens": TRIAL_TOKENS}}
 
     def registration(self) -> dict[str, Any]:
         """Return what registry.register takes."""

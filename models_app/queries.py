@@ -10,7 +10,7 @@ MOST = 4096  # texts of one request
 
 
 class QueryError(Exception):
-    """A request to score says something that can't be read; `field` names where."""
+    """What is sent to a model can't be read, or is too much; `field` names what."""
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)

@@ -9,24 +9,35 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
+from accounts.roles import campaigns_for, can
 from models_app.backends import BackendError, Policy, SamplingParams
 from models_app.models import ModelVersion, Promotion
 
 if TYPE_CHECKING:
+    from models_app.backends.openai_compatible import OpenAICompatiblePolicy
     from models_app.backends.transformers import TransformersRewardModel
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 MOST_AT_ONCE = 256  # requests to a server
+HELLO_SECONDS = 20.0  # that a server has to answer at all before it is registered
 _loading = Lock()
 HEADS = {ModelVersion.Kind.POLICY: "ForCausalLM", ModelVersion.Kind.REWARD: "ForSequenceClassification"}
 
 
 class ModelError(Exception):
     """A model can't be registered, promoted or found; the message is a sentence for people."""
+
+
+def visible_to(user: User, action: str = "view_campaigns") -> QuerySet[ModelVersion]:
+    """Return the models of the campaigns in which somebody may take an action: a family bears its slug."""
+    if can(user, action):
+        return ModelVersion.objects.all()
+    return ModelVersion.objects.filter(family__in=campaigns_for(user, action))
 
 
 def register(
@@ -65,6 +76,17 @@ def register(
 
 def check(kind: str, backend: str, location: str, options: dict[str, Any]) -> None:
     """Refuse what could never answer or score: a missing folder, the wrong head, a server that is down."""
+    look(kind, backend, location, options)
+    if backend == ModelVersion.Backend.OPENAI:
+        hello = [{"role": "user", "content": "Say hello."}]
+        try:
+            server(location, options).answer_once(hello, SamplingParams(max_new_tokens=8), HELLO_SECONDS)
+        except BackendError as error:
+            raise ModelError(str(error)) from error
+
+
+def look(kind: str, backend: str, location: str, options: dict[str, Any]) -> None:
+    """Refuse what can be seen to be wrong without asking anybody."""
     if backend == ModelVersion.Backend.IMPORTED:
         return
     if not location:
@@ -72,12 +94,12 @@ def check(kind: str, backend: str, location: str, options: dict[str, Any]) -> No
     if backend == ModelVersion.Backend.OPENAI:
         if kind != ModelVersion.Kind.POLICY:
             raise ModelError(_("A chat-completions server answers prompts; it can't be a reward model."))
-        _check_endpoint(location, options)
+        _look_at_options(options)
     else:
-        _check_checkpoint(kind, location)
+        _look_at_checkpoint(kind, location)
 
 
-def _check_endpoint(location: str, options: dict[str, Any]) -> None:
+def _look_at_options(options: dict[str, Any]) -> None:
     if not options.get("model"):
         raise ModelError(_("Name the model that the server at this address should use."))
     many = options.get("concurrency") or 1
@@ -85,14 +107,9 @@ def _check_endpoint(location: str, options: dict[str, Any]) -> None:
         raise ModelError(
             _("“concurrency”, the requests at once, must be from 1 to %(most)s.") % {"most": MOST_AT_ONCE}
         )
-    hello = [{"role": "user", "content": "Say hello."}]
-    try:
-        list(_openai(location, options).generate([hello], SamplingParams(max_new_tokens=8)))
-    except BackendError as error:
-        raise ModelError(str(error)) from error
 
 
-def _check_checkpoint(kind: str, location: str) -> None:
+def _look_at_checkpoint(kind: str, location: str) -> None:
     folder = Path(location)
     if folder.is_dir():
         file = folder / "config.json"
@@ -183,7 +200,8 @@ def replaced_by(version: ModelVersion) -> ModelVersion | None:
     return first.previous if first else None
 
 
-def _openai(location: str, options: dict[str, Any]) -> Policy:
+def server(location: str, options: dict[str, Any]) -> "OpenAICompatiblePolicy":
+    """Return the policy behind a server's address; nobody is asked yet."""
     from models_app.backends.openai_compatible import OpenAICompatiblePolicy
 
     key = os.environ.get(options.get("api_key_env", ""), "")
@@ -199,7 +217,7 @@ def policy(version: ModelVersion) -> Policy:
             % {"name": version.name}
         )
     if version.backend == ModelVersion.Backend.OPENAI:
-        return _openai(version.location, version.options)
+        return server(version.location, version.options)
     with _loading:
         return _checkpoint(version.location, changed_at(version.location))
 

@@ -8,10 +8,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
-from models_app import registry
-from models_app.forms import RegisterForm
+from models_app import registry, samples
+from models_app.forms import QUESTION, RegisterForm
 from models_app.models import ModelVersion
+from models_app.queries import QueryError
 from models_app.registry import ModelError
+from models_app.tasks import draw_samples
 
 
 @require_safe
@@ -26,17 +28,38 @@ def models(request: HttpRequest) -> HttpResponse:
 
 @require("administer")
 def register(request: HttpRequest) -> HttpResponse:
-    """Register a model after looking at what it names."""
-    form = RegisterForm(request.POST or None, initial={"family": request.GET.get("family", "")})
+    """Register a model after looking at what it names, or ask it something first."""
+    known = {"family": request.GET.get("family", ""), "question": QUESTION}
+    form = RegisterForm(request.POST or None, initial=known)
     if request.method == "POST" and form.is_valid():
+        user = signed_in_user(request)
         try:
-            version = registry.register(by=signed_in_user(request), **form.registration())
-        except ModelError as error:
+            if "try" in request.POST:
+                send = draw_samples.delay_on_commit  # type: ignore[attr-defined]
+                sample = samples.ask(user, **form.trial(), send=send)
+                return _register_page(request, form, sample)
+            version = registry.register(by=user, **form.registration())
+        except (ModelError, QueryError) as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, _("“%(name)s” is a candidate now.") % {"name": version.name})
             return redirect("model", version.pk)
-    return render(request, "models_app/register.html", {"form": form, "section": "models"})
+    return _register_page(request, form)
+
+
+def _register_page(
+    request: HttpRequest, form: RegisterForm, sample: samples.Sample | None = None
+) -> HttpResponse:
+    context = {"form": form, "sample": sample, "section": "models"}
+    return render(request, "models_app/register.html", context)
+
+
+@require_safe
+@require("view_campaigns")
+def sample(request: HttpRequest, key: str) -> HttpResponse:
+    """Give the part of a page that shows what a model answers, as far as it has."""
+    found = samples.find(key, signed_in_user(request))
+    return render(request, "models_app/_sample.html", {"sample": found}, status=200 if found else 404)
 
 
 @require_POST

@@ -155,6 +155,40 @@ class OpenAICompatiblePolicy:
         with httpx.Client(headers=self.headers, timeout=TIMEOUT) as client:
             yield from _trimmed(self._stream(client, self._body(conversation, params, 0)))
 
+    def answer_once(
+        self, conversation: Conversation, params: SamplingParams, seconds: float
+    ) -> tuple[str, int | None]:
+        """Ask once and wait so long at most; return the answer and its tokens, where the server counts them.
+
+        Raises BackendError, BusyError when the time is up.
+        """
+        until = time.monotonic() + seconds
+        late = BusyError(f"{self.url} does not answer within {seconds:g} seconds.")
+        patience = httpx.Timeout(seconds, connect=min(5.0, seconds))
+        pieces = []
+        try:
+            with (
+                httpx.Client(headers=self.headers, timeout=patience) as client,
+                client.stream("POST", self.url, json=self._body(conversation, params, 0)) as response,
+            ):
+                # a server that sends a byte now and then never lets a read time out
+                for piece in response.iter_bytes():
+                    pieces.append(piece)
+                    if time.monotonic() > until:
+                        raise late
+                whole = httpx.Response(response.status_code, content=b"".join(pieces))
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, ValueError) as error:
+            raise BackendError(f"{self.url} cannot be asked: {error}") from error
+        except httpx.ConnectTimeout as error:
+            raise BusyError(f"{self.url} cannot be reached.") from error
+        except httpx.TimeoutException as error:
+            raise late from error
+        except httpx.RequestError as error:
+            raise BusyError(f"{self.url} cannot be reached: {error}.") from error
+        text = self._read(whole)
+        counted = (whole.json().get("usage") or {}).get("completion_tokens")
+        return text, counted if isinstance(counted, int) else None
+
     def _stream(self, client: httpx.Client, body: dict[str, object]) -> Iterator[str]:
         try:
             with client.stream("POST", self.url, json={**body, "stream": True}) as response:
