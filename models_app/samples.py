@@ -1,6 +1,7 @@
 """Answers that models are asked for to be looked at, a few at a time: by a worker, with the cache between.
 
-`ask` has them drawn, `find` says how far that is, `answer` is the worker's part. A model need not be registered.
+`ask` has them drawn, `find` says how far that is, `answer` is the worker's part. A model need not be
+registered.
 """
 
 import hashlib
@@ -46,10 +47,11 @@ def ask(
     params: dict[str, Any],
     send: Callable[[str], None],
 ) -> Sample:
-    """Have each model answer each question; return what is known, {"id", "status", …}; `send` starts a worker.
+    """Have each model answer each question; return what is known, {"id", "status", …}.
 
-    `params` are {"temperature", "top_p", "max_new_tokens", "seed"}, or some of them. The same again, while it is kept and
-    hasn't failed, is the same request. Raises QueryError and ModelError.
+    `params` are {"temperature", "top_p", "max_new_tokens", "seed"} or some of them; `send` gives the key to a
+    worker. The same again, while it is kept and hasn't failed, is the same request. Raises QueryError and
+    ModelError.
     """
     if not questions or len(questions) > MOST:
         raise QueryError("questions", _("Ask at least one question and at most %(most)s.") % {"most": MOST})
@@ -136,7 +138,8 @@ def _answers(model: dict[str, Any], wanted: dict[str, Any], told: dict[str, Any]
         told["error"] = str(error)
     except SoftTimeLimitExceeded:
         told["error"] = _("It took longer than is waited for.")
-    except Exception as error:  # noqa: BLE001  (whatever a stranger's checkpoint raises is what one wants to see)
+    except Exception as error:
+        # whatever a stranger's checkpoint raises is what one wants to see
         told["error"] = f"{type(error).__name__}: {error}"[:500]
     seconds = time.monotonic() - began
     counted = [length for length in tokens if length is not None]
