@@ -28,6 +28,13 @@ def named(names: Iterable[str]) -> list[Skill]:
     return [Skill.objects.get_or_create(name=name)[0] for name in names]
 
 
+def note_some(user: User, asked: Iterable[str], had: Iterable[str], *, by: User) -> None:
+    """Note which of the skills asked somebody has; what else they have stays."""
+    asked = set(asked)
+    others = set(user.skills.exclude(name__in=asked).values_list("name", flat=True))
+    note(user, sorted(others | (asked & set(had))), by=by)
+
+
 def note(user: User, names: Iterable[str], *, by: User) -> None:
     """Note which skills somebody has, these and no others; ValidationError names one that can't be."""
     kept = check(names)

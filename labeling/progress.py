@@ -9,9 +9,9 @@ from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.utils import timezone
 
 from accounts.models import User
-from labeling import agreement, assignment, onboarding
+from labeling import agreement, assignment, onboarding, pausing
 from labeling.members import rated_by
-from labeling.models import Campaign, Edit, Judgment, Round, Skip, Slot, Task
+from labeling.models import Campaign, Edit, Judgment, Membership, Round, Skip, Slot, Task
 from labeling.models.judgment import effective
 from labeling.models.task import fresh
 from labeling.onboarding import State, Step
@@ -21,7 +21,8 @@ S = TypeVar("S", Judgment, Edit)
 TAKEN = [Slot.Status.CLAIMED, Slot.Status.DONE]
 # What comes next in a campaign; the rater's home lists them so.
 ORDER = [
-    "go_on", "start", "guideline", "practice", "test", "wait", "skills", "failed", "paused", "closed",
+    "go_on", "start", "guideline", "practice", "test", "wait", "skills", "failed", "held_back", "paused",
+    "closed",
 ]  # fmt: skip
 
 
@@ -50,6 +51,7 @@ class Work:
     holds: bool  # something is begun
     waits: bool  # there is something new to begin
     way_in: State  # guideline, practice and test
+    held_back: bool  # a manager has paused this rater here
 
     @property
     def lacking(self) -> list[str]:
@@ -60,6 +62,8 @@ class Work:
         """Name what comes next, as in ORDER."""
         if self.campaign.status != Campaign.Status.ACTIVE:
             return "closed" if self.campaign.status == Campaign.Status.CLOSED else "paused"
+        if self.held_back:
+            return "held_back"
         if self.lacking:
             return "skills"
         if self.way_in.step != Step.DONE:
@@ -71,7 +75,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Why there is nothing to do: paused, closed, a limit (daily, all), preparing, taken, learning, none."""
+    """Why there is nothing to do.
+
+    paused, closed, held_back, a limit (daily, all), preparing, taken, learning or none.
+    """
 
     reason: str
     done: int = 0
@@ -91,6 +98,9 @@ def of_rater(rater: User) -> list[Work]:
         .annotate(
             holds=Exists(slots.filter(rater=rater, status=Slot.Status.CLAIMED)),
             waits=Exists(new),
+            held_back=Exists(
+                Membership.objects.filter(campaign=OuterRef("pk"), user=rater, paused_at__isnull=False)
+            ),
         )
         .prefetch_related("skills")
         .order_by("name")
@@ -110,6 +120,7 @@ def of_rater(rater: User) -> list[Work]:
             holds=campaign.holds,
             waits=campaign.waits,
             way_in=ways_in[campaign.pk],
+            held_back=campaign.held_back,
         )
         for campaign in campaigns
     ]
@@ -141,6 +152,8 @@ def waiting(rater: User, campaign: Campaign) -> Waiting:
     """Tell why a rater's claim in a campaign gave nothing."""
     if campaign.status != Campaign.Status.ACTIVE:
         return Waiting("closed" if campaign.status == Campaign.Status.CLOSED else "paused")
+    if pausing.is_paused(campaign, rater):
+        return Waiting("held_back")
     if limit := assignment.limit_reached(rater, campaign):
         return Waiting(limit)
     live = campaign.rounds.filter(status__in=[Round.Status.GENERATING, Round.Status.OPEN]).order_by("pk")

@@ -24,7 +24,8 @@ TASK_COLUMNS = [
 _SLOT = rows.columns(Slot, "slot")
 _TASK = rows.columns(Task, "task", TASK_COLUMNS)
 
-# A campaign that somebody rates in: with its criteria, its newest guideline, the newest one they have read.
+# A campaign that somebody rates in: with its criteria, its newest guideline, the newest one they have read,
+# and the oldest word to them from it that they have not.
 MEMBERS_CAMPAIGN = f"""
 SELECT {rows.columns(Campaign, "campaign")},
     (SELECT coalesce(jsonb_agg(to_jsonb(criterion) ORDER BY criterion.id), '[]')
@@ -32,7 +33,11 @@ SELECT {rows.columns(Campaign, "campaign")},
     (SELECT max(number) FROM labeling_guideline WHERE campaign_id = campaign.id) AS guideline_number,
     (SELECT max(guideline.number) FROM labeling_guidelineread opened
         JOIN labeling_guideline guideline ON guideline.id = opened.guideline_id
-        WHERE opened.user_id = %(rater)s AND guideline.campaign_id = campaign.id) AS guideline_read
+        WHERE opened.user_id = %(rater)s AND guideline.campaign_id = campaign.id) AS guideline_read,
+    (SELECT jsonb_build_object('id', word.id, 'text', left(word.text, 600), 'by', sender.username)
+        FROM labeling_feedback word JOIN accounts_user sender ON sender.id = word.reviewer_id
+        WHERE word.rater_id = %(rater)s AND word.read_at IS NULL AND word.campaign_id = campaign.id
+        ORDER BY word.created_at LIMIT 1) AS word
 FROM labeling_campaign campaign
 WHERE campaign.slug = %(slug)s AND campaign.status <> 'draft' AND campaign.archived_at IS NULL AND EXISTS (
     SELECT FROM labeling_membership
@@ -62,6 +67,7 @@ member AS MATERIALIZED (
         JOIN labeling_campaign campaign ON campaign.id = membership.campaign_id
     WHERE membership.user_id = %(rater)s AND campaign.id = %(campaign)s AND campaign.status = 'active'
         AND membership.role <> 'researcher'
+        AND membership.paused_at IS NULL
         AND (membership.qualified_at IS NOT NULL OR campaign.pass_mark IS NULL)
         AND NOT EXISTS (
             SELECT FROM labeling_campaign_skills needed

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from accounts.models import Role, User
+from accounts.models import Pool, Role, User
 from accounts.roles import require, signed_in_user
 from labeling import agreement, golds, qualification, repeats, trust
 from labeling import campaigns as campaigns_
@@ -54,6 +54,8 @@ def list_(request: HttpRequest, slug: str) -> HttpResponse:
         "computed_at": max((p.trust.row.computed_at for p in people if p.trust.row), default=None),
         "form": form,
         "could": could,
+        "pools": campaign.pools.order_by("name"),
+        "free_pools": Pool.objects.exclude(campaigns=campaign).order_by("name"),
         "section": "campaigns",
         "tab": "raters",
     }
@@ -70,6 +72,7 @@ def working_in(campaign: Campaign) -> QuerySet[User]:
     return (
         User.objects.annotate(
             member=Count("memberships", filter=Q(memberships__campaign=campaign)),
+            held_back=Exists(campaign.memberships.filter(user=OuterRef("pk"), paused_at__isnull=False)),
             stored=Coalesce(Subquery(fitted, output_field=IntegerField()), 0),
         )
         .filter(Q(member=1) | Exists(worked))
@@ -122,6 +125,9 @@ def one(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "campaign": campaign,
         "rater": rater,
         "trust": found,
+        "membership": campaign.memberships.filter(user=rater).first(),
+        "holds": Slot.objects.filter(campaign=campaign, rater=rater, status=Slot.Status.CLAIMED).count(),
+        "asked": [(skill, skill.had) for skill in asked_of(campaign, rater)],
         "agreement": agreement.of_rater(rater, [campaign])[campaign.pk],
         "drift": draw(found.row.drift) if found.row else None,
         "golds": [
@@ -135,6 +141,11 @@ def one(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "tab": "raters",
     }
     return render(request, "manage/rater.html", context)
+
+
+def asked_of(campaign: Campaign, rater: User) -> QuerySet[Any]:
+    """Return the skills that a campaign asks for, each with whether a rater has it (`had`)."""
+    return campaign.skills.annotate(had=Exists(rater.skills.filter(pk=OuterRef("pk")))).order_by("name")
 
 
 def draw(windows: list[dict[str, Any]]) -> dict[str, Any] | None:

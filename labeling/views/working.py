@@ -31,7 +31,8 @@ from labeling.views.showing import shown, typed
 def member_campaign(user: User, slug: str) -> Any:
     """Return a campaign that a user rates in, with its criteria and its guideline's number; or 404.
 
-    `graded` are its criteria; `guideline_read` is the newest version that they have opened, None when none.
+    `graded` are its criteria; `guideline_read` is the newest version that they have opened, None when none;
+    `word` is the oldest word to them (id, text, by) that they haven't read.
     """
     with connection.cursor() as cursor:
         cursor.execute(MEMBERS_CAMPAIGN, {"rater": user.pk, "slug": slug})
@@ -40,8 +41,8 @@ def member_campaign(user: User, slug: str) -> Any:
         raise Http404
     values_left = iter(row)
     campaign: Any = rows.read(Campaign, values_left)
-    graded, campaign.guideline_number, campaign.guideline_read = values_left
-    campaign.graded = json.loads(graded)
+    graded, campaign.guideline_number, campaign.guideline_read, word = values_left
+    campaign.graded, campaign.word = json.loads(graded), json.loads(word) if word else None
     return campaign
 
 
@@ -95,7 +96,7 @@ def work(
             if after is not None:
                 context["ahead"] = render_task(request, {**context, **shown(after, campaign, None)})
     alone = context["fragment"] and "task" in context and "ahead" not in context
-    if alone and not len(messages.get_messages(request)):
+    if alone and not campaign.word and not len(messages.get_messages(request)):
         return HttpResponse(context["task"], status=status)  # all that the template would come to
     return render(request, page(request, "work"), context, status=status)
 

@@ -141,7 +141,14 @@
     box.innerHTML = html;
     const parts = [...box.content.children], find = (selector) => parts.find((part) => part.matches(selector));
     const after = find("template.ahead")?.content.firstElementChild;
+    hear(find("template.word")?.content.firstElementChild);
     return [find(".messages"), find(".task, .waiting"), after].map((part) => part && document.adoptNode(part));
+  }
+
+  // a manager's message stays above the work until it is read
+  function hear(word) {
+    const place = byId("word"), shown = place.firstElementChild;
+    if (word && shown?.dataset.word !== word.dataset.word) place.replaceChildren(document.adoptNode(word));
   }
 
   // take in what the server sent: anew, or behind the task that is before the rater
