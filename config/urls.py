@@ -23,6 +23,7 @@ urlpatterns = [
     path("", include("training.urls")),
     path("api/v1/schema/", SchemaView.as_view(), name="api-schema"),
     path("api/v1/", include("accounts.api_urls")),
+    path("api/v1/", include("labeling.people_api_urls")),
     path("api/v1/", include("labeling.api_urls")),
     path("api/v1/", include("models_app.api_urls")),
     path("api/v1/", include("training.api_urls")),
