@@ -8,6 +8,7 @@ from math import exp, sqrt
 from django.db.models import Min, Sum
 from django.db.models.functions import TruncDay
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from labeling import counting
 from labeling.counting import Tally
@@ -18,10 +19,10 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LEAST = 10  # labels below which there is no pace
 LEAST_TIME = timedelta(minutes=15)
 WIDE = 1.96
-NOBODY = "nobody has sent a label in the last 24 hours"
-TOO_FEW = "it takes ten labels within at least a quarter of an hour to tell"
-NOTHING_ASKED = "no round is open"
-SHORT = "an interval needs at least three hours"
+NOBODY = gettext_noop("nobody has sent a label in the last 24 hours")
+TOO_FEW = gettext_noop("it takes ten labels within at least a quarter of an hour to tell")
+NOTHING_ASKED = gettext_noop("no round is open")
+SHORT = gettext_noop("an interval needs at least three hours")
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ TWINS: dict[str, dict[str, str]] = {
     "new_campaign": {"GET": FORM, "POST": "POST api_campaigns"},
     "campaign": {"GET": "GET api_campaign"},
     "campaign_live": {"GET": "GET api_rounds"},
+    "campaign_plot_csv": {"GET": "GET api_campaign_plot"},
     "campaign_settings": {"GET": "GET api_campaign", "POST": "PATCH api_campaign"},
     "criteria": {"GET": "GET api_criteria", "POST": "POST api_criteria"},
     "remove_criterion": {"POST": "DELETE api_criterion"},
@@ -139,7 +140,9 @@ TWINS: dict[str, dict[str, str]] = {
     "revoke_link": {"POST": "DELETE api_link"},
     "start_run": {"POST": "POST api_runs"},
     "run": {"GET": "GET api_run"},
-    "run_live": {"GET": "GET api_metrics"},
+    "run_live": {"GET": "GET api_run_log"},
+    "run_plot_csv": {"GET": "GET api_run_plot"},
+    "run_log": {"GET": "GET api_run_log"},
     "cancel_run": {"POST": "POST api_cancel_run"},
     "retry_run": {"POST": "POST api_retry_run"},
 }

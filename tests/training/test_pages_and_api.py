@@ -108,8 +108,9 @@ def test_a_run_shows_its_gate_its_curves_and_its_log_without_colours(client, cam
     page = client.get(reverse("run", args=[run.pk])).text
     assert says in page
     live = json.loads(client.get(reverse("run_live", args=[run.pk])).text)
-    assert set(live["metrics"]) == {"reward/loss"}
-    points = live["metrics"]["reward/loss"]
+    metrics = json.loads(client.get(reverse("api_metrics", args=[run.pk])).text)
+    assert set(metrics) == {"reward/loss"}
+    points = metrics["reward/loss"]
     assert 300 <= len(points) <= 401
     assert (points[0], points[-1]) == ([0, 1.0], [999, 0.001])
     assert live["log"].splitlines() == ["bold words"] * 200

@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 
 from labeling.templatetags.figures import value
+from training.plot_tables import cells
 from training.plots import Plot, draw
 
 register = template.Library()
@@ -19,3 +20,11 @@ def plot(plot: Plot, title: str) -> dict[str, Any]:
         for series in plot.series
     ]
     return {"plot": plot, "drawn": draw(plot), "title": title, "told": told, "table": plot.table()}
+
+
+@register.inclusion_tag("training/_live_plot.html")
+def live_plot(plot: Plot, csv: str) -> dict[str, Any]:
+    """Show a plot that static/js/plots.js keeps up to date; `csv` is where its table is."""
+    drawn = draw(plot) if plot.shown else None
+    told = [plot.says] if plot.says else []
+    return {"plot": plot, "drawn": drawn, "title": plot.title, "told": told, "rows": cells(plot), "csv": csv}

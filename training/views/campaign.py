@@ -1,23 +1,29 @@
 """One campaign: its rounds, runs and models, its figures, and what the loop does next."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.roles import require
-from labeling import quality, superseding
+from labeling import counting, quality, superseding
+from labeling.counting import Tally
 from labeling.members import named
-from labeling.models import Campaign, Edit, Prompt, Round, Task
-from labeling.models.task import fresh
+from labeling.models import Campaign, Edit, Prompt, Round
+from labeling.pace import Pace
 from models_app.models import ModelVersion
 from preferences.agreement import of_ceiling
 from preferences.types import Estimate, Interval
-from training import loop, watch
+from training import loop, overview, watch
 from training.models import Run
+from training.plots import Plot
 
 LIVE_ROUND = {Round.Status.DRAFT, Round.Status.GENERATING, Round.Status.OPEN}
 LIVE_RUN = {Run.Status.QUEUED, Run.Status.RUNNING}
@@ -43,28 +49,46 @@ def visible_campaign(request: HttpRequest, slug: str) -> Campaign:
 def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a campaign."""
     campaign = visible_campaign(request, slug)
-    context = {**overview(campaign), "campaign": campaign, "section": "campaigns", "tab": "overview"}
+    facts = overview.Facts(campaign)
+    plots = [(plot, reverse("campaign_plot_csv", args=[slug, plot.key])) for plot in overview.read(facts)]
+    context = {
+        **shown_of(facts),
+        "campaign": campaign,
+        "shown": plots,
+        "none": Plot("", "", []),
+        "section": "campaigns",
+        "tab": "overview",
+    }
     return render(request, "training/campaign.html", context)
 
 
 @require_safe
 @require("view_campaigns")
 def campaign_live(request: HttpRequest, slug: str) -> HttpResponse:
-    """Give the part of a campaign's page that changes by itself."""
+    """Give the parts of a campaign's page that change by themselves, or 304 where nothing has."""
     campaign = visible_campaign(request, slug)
-    return render(request, "training/_campaign.html", {**overview(campaign), "campaign": campaign})
+    etag = f'"{overview.stamp(campaign)}{live_stamp(campaign)}"'
+    answer = get_conditional_response(request, etag=etag)
+    if answer is None:
+        context = {**shown_of(overview.Facts(campaign)), "campaign": campaign}
+        answer = render(request, "training/_campaign.html", context)
+    answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"
+    return answer
 
 
-def overview(campaign: Campaign) -> dict[str, Any]:
-    """Return what the page of a campaign shows."""
-    rounds = list(
-        campaign.rounds.annotate(
-            n_tasks=Count("tasks", filter=fresh("tasks__") & ~Q(tasks__status=Task.Status.CANCELLED)),
-            n_done=Count("tasks", filter=fresh("tasks__") & Q(tasks__status=Task.Status.DONE)),
-        )
-        .prefetch_related("policies")
-        .order_by("-number")[:NEWEST]
-    )
+def live_stamp(campaign: Campaign) -> str:
+    """Return what stays the same as long as nothing moves that `overview.stamp` knows nothing of."""
+    live = campaign.runs.filter(status__in=LIVE_RUN).order_by("pk").values_list("pk", "status", "progress")
+    models = ModelVersion.objects.filter(family=campaign.model_family).aggregate(Count("pk"), Max("pk"))
+    known = (campaign.loop_paused, list(live), models, list(campaign.rounds.values_list("error").distinct()))
+    return sha256(repr(known).encode()).hexdigest()[:16]
+
+
+def shown_of(facts: overview.Facts) -> dict[str, Any]:
+    """Return what the page of a campaign shows beside its plots."""
+    campaign = facts.campaign
+    rounds = list(campaign.rounds.prefetch_related("policies").order_by("-number")[:NEWEST])
+    tallies = counting.of_rounds(rounds)
     runs = campaign.runs.select_related("round", "produced", "snapshot", "evaluation").order_by("-pk")[
         :NEWEST
     ]
@@ -75,10 +99,14 @@ def overview(campaign: Campaign) -> dict[str, Any]:
         versions.exclude(backend=ModelVersion.Backend.IMPORTED).order_by("kind", "-pk")[: 2 * NEWEST]
     )
     live = {"task__campaign": campaign, "extra": False, "withdrawn": False, "superseded_by": None}
-    report, accuracy = quality.latest(campaign), reward_accuracy(campaign)
+    report, accuracy = facts.report, reward_accuracy(campaign)
     prompts = dict(campaign.prompts.values_list("split").annotate(n=Count("pk")))
     return {
-        "rounds": [(round_, progress(round_), superseding.explain(round_)) for round_ in rounds],
+        "rounds": [
+            (round_, progress(round_, tallies[round_.pk]), superseding.explain(round_)) for round_ in rounds
+        ],
+        "pace": facts.pace,
+        "time_left": time_left(facts.pace),
         "runs": runs,
         "models": models,
         "step": loop.decide(loop.read_facts(campaign)),
@@ -97,11 +125,22 @@ def overview(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def progress(round_: Round) -> Progress:
+def time_left(pace: Pace) -> tuple[str, str] | None:
+    """Say how long what is asked takes at this pace, and between which ends; None where that isn't known."""
+    if pace.hours.value is None:
+        return None
+    ends = pace.hours.interval
+    between = (
+        f"{overview.say_hours(ends.low)} – {overview.say_hours(ends.high)}" if ends and pace.left else ""
+    )
+    return overview.say_hours(pace.hours.value) if pace.left else _("none"), between
+
+
+def progress(round_: Round, tally: Tally) -> Progress:
     """Return how far a round is: its answers while they are sampled, its tasks from then on."""
     if round_.status in {Round.Status.DRAFT, Round.Status.GENERATING} and round_.origin == Round.Origin.LOOP:
         return Progress(round_.responses_done, round_.responses_total, "answers")
-    return Progress(round_.n_done, round_.n_tasks, "tasks")  # type: ignore[attr-defined]
+    return Progress(tally.done, tally.tasks, "tasks")
 
 
 def reward_accuracy(campaign: Campaign) -> Estimate:

@@ -1,19 +1,23 @@
 """Runs of the engine: what they do, how they went, and starting one."""
 
+from hashlib import sha256
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
 from labeling.members import within
 from labeling.rounds import StateError
-from training import cards
+from training import cards, run_plots
 from training import runs as runs_
 from training.models import Evaluation, Run, Snapshot
-from training.readings import curves, log_tail
+from training.plots import Plot
+from training.readings import log_size, log_tail
 from training.runs import RunError
 from training.tasks import execute_run
 
@@ -39,6 +43,12 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "verifier": cards.of_verifier(run.result),
         "settings": flatten(run.config),
         "log": log_tail(run),
+        "shown": [
+            (run_plots.thin(plot), reverse("run_plot_csv", args=[pk, plot.key]))
+            for plot in run_plots.read(run)
+        ],
+        "none": Plot("", "", []),
+        "why_none": run_plots.why_none(run),
         "live": run.status in {Run.Status.QUEUED, Run.Status.RUNNING},
         "section": "campaigns",
     }
@@ -63,12 +73,16 @@ def flatten(result: dict[str, Any]) -> list[tuple[str, Any]]:
 
 @require_safe
 @require("view_campaigns")
-def run_live(request: HttpRequest, pk: int) -> JsonResponse:
-    """Give a run's status, progress, curves and log as they are now."""
+def run_live(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Give a run's status, progress and log as they are now, or 304 where nothing moved."""
     run = within(request, Run.objects.select_related("campaign"), pk=pk)
-    return JsonResponse(
-        {"status": run.status, "progress": run.progress, "metrics": curves(run), "log": log_tail(run)}
-    )
+    known = repr((run.status, run.progress, log_size(run)))
+    etag = f'"{sha256(known.encode()).hexdigest()[:32]}"'
+    answer = get_conditional_response(request, etag=etag)
+    if answer is None:
+        answer = JsonResponse({"status": run.status, "progress": run.progress, "log": log_tail(run)})
+    answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"
+    return answer
 
 
 @require_POST
