@@ -18,7 +18,7 @@ from labeling.campaigns import CampaignError
 from labeling.forms import CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
 from labeling.members import RATES
 from labeling.members import named as named  # the other pages take it from here
-from labeling.models import Campaign, Edit, GuidelineGap, Membership, Prompt, Round
+from labeling.models import Campaign, GuidelineGap, Membership, Prompt, Round
 from labeling.rendering import render as render_markdown
 from labeling.rounds import StateError
 from labeling.tasks import generate_round
@@ -36,20 +36,20 @@ def count_of(rows: QuerySet, campaign: str = "campaign") -> Coalesce:  # type: i
 def campaigns(request: HttpRequest) -> HttpResponse:
     """List the campaigns with how far each is."""
     current = Round.objects.filter(campaign=OuterRef("pk")).order_by("-number")
-    live = {"extra": False, "withdrawn": False, "superseded_by": None}
     rows = (
         campaigns_.visible_to(signed_in_user(request))
         .annotate(
             n_prompts=count_of(Prompt.objects.all()),
             n_raters=count_of(Membership.objects.filter(role__in=RATES)),
-            n_judgments=quality.counts(),
-            n_edits=count_of(Edit.objects.filter(**live), "task__campaign"),
             round_number=Subquery(current.values("number")[:1]),
             round_status=Subquery(current.values("status")[:1]),
         )
         .order_by("-pk")
     )
     page = Paginator(rows, 50).get_page(request.GET.get("page"))
+    judgments, edits = quality.counts(page.object_list), quality.edits(page.object_list)
+    for campaign in page.object_list:
+        campaign.n_judgments, campaign.n_edits = judgments[campaign.pk], edits.get(campaign.pk, 0)
     return render(request, "manage/campaigns.html", {"page": page, "section": "campaigns"})
 
 
