@@ -6,11 +6,12 @@ a token may take away from both (its scopes, its campaign).
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -99,6 +100,8 @@ def require(action: str, *, post: str = "") -> Callable[[Callable[..., R]], Call
     def guard(view: Callable[..., R]) -> Callable[..., R]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> R:
+            if request.method not in PAGE_METHODS:
+                return cast(R, HttpResponseNotAllowed(PAGE_METHODS))
             needed = post if post and request.method == "POST" else action
             if not can_somewhere(request.user, needed):
                 raise PermissionDenied
@@ -111,6 +114,7 @@ def require(action: str, *, post: str = "") -> Callable[[Callable[..., R]], Call
 
 
 ASKED = "touchstone.action"
+PAGE_METHODS = ["GET", "HEAD", "POST"]  # the API has the others, too
 
 
 def asked(request: HttpRequest | Request) -> str:
@@ -137,7 +141,10 @@ class RolePermission(BasePermission):
     message: str | None = None
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        action = required_action(view, request.method or "")
+        method = request.method or ""
+        if not hasattr(view, method.lower()):
+            raise MethodNotAllowed(method)
+        action = required_action(view, method)
         if action is None:
             return False
         token = getattr(request.user, "acts_by", None)

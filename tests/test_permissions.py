@@ -16,6 +16,8 @@ from tests.permissions import accounts, campaigns, models, rating, review, train
 from tests.permissions.columns import COLUMNS, LOGIN, Table, whole
 from tests.permissions.world import World
 
+pytestmark = pytest.mark.django_db
+
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 NOUNS = [accounts, rating, campaigns, review, models, training]
 TABLE: Table = {
@@ -23,8 +25,6 @@ TABLE: Table = {
     for noun in NOUNS
     for name, rows in noun.TABLE.items()
 }
-# sent before anybody looks at the address: the method is none of its
-UNLISTED = {405}
 
 
 def named_patterns(patterns: list[Any]) -> Iterator[URLPattern]:
@@ -123,7 +123,6 @@ def test_no_address_takes_a_method_that_the_table_lacks(world, name):
     assert found == dict.fromkeys(others, 405)
 
 
-@pytest.mark.django_db
 def test_the_admin_is_for_staff_alone():
     for role in Role.values:
         client = Client()
@@ -131,7 +130,6 @@ def test_the_admin_is_for_staff_alone():
         assert client.get(reverse("admin:index")).status_code == 302
 
 
-@pytest.mark.django_db
 def test_a_token_acts_as_its_user_until_it_is_revoked():
     secret = tokens.issue(make_user(Role.MANAGER), "script")
     client = Client(headers={"Authorization": f"Token {secret}"})
@@ -142,7 +140,6 @@ def test_a_token_acts_as_its_user_until_it_is_revoked():
     assert answer.json() == {"detail": "This token is unknown or revoked."}
 
 
-@pytest.mark.django_db
 def test_somebody_kept_out_is_out_at_once():
     outsider = make_user()
     client = Client()
