@@ -10,6 +10,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from accounts.webhooks import DeliveryError, WebhookError
 from labeling.assignment import LeaseError
 from labeling.campaigns import CampaignError
 from labeling.import_source import SourceError
@@ -53,6 +54,8 @@ def translate(error: Exception) -> Exception:
     match error:
         case CampaignError() | SubmissionError() | QueryError():
             return exceptions.ValidationError({error.field: [str(error)]})
+        case WebhookError():
+            return exceptions.ValidationError({error.field: [str(error)]})
         case DjangoValidationError():
             problems = error.message_dict if hasattr(error, "error_dict") else {"detail": error.messages}
             return exceptions.ValidationError(problems)
@@ -66,6 +69,6 @@ def translate(error: Exception) -> Exception:
             return exceptions.ValidationError({"filters": [str(error)]})
         case ModelError() | SourceError():
             return exceptions.ValidationError({"detail": [str(error)]})
-        case StateError() | RunError() | LeaseError() | SnapshotError():
+        case StateError() | RunError() | LeaseError() | SnapshotError() | DeliveryError():
             return Conflict(str(error))
     return error

@@ -6,6 +6,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from labeling import (
+    announcing,
     assignment,
     chat_answers,
     counting,
@@ -60,6 +61,12 @@ def measure_later(edit: Edit) -> None:
 def expire_leases() -> None:
     """Give back the slots whose lease ran out."""
     assignment.expire_leases()
+
+
+@shared_task
+def tell_webhooks() -> None:
+    """Tell webhooks what came in since they were last told."""
+    announcing.tell()
 
 
 @shared_task
