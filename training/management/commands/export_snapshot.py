@@ -28,6 +28,7 @@ class Command(BaseCommand):
             "--file", default="", help="jsonl, jsonl.gz, jsonl.zst, parquet or csv, as the format has"
         )
         parser.add_argument("--digest", help="the beginning of an earlier snapshot's digest")
+        parser.add_argument("--campaigns", nargs="+", help="take these campaigns together with it")
         parser.add_argument("--rounds", type=int, nargs="+", help="take these rounds only")
         parser.add_argument(
             "--withdrawn", action="store_true", help="write it even where it holds withdrawn data"
@@ -52,7 +53,7 @@ class Command(BaseCommand):
 
     def _snapshot(self, campaign: Campaign, options: dict[str, Any]) -> Snapshot:
         if not options["digest"]:
-            filters = {"rounds": options["rounds"]} if options["rounds"] else None
+            filters = {name: options[name] for name in ("campaigns", "rounds") if options[name]}
             return snapshots.cut(campaign, filters=filters)
         found = list(Snapshot.objects.filter(campaign=campaign, digest__startswith=options["digest"])[:2])
         if len(found) != 1:
