@@ -302,7 +302,8 @@ def aim(campaign: Campaign, others: list[Campaign]) -> None:
         )
         for each in others
     )
-    rate = {"value": 0.3, "interval": [0.2, 0.4], "n": 60, "why": ""}
+    share = {"value": 0.3, "interval": [0.2, 0.4], "n": 60, "why": ""}
+    rate = {"rate": share, "change": share}
     TargetCheck.objects.bulk_create(
         TargetCheck(target=target, version=version, rate=rate, measured_at=timezone.now())
         for target in targets

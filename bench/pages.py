@@ -38,14 +38,16 @@ def measure(options: argparse.Namespace) -> list[Figure]:
 
         from bench.furnishing import furnish
         from bench.trust import fill
-        from labeling import quality, reliability
+        from labeling import counting, quality, reliability
 
         began = time.monotonic()
         campaign, rater = fill(options.judgments, people=RATERS)
         furnish(campaign)
         filled = time.monotonic() - began
+        # what workers keep for the pages
         quality.refresh(campaign)
         reliability.refresh(campaign)
+        counting.catch_up()
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
         found = list(look(campaign, rater, options.only))
@@ -160,7 +162,7 @@ class Things:
         word = route.split("/<int:pk>")[0].rsplit("/", 1)[-1]
         kinds: dict[str, Any] = {
             "disputes": Adjudication, "examples": Example, "gaps": GuidelineGap, "imports": Import,
-            "judges": Judging, "models": ModelVersion, "runs": Run, "targets": Target, "tasks": Task,
+            "judges": Judging, "runs": Run, "targets": Target, "tasks": Task,
             "watch": Watch,
         }  # fmt: skip
         if word in self.numbers:

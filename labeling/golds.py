@@ -343,13 +343,14 @@ def retire_leaked(campaign: Campaign) -> list[Gold]:
     return gone
 
 
-def of_campaign(campaign: Campaign) -> list[tuple[Gold, int, int]]:
-    """Return a campaign's gold tasks with how many of their answers were right, of how many; newest first."""
+def listed(campaign: Campaign) -> QuerySet[Gold]:
+    """Return a campaign's gold tasks, those in use first, newest first."""
+    rows = Gold.objects.filter(task__campaign=campaign).select_related("task__prompt", "task__campaign", "by")
+    return rows.order_by(F("retired_at").desc(nulls_first=True), "-pk")
+
+
+def answered(campaign: Campaign) -> dict[int, tuple[int, int]]:
+    """Return by gold task how many of its answers were right, of how many; those without one are left out."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS, {"campaign": campaign.pk})
-        told = {gold: (right, asked) for gold, right, asked in cursor.fetchall()}
-    rows = Gold.objects.filter(task__campaign=campaign).select_related("task__prompt", "task__campaign", "by")
-    rows = rows.prefetch_related("task__task_responses__response").order_by(
-        F("retired_at").desc(nulls_first=True), "-pk"
-    )
-    return [(gold, *told.get(gold.pk, (0, 0))) for gold in rows]
+        return {gold: (right, asked) for gold, right, asked in cursor.fetchall()}

@@ -95,10 +95,9 @@ class ProposalSerializer(serializers.Serializer[Any]):
 
 def told(campaign: Campaign) -> list[Gold]:
     """Return a campaign's gold tasks with how they were answered, newest first."""
-    found = []
-    for gold, right, asked in golds.of_campaign(campaign):
-        gold.right, gold.asked = right, asked  # type: ignore[attr-defined]
-        found.append(gold)
+    found, answered = list(golds.listed(campaign)), golds.answered(campaign)
+    for gold in found:
+        gold.right, gold.asked = answered.get(gold.pk, (0, 0))  # type: ignore[attr-defined]
     return found
 
 

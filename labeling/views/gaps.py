@@ -1,6 +1,7 @@
 """The manager's page about what the guideline lacks, as reviewers found it."""
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,18 +16,19 @@ from labeling.submissions import SubmissionError
 from labeling.verdict_scale import say
 from labeling.views.manage import named
 
+ON_PAGE = 30
+
 
 @require_safe
 @require("manage")
 def list_(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the gaps, open ones first, each with the comparison it came from and what came of it."""
     campaign = named(request, slug)
+    page = Paginator(gaps.listed(campaign), ON_PAGE).get_page(request.GET.get("page"))
     context = {
         "campaign": campaign,
-        "gaps": [
-            (gap, None if gap.verdict is None else say(campaign, gap.verdict))
-            for gap in gaps.listed(campaign)
-        ],
+        "page": page,
+        "gaps": [(gap, None if gap.verdict is None else say(campaign, gap.verdict)) for gap in page],
         "section": "campaigns",
         "tab": "adjudications",
     }

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from preferences.intervals import wilson
 from preferences.types import Estimate
 
 NEWEST = 20  # comparisons to choose from
+ON_PAGE = 40  # gold tasks
 LARGEST = 2**63 - 1
 RULES = [
     ("", gettext_lazy("Who takes the same side is right")),
@@ -79,12 +81,12 @@ def list_(request: HttpRequest, slug: str) -> HttpResponse:
 def show(request: HttpRequest, campaign: Campaign, form: GoldForm, status: int = 200) -> HttpResponse:
     """Show the page with its form as it was filled in."""
     chosen = comparisons(campaign).filter(pk=read_key(str(form["task"].value() or ""))).first()
+    rows = golds.listed(campaign).prefetch_related("task__task_responses__response")
+    page, told = Paginator(rows, ON_PAGE).get_page(request.GET.get("page")), golds.answered(campaign)
     context = {
         "campaign": campaign,
-        "golds": [
-            (gold, say(campaign, gold.verdict), score(right, asked))
-            for gold, right, asked in golds.of_campaign(campaign)
-        ],
+        "page": page,
+        "golds": [(gold, say(campaign, gold.verdict), score(*told.get(gold.pk, (0, 0)))) for gold in page],
         "proposals": [(task, row, say(campaign, row["verdict"])) for task, row in golds.proposals(campaign)],
         "form": form,
         "chosen": chosen,

@@ -247,7 +247,8 @@ def test_a_leaked_gold_task_is_retired_and_judges_nobody(campaign, monkeypatch):
     assert gold.retired_at is not None
     assert gold.retired_why == golds.LEAKED
     assert golds.scores(campaign) == {}
-    assert [(g.pk, right, asked) for g, right, asked in golds.of_campaign(campaign)] == [(gold.pk, 2, 4)]
+    assert list(golds.listed(campaign)) == [gold]
+    assert golds.answered(campaign) == {gold.pk: (2, 4)}
 
 
 @pytest.mark.parametrize(
