@@ -16,7 +16,7 @@ from typing import BinaryIO
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts import audit
+from accounts import audit, webhooks
 from accounts.models import User
 from labeling.import_copy import Writer, check_keys_at_once, hold
 from labeling.import_fields import ImportRecord
@@ -105,6 +105,7 @@ def _complete(origin: Import, report: ImportReport) -> None:
         raise CancelledError
     filename, format = origin.filename, origin.format
     audit.record(origin.by, "import", origin.campaign, filename=filename, format=format, **figures)
+    webhooks.emit("import.done", origin.campaign.slug, id=origin.pk, status=Import.Status.DONE, **figures)
 
 
 def _only_errors(report: ImportReport) -> ImportReport:

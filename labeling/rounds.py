@@ -11,6 +11,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import webhooks
 from accounts.models import User
 from labeling import planning
 from labeling.models import Campaign, Round, RoundEvent, Slot, Task
@@ -28,6 +29,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.CANCELLED: frozenset(),
 }
 
+TOLD = {S.OPEN: "opened", S.CLOSED: "closed", S.CANCELLED: "cancelled"}  # to webhooks
 BATCH = 2000
 
 
@@ -41,6 +43,8 @@ def change(round_: Round, after: str, *, by: User | None = None, reason: str = "
         if after in allowed and Round.objects.filter(pk=round_.pk, status=before).update(status=after):
             RoundEvent.objects.create(round=round_, before=before, after=after, by=by, reason=reason[:500])
             round_.status = after
+            if after in TOLD:
+                webhooks.emit(f"round.{TOLD[after]}", round_.campaign.slug, round=round_.number, reason=reason[:500])
             return
     round_.refresh_from_db(fields=["status"])
     names = {"before": round_.get_status_display().lower(), "after": Round.Status(after).label.lower()}

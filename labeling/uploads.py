@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from redis.exceptions import RedisError
 
-from accounts import audit
+from accounts import audit, webhooks
 from accounts.models import User
 from labeling.imports import LOCK, CancelledError, import_records
 from labeling.models import Campaign, Import
@@ -117,7 +117,11 @@ def _import(import_: Import) -> None:
 
 
 def _end(pk: int, status: str, **fields: object) -> None:
-    Import.objects.filter(pk=pk, status=S.RUNNING).update(status=status, finished_at=timezone.now(), **fields)
+    with transaction.atomic():
+        running = Import.objects.filter(pk=pk, status=S.RUNNING)
+        if running.update(status=status, finished_at=timezone.now(), **fields) and status != S.CANCELLED:
+            slug = Import.objects.values_list("campaign__slug", flat=True).get(pk=pk)
+            webhooks.emit("import.done", slug, id=pk, status=status)
 
 
 def keep(import_: Import) -> None:

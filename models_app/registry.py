@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, webhooks
 from accounts.models import User
 from accounts.roles import campaigns_for, can
 from models_app.backends import BackendError, Policy, SamplingParams
@@ -182,6 +182,9 @@ def promote(
             version=version, previous=previous, gate=gate, by=by, reason=reason.strip()
         )
         audit.record(by, "promote model", version, previous=previous and previous.name, reason=reason)
+        said = {"id": version.pk, "kind": version.kind, "name": version.name, "family": version.family}
+        # a campaign's line of models bears its short name
+        webhooks.emit("model.promoted", version.family, **said, by_gate=gate is not None, reason=reason)
     return promotion
 
 

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import webhooks
 from accounts.audit import record
 from accounts.models import User
 from labeling.models import Campaign, Round
@@ -34,6 +35,8 @@ TRANSITIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "fail": ((QUEUED, RUNNING), FAILED),
     "cancel": ((QUEUED, RUNNING), CANCELLED),
 }
+
+TOLD = {SUCCEEDED, FAILED}  # to webhooks
 
 
 class RunError(Exception):
@@ -283,9 +286,16 @@ def _move(
             if Run.objects.filter(pk=run.pk, status=before, **guard).update(status=after, **changes):
                 RunEvent.objects.create(run=run, before=before, after=after, by=by, reason=reason)
                 run.refresh_from_db()
+                if after in TOLD:
+                    _tell(run)
                 return run
     run.refresh_from_db()
     raise StateError(f"Run {run.pk} is {run.status}; it cannot {verb} now.")
+
+
+def _tell(run: Run) -> None:
+    said = {"id": run.pk, "kind": run.kind, "produced": run.produced_id, "error": run.error}
+    webhooks.emit(f"run.{run.status}", run.campaign.slug, **said)
 
 
 def _queue(

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from accounts import webhooks
 from accounts.audit import record
 from accounts.models import User
 from labeling import campaigns as campaigns_
@@ -79,6 +80,7 @@ def cut(
         )
         if created:
             snapshot.beside.set(source for source in sources if source != campaign)
+            webhooks.emit("snapshot.cut", campaign.slug, id=snapshot.pk, digest=digest, counts=counts)
         if created and by is not None:
             record(by, "snapshot.cut", snapshot, digest=digest)
         withdrawal.mark_if_late(snapshot, before)

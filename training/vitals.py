@@ -13,6 +13,7 @@ import numpy as np
 from django.db import transaction
 from scipy.special import expit
 
+from accounts import webhooks
 from labeling.models import Campaign, Judgment, Round, Score, Task, TaskResponse
 from labeling.models.judgment import counting
 from labeling.models.task import fresh
@@ -64,9 +65,12 @@ def refresh(campaign: Campaign) -> list[Raised]:
     raised = raise_(figures, {name: limits(campaign, name) for name in FIGURES}) + findings(rounds[0])
     with transaction.atomic():
         for alarm in raised:
-            Alarm.objects.get_or_create(
+            _row, new = Alarm.objects.get_or_create(
                 campaign=campaign, round=rounds[0], name=alarm.name, defaults={"values": alarm.values}
             )
+            if new:
+                said = {"name": alarm.name, "round": rounds[0].number, "values": alarm.values}
+                webhooks.emit("alarm.raised", campaign.slug, **said)
     return raised
 
 

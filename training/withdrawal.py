@@ -16,7 +16,7 @@ from django.db.models import Max, Prefetch, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit
+from accounts import audit, webhooks
 from accounts.models import User
 from accounts.roles import can
 from labeling import assignment, campaigns, reopening
@@ -249,6 +249,8 @@ def _lock() -> None:
 def _conclude(withdrawal: Withdrawal, counts: dict[str, int]) -> None:
     withdrawal.counts = counts
     withdrawal.save(update_fields=["counts"])
+    rater = withdrawal.rater.pseudonym if withdrawal.rater else ""
+    webhooks.emit("data.withdrawn", "", id=withdrawal.pk, rater=rater, prompt=withdrawal.prompt, counts=counts)
     _mark(withdrawal, Snapshot.objects.all())
 
 
