@@ -44,7 +44,9 @@ def change(round_: Round, after: str, *, by: User | None = None, reason: str = "
             RoundEvent.objects.create(round=round_, before=before, after=after, by=by, reason=reason[:500])
             round_.status = after
             if after in TOLD:
-                webhooks.emit(f"round.{TOLD[after]}", round_.campaign.slug, round=round_.number, reason=reason[:500])
+                webhooks.emit(
+                    f"round.{TOLD[after]}", round_.campaign.slug, round=round_.number, reason=reason[:500]
+                )
             return
     round_.refresh_from_db(fields=["status"])
     names = {"before": round_.get_status_display().lower(), "after": Round.Status(after).label.lower()}

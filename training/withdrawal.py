@@ -250,7 +250,9 @@ def _conclude(withdrawal: Withdrawal, counts: dict[str, int]) -> None:
     withdrawal.counts = counts
     withdrawal.save(update_fields=["counts"])
     rater = withdrawal.rater.pseudonym if withdrawal.rater else ""
-    webhooks.emit("data.withdrawn", "", id=withdrawal.pk, rater=rater, prompt=withdrawal.prompt, counts=counts)
+    webhooks.emit(
+        "data.withdrawn", "", id=withdrawal.pk, rater=rater, prompt=withdrawal.prompt, counts=counts
+    )
     _mark(withdrawal, Snapshot.objects.all())
 
 
