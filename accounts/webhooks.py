@@ -59,7 +59,7 @@ class DeliveryError(Exception):
     """A delivery is in another state than what was asked of it takes for granted."""
 
 
-def emit(kind: str, campaign: str, **data: Any) -> None:
+def emit(kind: str, campaign: str, /, **data: Any) -> None:
     """Tell the webhooks that want to know; call it in the transaction of the change.
 
     Where none does, that is one query and nothing is written.
