@@ -12,11 +12,11 @@ from django.http import HttpRequest, HttpResponse
 def content_policy(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Set the policy of config.settings."""
+    """Set the policy of config.settings, where the view hasn't set one of its own."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers[HEADER] = _spell(repr(settings.CONTENT_SECURITY_POLICY))
+        response.headers.setdefault(HEADER, _spell(repr(settings.CONTENT_SECURITY_POLICY)))
         return response
 
     return answer

@@ -13,12 +13,17 @@ from labeling.api import (
     onboarding,
     rating,
     records,
+    setup,
     trust,
 )
 
 urlpatterns = [
     path("campaigns/", campaigns.Campaigns.as_view(), name="api_campaigns"),
     path("campaigns/<slug:slug>/", campaigns.OneCampaign.as_view(), name="api_campaign"),
+    path("campaigns/<slug:slug>/setup/", setup.Setup.as_view(), name="api_setup"),
+    path("campaigns/<slug:slug>/policy/", setup.BasePolicy.as_view(), name="api_base_policy"),
+    path("campaigns/<slug:slug>/archive/", setup.Archive.as_view(), name="api_archive"),
+    path("campaigns/<slug:slug>/clone/", setup.Clone.as_view(), name="api_clone"),
     path("campaigns/<slug:slug>/loop/", campaigns.Loop.as_view(), name="api_loop"),
     path("campaigns/<slug:slug>/guidelines/", campaigns.Guidelines.as_view(), name="api_guidelines"),
     path("campaigns/<slug:slug>/criteria/", campaigns.Criteria.as_view(), name="api_criteria"),
@@ -42,6 +47,26 @@ urlpatterns = [
     path("campaigns/<slug:slug>/figures/", campaigns.Figures.as_view(), name="api_figures"),
     path("campaigns/<slug:slug>/imports/", imports.Imports.as_view(), name="api_imports"),
     path("campaigns/<slug:slug>/imports/<int:pk>/", imports.OneImport.as_view(), name="api_import"),
+    path(
+        "campaigns/<slug:slug>/imports/<int:pk>/preview/",
+        imports.PreviewImport.as_view(),
+        name="api_preview_import",
+    ),
+    path(
+        "campaigns/<slug:slug>/imports/<int:pk>/start/",
+        imports.StartImport.as_view(),
+        name="api_start_import",
+    ),
+    path(
+        "campaigns/<slug:slug>/imports/<int:pk>/errors/",
+        imports.ImportErrors.as_view(),
+        name="api_import_errors",
+    ),
+    path(
+        "campaigns/<slug:slug>/imports/<int:pk>/failed/",
+        imports.FailedRows.as_view(),
+        name="api_import_failed",
+    ),
     path(
         "campaigns/<slug:slug>/imports/<int:pk>/cancel/",
         imports.CancelImport.as_view(),

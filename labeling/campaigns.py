@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
@@ -114,6 +115,11 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
             overlaps.refit(campaign)
 
 
+def listed(user: User, *, archived: bool = False) -> QuerySet[Campaign]:
+    """Return the campaigns that a list shows to somebody: those in use, or else those in the archive."""
+    return visible_to(user).filter(archived_at__isnull=not archived)
+
+
 def fit_edits(edit_share: float, rank_share: float, chat_share: float) -> float:
     """Return the share of edits; CampaignError when all shares together are more than all tasks."""
     room = 1 - rank_share - chat_share
@@ -177,6 +183,21 @@ def set_criterion(
         criterion, _new = Criterion.objects.update_or_create(campaign=campaign, key=key, defaults=values)
         audit.record(by, "set criterion", campaign, key=key, **values)
     return criterion
+
+
+def set_criteria(campaign: Campaign, by: User, names: dict[str, str]) -> None:
+    """Let raters grade exactly these qualities, names by key; those that are there keep their grades."""
+    with transaction.atomic():
+        there = {criterion.key: criterion for criterion in campaign.criteria.all()}
+        for key in there.keys() - names.keys():
+            remove_criterion(campaign, key, by)
+        for key, name in names.items():
+            before = there.get(key)
+            if before is None:
+                set_criterion(campaign, key, by, name=name)
+            elif before.name != name:
+                points, required = before.points, before.required
+                set_criterion(campaign, key, by, name=name, points=points, required=required)
 
 
 def remove_criterion(campaign: Campaign, key: str, by: User) -> None:

@@ -14,7 +14,6 @@ from labeling.import_formats import FORMATS
 from labeling.models import Campaign, Criterion
 from labeling.models.campaign import default_reasons
 from models_app import sampling
-from models_app.models import ModelVersion
 
 if TYPE_CHECKING:
     CampaignModelForm = forms.ModelForm[Campaign]
@@ -219,92 +218,12 @@ class SettingsForm(CampaignModelForm):
         }
 
 
-class NewCampaignForm(SettingsForm):
-    """A new campaign: its settings, its first guideline and the policy that answers first."""
-
-    guideline = forms.CharField(
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 10}),
-        label=_("Guideline"),
-        help_text=_("What raters should look for, in Markdown. You can publish new versions later."),
-    )
-    base = forms.ChoiceField(
-        choices=[
-            ("none", _("None: answers come with the import")),
-            ("existing", _("A model that is registered already")),
-            ("transformers", _("A Transformers checkpoint: a folder or a hub id")),
-            ("openai_compatible", _("A server that speaks the chat-completions protocol")),
-        ],
-        initial="none",
-        widget=forms.RadioSelect,
-        label=_("Which policy answers first?"),
-    )
-    existing = forms.ModelChoiceField(
-        queryset=ModelVersion.objects.none(), required=False, label=_("Registered model")
-    )
-    location = forms.CharField(required=False, max_length=500, label=_("Folder, hub id or address"))
-    server_model = forms.CharField(required=False, max_length=200, label=_("Model name at the server"))
-    api_key_env = forms.CharField(
-        required=False,
-        max_length=80,
-        label=_("Variable that holds the server's key"),
-        help_text=_("The name of an environment variable of the workers; the key itself is not stored."),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = ModelVersion.objects.filter(kind=ModelVersion.Kind.POLICY).exclude(
-            backend=ModelVersion.Backend.IMPORTED
-        )
-        field = self.fields["existing"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = choices.order_by("-pk")
-        field.label_from_instance = named  # type: ignore[method-assign]
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        base = data.get("base")
-        if base == "existing" and not data.get("existing"):
-            self.add_error("existing", _("Choose one of the registered models."))
-        if base in {"transformers", "openai_compatible"} and not data.get("location"):
-            self.add_error("location", _("Say where the model is."))
-        if base == "openai_compatible" and not data.get("server_model"):
-            self.add_error("server_model", _("Name the model that the server should use."))
-        return data
-
-    def base_policy(self) -> dict[str, Any] | None:
-        """Return what campaigns.create takes as base_policy."""
-        data = self.cleaned_data
-        if data["base"] == "none":
-            return None
-        if data["base"] == "existing":
-            version: ModelVersion = data["existing"]
-            return {
-                "name": version.name,
-                "backend": version.backend,
-                "location": version.location,
-                "options": version.options,
-            }
-        options = {"model": data["server_model"], "api_key_env": data["api_key_env"]}
-        return {
-            "name": "base",
-            "backend": data["base"],
-            "location": data["location"],
-            "options": options if data["base"] == ModelVersion.Backend.OPENAI else {},
-        }
-
-
 class GuidelineForm(forms.Form):
     """The next version of the instructions."""
 
     text = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 18}), label=_("Text"), help_text=_("Markdown.")
     )
-
-
-def named(obj: ModelVersion) -> str:
-    """Tell models of the same name apart by their family."""
-    return f"{obj.name} ({obj.family})"
 
 
 class CriterionForm(CriterionModelForm):

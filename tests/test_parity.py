@@ -14,6 +14,7 @@ class Without(str):
 
 
 BROWSER = Without("it begins or ends a browser's session, or chooses its password; programs hold tokens")
+LOOKS = Without("how the rater's page looks; what it asks is in the campaign's settings")
 FORM = Without("an empty form: the OpenAPI document says what to send")
 
 # page → method → the API's method and name of the address
@@ -57,6 +58,17 @@ TWINS: dict[str, dict[str, str]] = {
     # campaigns
     "campaigns": {"GET": "GET api_campaigns"},
     "new_campaign": {"GET": FORM, "POST": "POST api_campaigns"},
+    "setup": {"GET": "GET api_setup"},
+    "setup_basics": {"GET": "GET api_setup", "POST": "PATCH api_campaign"},
+    "setup_question": {"GET": "GET api_setup", "POST": "PATCH api_campaign"},
+    "setup_answers": {"GET": "GET api_setup", "POST": "POST api_base_policy"},
+    "setup_checks": {"GET": "GET api_setup", "POST": "PATCH api_campaign"},
+    "setup_training": {"GET": "GET api_setup", "POST": "PATCH api_campaign"},
+    "setup_start": {"GET": "GET api_setup"},
+    "preview": {"GET": LOOKS},
+    "preview_page": {"GET": LOOKS},
+    "archive": {"POST": "POST api_archive"},
+    "clone_campaign": {"GET": FORM, "POST": "POST api_clone"},
     "campaign": {"GET": "GET api_campaign"},
     "campaign_live": {"GET": "GET api_rounds"},
     "campaign_plot_csv": {"GET": "GET api_campaign_plot"},

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from labeling import campaigns, states
-from labeling.models import Campaign, Prompt
+from labeling import campaigns, cloning, states
+from labeling.models import Campaign
 from models_app import sampling, scoring
 from models_app.models import ModelVersion
 from training import contest, loop, rehearsal
@@ -126,10 +126,5 @@ def twin(campaign: Campaign, name: str) -> Campaign:
         },
         **{field: getattr(campaign, field) for field in COPIED},
     )
-    kept = ("messages", "content_hash", "split", "tags", "language", "purpose")
-    prompts = campaign.prompts.filter(opening=None).order_by("content_hash")
-    Prompt.objects.bulk_create(
-        (Prompt(campaign=copy, **dict(zip(kept, row, strict=True))) for row in prompts.values_list(*kept)),
-        batch_size=1000,
-    )
+    cloning.copy_prompts(campaign, copy)
     return copy

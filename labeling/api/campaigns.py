@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -69,9 +69,9 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
             "red_team",
             "reasons", "display_rate", "undo_minutes", "skills", "pass_mark", "test_attempts",
             "show_figures", "retrain_after", "max_rounds", "sampling", "stages", "hyper", "model_family",
-            "loop_paused", "created_at",
+            "loop_paused", "archived_at", "created_at",
         ]  # fmt: skip
-        read_only_fields = ["model_family", "loop_paused", "created_at"]
+        read_only_fields = ["model_family", "loop_paused", "archived_at", "created_at"]
         extra_kwargs = {"slug": {"required": False}}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -114,8 +114,13 @@ class Campaigns(generics.ListAPIView[Campaign]):
     queryset = Campaign.objects.none()
 
     def get_queryset(self) -> QuerySet[Campaign]:
-        visible = campaigns.visible_to(signed_in_user(self.request))
+        archived = self.request.query_params.get("archived", "").lower() in {"true", "1"}
+        visible = campaigns.listed(signed_in_user(self.request), archived=archived)
         return visible.select_related("sampling").prefetch_related("skills").order_by("-pk")
+
+    @extend_schema(parameters=[OpenApiParameter("archived", bool, description="Those in the archive.")])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
 
     @extend_schema(request=NewCampaignSerializer, responses={201: CampaignSerializer})
     def post(self, request: Request) -> Response:

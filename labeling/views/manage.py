@@ -1,4 +1,4 @@
-"""The manager's pages about campaigns: list, new, settings, guideline, raters, rounds."""
+"""The manager's pages about campaigns: list, settings, guideline, raters, rounds."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -13,14 +13,15 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
-from labeling import gaps, quality, rounds, states
+from labeling import cloning, gaps, quality, rounds, setup, states
 from labeling.campaigns import CampaignError
-from labeling.forms import CriterionForm, GuidelineForm, NewCampaignForm, SettingsForm
+from labeling.forms import CriterionForm, GuidelineForm, SettingsForm
 from labeling.members import RATES
 from labeling.members import named as named  # the other pages take it from here
 from labeling.models import Campaign, GuidelineGap, Membership, Prompt, Round
 from labeling.rendering import render as render_markdown
 from labeling.rounds import StateError
+from labeling.setup_forms import CloneForm
 from labeling.tasks import generate_round
 from models_app.registry import ModelError
 
@@ -34,10 +35,11 @@ def count_of(rows: QuerySet, campaign: str = "campaign") -> Coalesce:  # type: i
 @require_safe
 @require("view_campaigns")
 def campaigns(request: HttpRequest) -> HttpResponse:
-    """List the campaigns with how far each is."""
+    """List the campaigns with how far each is; `?archived=yes` lists those put away."""
+    archived = request.GET.get("archived") == "yes"
     current = Round.objects.filter(campaign=OuterRef("pk")).order_by("-number")
     rows = (
-        campaigns_.visible_to(signed_in_user(request))
+        campaigns_.listed(signed_in_user(request), archived=archived)
         .annotate(
             n_prompts=count_of(Prompt.objects.all()),
             n_raters=count_of(Membership.objects.filter(role__in=RATES)),
@@ -50,29 +52,8 @@ def campaigns(request: HttpRequest) -> HttpResponse:
     judgments, edits = quality.counts(page.object_list), quality.edits(page.object_list)
     for campaign in page.object_list:
         campaign.n_judgments, campaign.n_edits = judgments[campaign.pk], edits.get(campaign.pk, 0)
-    return render(request, "manage/campaigns.html", {"page": page, "section": "campaigns"})
-
-
-@require("administer")
-def new_campaign(request: HttpRequest) -> HttpResponse:
-    """Make a campaign."""
-    form = NewCampaignForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            campaign = campaigns_.create(
-                by=signed_in_user(request),
-                guideline=form.cleaned_data["guideline"],
-                base_policy=form.base_policy(),
-                **form.settings(),
-            )
-        except CampaignError as error:
-            form.add_error(error.field if error.field in form.fields else None, str(error))
-        except ModelError as error:
-            form.add_error("location" if form.cleaned_data["location"] else "existing", str(error))
-        else:
-            messages.success(request, _("The campaign is there. Import prompts next."))
-            return redirect("import", campaign.slug)
-    return render(request, "manage/new_campaign.html", {"form": form, "section": "campaigns"})
+    context = {"page": page, "archived": archived, "section": "campaigns"}
+    return render(request, "manage/campaigns.html", context)
 
 
 @require("manage")
@@ -128,6 +109,41 @@ def set_status(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @require("manage")
+def archive(request: HttpRequest, slug: str) -> HttpResponse:
+    """Put a campaign into the archive, or bring it back."""
+    campaign, by = named(request, slug, archived=True), signed_in_user(request)
+    try:
+        if request.POST.get("archived") == "no":
+            states.bring_back(campaign, by)
+        else:
+            states.archive(campaign, by)
+            messages.success(request, _("Archived. The list of archived campaigns has it."))
+    except StateError as error:
+        messages.error(request, str(error))
+    return redirect("campaign", slug)
+
+
+@require("administer")
+def clone(request: HttpRequest, slug: str) -> HttpResponse:
+    """Make a draft that is like a campaign."""
+    campaign = named(request, slug, archived=True)
+    suggested = _("Copy of %(name)s") % {"name": campaign.name}
+    form = CloneForm(request.POST or None, initial={"name": suggested[:120]})
+    if request.method == "POST" and form.is_valid():
+        try:
+            copy = cloning.clone(campaign, by=signed_in_user(request), **form.cleaned_data)
+        except CampaignError as error:
+            form.add_error("name", str(error))
+        except ModelError as error:
+            form.add_error("policy", str(error))
+        else:
+            return redirect("setup", copy.slug)
+    context = {"campaign": campaign, "form": form, "section": "campaigns", "tab": "clone"}
+    return render(request, "manage/clone.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+@require("manage")
 def set_loop(request: HttpRequest, slug: str) -> HttpResponse:
     """Pause the loop, or let it go on."""
     campaign, by = named(request, slug), signed_in_user(request)
@@ -144,7 +160,9 @@ def guideline(request: HttpRequest, slug: str) -> HttpResponse:
     campaign = named(request, slug)
     versions = list(campaign.guidelines.select_related("created_by").order_by("-number"))
     gap = gap_named(campaign, request.POST.get("gap") or request.GET.get("gap", ""))
-    text = (versions[0].text if versions else "") + (gaps.as_text(gap) if gap else "")
+    text = (versions[0].text if versions else setup.first_guideline(campaign)) + (
+        gaps.as_text(gap) if gap else ""
+    )
     form = GuidelineForm(request.POST or None, initial={"text": text})
     if request.method == "POST" and form.is_valid():
         by = signed_in_user(request)

@@ -48,9 +48,15 @@ class Side:
         return _("Answer %(name)s") % {"name": self.name}
 
 
-def shown(slot: Any, campaign: Any, said: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what the page of a slot (from assignment) shows, filled in with `said` or else its draft."""
-    talk = chats.read(slot) if slot.task.kind == Task.Kind.CHAT else None
+def shown(
+    slot: Any, campaign: Any, said: dict[str, Any] | None, talk: chats.Talk | None = None
+) -> dict[str, Any]:
+    """Return what the page of a slot (from assignment) shows, filled in with `said` or else its draft.
+
+    `talk` is its conversation, where that isn't to be read from the rows.
+    """
+    if talk is None and slot.task.kind == Task.Kind.CHAT:
+        talk = chats.read(slot)
     if talk is not None:
         hold_draft(slot, talk)
     values = said or slot.draft_data or {}

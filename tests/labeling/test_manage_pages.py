@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEvent
-from labeling import campaigns
+from labeling import campaigns, members
 from labeling.models import Campaign, Prompt, Round
 from models_app import registry
 from models_app.demo import corpus
@@ -22,7 +22,7 @@ SETTINGS = {
     "name": "Kitchen talk", "scale": 4, "allow_ties": "on", "overlap": 2, "lease_minutes": 10,
     "certainty": 0.9, "tasks_per_round": 50, "edit_share": 0.1, "retrain_after": 40, "max_rounds": 3,
     "temperature": 0.9,
-    "stages": ["sft", "best_of_n"], "top_p": 0.95, "max_new_tokens": 64, "base": "none",
+    "stages": ["sft", "best_of_n"], "top_p": 0.95, "max_new_tokens": 64,
     "rank_share": 0.2, "rank_size": 5, "chat_share": 0.1, "chat_turns": 3, "reasons": "Right\r\nKind",
     "display_rate": 20, "undo_minutes": 30, "skills": "french, medicine", "pass_mark": 0.8,
     "test_attempts": 3, "show_figures": "on",
@@ -41,28 +41,24 @@ def client(manager):
     return client
 
 
-def test_a_new_campaign_has_its_settings_guideline_and_policy(client, manager):
-    form = {**SETTINGS, "guideline": "Be *kind*.", "base": "transformers", "location": DEMO_POLICY}
-    done = client.post(reverse("new_campaign"), form)
-    assert done["Location"] == reverse("import", args=["kitchen-talk"])
-    campaign = Campaign.objects.get()
-    assert (campaign.scale, campaign.overlap, campaign.stages) == (4, 2, ["sft", "best_of_n"])
+def test_settings_are_saved(client, manager):
+    campaign = make_campaign(by=manager)
+    done = client.post(reverse("campaign_settings", args=[campaign.slug]), SETTINGS)
+    assert done["Location"] == reverse("campaign_settings", args=[campaign.slug])
+    campaign.refresh_from_db()
+    assert (campaign.name, campaign.scale, campaign.overlap) == ("Kitchen talk", 4, 2)
+    assert campaign.stages == ["sft", "best_of_n"]
     assert (campaign.edit_share, campaign.rank_share, campaign.rank_size) == (0.1, 0.2, 5)
     assert (campaign.chat_share, campaign.chat_turns, campaign.display_rate) == (0.1, 3, 20)
     assert (campaign.reasons, campaign.undo_minutes) == (["Right", "Kind"], 30)
     assert (campaign.pass_mark, campaign.test_attempts, campaign.show_figures) == (0.8, 3, True)
     assert campaigns.skills_of(campaign) == ["french", "medicine"]
     assert str(campaign.sampling) == "T=0.9 top-p=0.95 ≤64 tokens, seed 0"
-    assert campaign.guidelines.get().text == "Be *kind*."
-    assert registry.champion("kitchen-talk", "policy").location == DEMO_POLICY
-    again = client.post(reverse("new_campaign"), SETTINGS)
-    assert "There is already a campaign at “kitchen-talk”." in again.text
 
 
 @pytest.mark.parametrize(
     ("change", "field", "says"),
     [
-        ({"name": "…"}, None, "at least one letter or digit"),
         ({"overlap": 0}, "overlap", "greater than or equal to 1"),
         ({"scale": 5}, "scale", "Select a valid choice"),
         ({"edit_share": -1}, "edit_share", "greater than or equal to 0"),
@@ -73,24 +69,14 @@ def test_a_new_campaign_has_its_settings_guideline_and_policy(client, manager):
         ({"reasons": "x" * 41}, "reasons", "longer than 40 characters"),
         ({"skills": "plain french"}, "skills", "a skill"),
         ({"hyper": '{"polcy": {}}'}, "hyper", "object with “reward” and “policy”"),
-        ({"base": "existing"}, "existing", "Choose one of the registered models"),
-        ({"base": "transformers"}, "location", "Say where the model is"),
-        (
-            {"base": "transformers", "location": "/no/such/model"},
-            "location",
-            "There is no folder /no/such/model",
-        ),
-        ({"base": "openai_compatible", "location": "http://x"}, "server_model", "Name the model"),
     ],
 )
-def test_a_bad_setting_is_named_and_nothing_is_made(client, change, field, says):
-    page = client.post(reverse("new_campaign"), {**SETTINGS, **change})
+def test_a_bad_setting_is_named_and_nothing_is_changed(client, manager, change, field, says):
+    campaign = make_campaign(by=manager)
+    page = client.post(reverse("campaign_settings", args=[campaign.slug]), {**SETTINGS, **change})
     assert page.status_code == 200
-    errors = page.context["form"].errors
-    assert says in str(errors)
-    assert field is None or field in errors
-    assert not Campaign.objects.exists()
-    assert not registry.ModelVersion.objects.exists()
+    assert says in str(page.context["form"].errors[field])
+    assert Campaign.objects.get().name == campaign.name
 
 
 def test_changed_settings_are_audited_with_what_they_were(client, manager):
@@ -120,9 +106,9 @@ def test_raters_are_added_counted_and_removed(client, manager):
     rafi = make_user(username="rafi")
     address = reverse("campaign_raters", args=[campaign.slug])
     assert "rafi" in client.post(address, {"users": [rafi.pk]}, follow=True).text
-    assert campaigns.visible_to(rafi).get() == campaign
+    assert members.rated_by(rafi).get() == campaign
     client.post(reverse("remove_rater", args=[campaign.slug, rafi.pk]))
-    assert not campaigns.visible_to(rafi).exists()
+    assert not members.rated_by(rafi).exists()
 
 
 def test_an_import_is_checked_then_kept(client, manager):

@@ -21,6 +21,22 @@ from tests.permissions.world import World
 TABLE: Table = {
     "campaigns": {"GET": LIST},
     "new_campaign": {"GET": ADMINISTER, "POST": ADMINISTER_CHANGE},
+    # this campaign has begun: it has its settings instead
+    "setup": {"GET": CHANGE},
+    "setup_basics": {"GET": CHANGE, "POST": CHANGE},
+    "setup_question": {"GET": CHANGE, "POST": CHANGE},
+    "setup_answers": {"GET": CHANGE, "POST": CHANGE},
+    "setup_checks": {"GET": CHANGE, "POST": CHANGE},
+    "setup_training": {"GET": CHANGE, "POST": CHANGE},
+    "setup_start": {"GET": CHANGE},
+    "preview": {"GET": LOOK},
+    "preview_page": {"GET": LOOK},
+    "archive": {"POST": CHANGE},
+    "clone_campaign": {"GET": ADMINISTER, "POST": ADMINISTER_CHANGE},
+    "api_setup": {"GET": API_MANAGE},
+    "api_base_policy": {"POST": API_CREATE},
+    "api_archive": {"POST": API_MANAGE},
+    "api_clone": {"POST": API_ADMINISTER_CREATE},
     "campaign": {"GET": LOOK},
     "campaign_live": {"GET": LOOK},
     "campaign_plot_csv": {"GET": LOOK},
@@ -93,7 +109,11 @@ def args(w: World) -> dict[str, dict[str, Any]]:
 def bodies(w: World) -> dict[str, dict[str, Any]]:
     """Return what is sent to the addresses."""
     return {
-        "new_campaign": w.settings,
+        "new_campaign": {"name": "Another", "kind": "compare"},
+        "clone_campaign": {"name": "A copy"},
+        "api_clone": {"name": "A copy", "policy": False},
+        "api_base_policy": {"name": "base", "backend": "imported"},
+        "api_archive": {"archived": False},
         "campaign_settings": w.settings,
         "guideline": {"text": "Be kind."},
         "criteria": w.criterion,

@@ -1,0 +1,27 @@
+"""The bar of steps over every page of a draft campaign."""
+
+from typing import Any
+
+from django import template
+
+from labeling.models import Campaign
+from labeling.setup import STEPS, TOLD, read
+
+register = template.Library()
+
+# the pages of others that are steps of the setup, by the tab that they are under
+STEP_OF_TAB = {"import": "prompts", "golds": "checks", "examples": "checks"}
+
+
+@register.inclusion_tag("manage/_steps.html")
+def setup_bar(campaign: Campaign, tab: str) -> dict[str, Any]:
+    """Show how far a campaign's setup is, and the way on where a page has no button of its own for it."""
+    found = read(campaign)
+    here = STEP_OF_TAB.get(tab, tab)
+    return {
+        "campaign": campaign,
+        "steps": found.steps,
+        "here": here,
+        "number": list(STEPS).index(here) + 1 if here in STEPS else 0,
+        "next": found.after(here) if here in TOLD and here != "answers" else None,
+    }

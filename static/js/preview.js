@@ -1,0 +1,12 @@
+"use strict";
+// The preview of a rater's page: it looks as it will, and its buttons and links lead nowhere.
+
+const work = document.getElementById("work");
+for (const hidden of work.querySelectorAll(".reading, [data-opens=keys], .tablist")) hidden.hidden = false;
+work.dataset.ready = "";
+
+document.addEventListener("submit", (event) => event.preventDefault(), true);
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (link && !link.getAttribute("href").startsWith("#")) event.preventDefault();
+}, true);
