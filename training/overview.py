@@ -14,7 +14,7 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from labeling import counting, pace, quality
@@ -68,6 +68,12 @@ def stamp(campaign: Campaign) -> str:
 def read(facts: "Facts") -> list[Plot]:
     """Return every plot of a campaign, in the order of the page."""
     return [draw(facts) for draw in PLOTS.values()]
+
+
+def group(plots: Sequence[Plot]) -> list[tuple[str, list[Plot]]]:
+    """Put a campaign's plots under the titles that a page gives them."""
+    by_key = {plot.key: plot for plot in plots}
+    return [(str(title), [by_key[key] for key in keys]) for title, keys in GROUPS.items()]
 
 
 def one(campaign: Campaign, key: str) -> Plot:
@@ -334,4 +340,11 @@ PLOTS: dict[str, Callable[[Any], Plot]] = {
     "gains": _gains,
     "reward": _reward,
     **{key: _of_raters(draw) for key, draw in rater_plots.PLOTS.items()},
+}
+
+GROUPS = {
+    gettext_lazy("Progress and pace"): ("progress", "hours", "days"),
+    gettext_lazy("Agreement"): ("agreement", "disputes"),
+    gettext_lazy("Policies and reward models"): ("policies", "gains", "reward"),
+    gettext_lazy("Raters, those who sent most"): tuple(rater_plots.PLOTS),
 }

@@ -52,6 +52,7 @@ if (live) {
 }
 
 const log = document.getElementById("run-log");
+if (log) log.scrollTop = log.scrollHeight;
 if (log && "follow" in log.dataset) {
   let etag = "", status = "";
   every(2, async () => {

@@ -321,7 +321,7 @@
           figure = template.content.firstElementChild.cloneNode(true);
           figure.dataset.plot = plot.key;
           figure.querySelector("[data-part=csv]").href = section.dataset.csv.replace("KEY", plot.key);
-          section.insertBefore(figure, template);
+          template.before(figure);
         }
         changed = fill(figure, plot) || changed;
       }

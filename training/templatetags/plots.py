@@ -23,8 +23,17 @@ def plot(plot: Plot, title: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("training/_live_plot.html")
-def live_plot(plot: Plot, csv: str) -> dict[str, Any]:
-    """Show a plot that static/js/plots.js keeps up to date; `csv` is where its table is."""
+def live_plot(plot: Plot, csv: str, level: int = 3) -> dict[str, Any]:
+    """Show a plot that static/js/plots.js keeps up to date: where its table is, and its heading's level."""
     drawn = draw(plot) if plot.shown else None
     told = [plot.says] if plot.says else []
-    return {"plot": plot, "drawn": drawn, "title": plot.title, "told": told, "rows": cells(plot), "csv": csv}
+    rows = cells(plot)
+    return {
+        "plot": plot,
+        "drawn": drawn,
+        "title": plot.title,
+        "told": told,
+        "rows": rows,
+        "csv": csv,
+        "level": level,
+    }

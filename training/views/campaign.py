@@ -50,11 +50,14 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a campaign."""
     campaign = visible_campaign(request, slug)
     facts = overview.Facts(campaign)
-    plots = [(plot, reverse("campaign_plot_csv", args=[slug, plot.key])) for plot in overview.read(facts)]
+    groups = [
+        (title, [(plot, reverse("campaign_plot_csv", args=[slug, plot.key])) for plot in plots])
+        for title, plots in overview.group(overview.read(facts))
+    ]
     context = {
         **shown_of(facts),
         "campaign": campaign,
-        "shown": plots,
+        "groups": groups,
         "none": Plot("", "", []),
         "section": "campaigns",
         "tab": "overview",
