@@ -128,11 +128,10 @@ def _read(
     lists = _Lists.read(np.searchsorted(keys, shown["task"].to_numpy()), len(keys))
     places = answers.at(shown["response"].to_numpy())
     names = answers.rows.field("id").take(pa.array(places)).to_pylist()
-    told = (found[name].to_pylist() for name in ("round__number", "kind", "external_id"))
-    ids = [
-        stored_labels.digest([campaign.slug, *of_task, names[begin : begin + count]])
-        for begin, count, *of_task in zip(lists.begin.tolist(), lists.count.tolist(), *told, strict=True)
-    ]
+    told = {name: found[name].to_pylist() for name in ("round__number", "kind", "external_id")}
+    ends = zip(lists.begin.tolist(), lists.count.tolist(), strict=True)
+    named = [names[begin : begin + count] for begin, count in ends]
+    ids = stored_labels.task_ids(campaign.slug, told, named)
     by_key = np.argsort(prompts["pk"].to_numpy())
     asked = by_key[np.searchsorted(prompts["pk"].to_numpy()[by_key], found["prompt"].to_numpy())]
     rewritten = [
@@ -183,7 +182,7 @@ def _agreeing(consensus: pa.StructArray, filters: Filters) -> Any:
 def _in_order(batch: _Batch, tasks: Any) -> Any:
     """Order tasks by their prompts, then by round and content."""
     columns = (batch.tasks[name] for name in ("selection", "probability", "overlap", "external_id"))
-    rewritten = pa.array([canonical_json(edits) for edits in batch.edits])
+    rewritten = pa.array([canonical_json(edits) if edits else "[]" for edits in batch.edits], _TEXT)
     # the first judgment of each task, the second …; −1 where it has no more
     lists, kth = batch.said, np.arange(batch.said.count.max(initial=0))
     places = np.minimum(lists.begin[:, None] + kth, max(len(batch.by) - 1, 0))

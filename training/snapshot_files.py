@@ -6,7 +6,7 @@ Import it where a snapshot is cut: pyarrow comes with it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ def write(
             for campaign, worth in zip(campaigns, weights, strict=True)
         )
 
+    beside = _write_prompts(draft / "prompts.parquet", prompts.filter(prompts_left), moved, tally)
     jobs = [(split, first, last) for split in SPLITS for first, last, _prompts in parts[split]]
     with forks.tables(jobs, rows, parquet.ROWS.append(_IDENTICAL)) as tables:
         for split in SPLITS:
@@ -103,16 +104,24 @@ def write(
                         table = table.drop_columns("identical")
                         tally.count(table, identical)
                         store(table)
+                    next(beside, None)  # while others make the next table
                     looked_at += number
                     if on_prompts:
                         on_prompts(looked_at)
-    hashed = partial(tally.digest.update, name="prompts")
-    standing_ones = prompts.filter(prompts_left)
-    with parquet.writing(draft / "prompts.parquet", parquet.PROMPTS, hashed) as store:
-        for *ends, number in _parts(standing_ones):
-            tally.counts["prompts"] += number
-            store(_as_files(_prompts_between(standing_ones, ends), moved))
+    for _more in beside:
+        pass
     return tally
+
+
+def _write_prompts(
+    file: Path, found: QuerySet[Prompt], moved: Mapping[str, str], tally: Tally
+) -> Iterator[None]:
+    """Write prompts.parquet part by part, going on whenever it is asked to."""
+    with parquet.writing(file, parquet.PROMPTS, partial(tally.digest.update, name="prompts")) as store:
+        for *ends, number in _parts(found):
+            tally.counts["prompts"] += number
+            store(_as_files(_prompts_between(found, ends), moved))
+            yield
 
 
 def _moved(prompts: QuerySet[Prompt]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring as quoted  # a text as canonical JSON has it
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,23 @@ class Answers:
         return np.searchsorted(self.keys, keys)
 
 
-def digest(value: Any) -> str:
-    """Name a value by what it holds."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:24]
+def task_ids(campaign: str, tasks: Columns, answers: list[list[str]]) -> list[str]:
+    """Name tasks by the canonical JSON of [campaign, round, kind, external id, names of the answers]."""
+    head = f"[{quoted(campaign)}"
+    parts = zip(tasks["round__number"], tasks["kind"], tasks["external_id"], answers, strict=True)
+    return [
+        _name(f"{head},{round_},{quoted(kind)},{quoted(own)},{_listed(names)}]")
+        for round_, kind, own, names in parts
+    ]
+
+
+def _listed(names: list[str]) -> str:
+    spelt = '","'.join(names)
+    return f'["{spelt}"]' if names else "[]"
+
+
+def _name(canonical: str) -> str:
+    return hashlib.sha256(canonical.encode()).hexdigest()[:24]
 
 
 def messages(text: str) -> list[Row]:
@@ -166,20 +181,32 @@ def answers(shown: Any, edits: Mapping[int, list[Row]]) -> Answers:
         ),
         "author": table["author__pseudonym"],
     }
-    # equal texts of one policy are still two answers
-    ids = [
-        digest([prompt, named, copy])
-        for prompt, named, copy in zip(
-            table["prompt__content_hash"].to_pylist(),
-            parquet.as_rows(pa.table(columns)),
-            table["copy"].to_pylist(),
-            strict=True,
-        )
-    ]
+    ids = _ids(table, columns, sampling)
     rows = pa.table([pa.array(ids, _TEXT), *columns.values()], pa.schema(list(shape)))
     words = pc.binary_join_element_wise(table["text"], table["turns"], "\0").combine_chunks()
     says = words.dictionary_encode().indices.to_numpy()
     return Answers(keys, rows.combine_chunks().to_struct_array().combine_chunks(), says)
+
+
+def _ids(table: pa.Table, columns: Columns, sampling: list[Any]) -> list[str]:
+    """Name answers: `digest` of [prompt, what `columns` say, copy], where all but texts is written once.
+
+    Equal texts of one policy are still two answers.
+    """
+    few = {name: columns[name] for name in ("author", "origin", "policy", "round", "sampling")}
+    kinds = rank([few["author"], few["origin"], few["policy"], few["round"], *sampling])
+    _known, first, kinds = np.unique(kinds, return_index=True, return_inverse=True)
+    heads = [canonical_json(row)[:-1] for row in parquet.as_rows(pa.table(few).take(pa.array(first)))]
+    turns = table["turns"].combine_chunks().dictionary_encode()
+    tails = [canonical_json(messages(text)) for text in turns.dictionary.to_pylist()]
+    parts = zip(
+        table["prompt__content_hash"].to_pylist(), kinds.tolist(), table["text"].to_pylist(),
+        turns.indices.to_pylist(), table["copy"].to_pylist(), strict=True,
+    )  # fmt: skip
+    return [
+        _name(f'["{prompt}",{heads[kind]},"text":{quoted(text)},"turns":{tails[turn]}}},{copy}]')
+        for prompt, kind, text, turn, copy in parts
+    ]
 
 
 def final_words(tasks: Any) -> dict[int, tuple[int, str]]:

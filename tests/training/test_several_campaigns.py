@@ -132,7 +132,7 @@ def test_runs_learn_from_one_campaign_only(campaigns, tiny_policy):
     base = registry.register(campaigns[0].model_family, "policy", "base", "transformers", str(tiny_policy))
     Prompt.objects.update(split="train")
     snapshot = snapshots.cut(campaigns[0], filters={"campaigns": ["coffee"]})
-    with pytest.raises(RunError, match="several campaigns"):
+    with pytest.raises(RunError, match="is of several"):
         runs.queue_reward(campaigns[0], snapshot, trunk=base)
 
 

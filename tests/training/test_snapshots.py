@@ -217,7 +217,7 @@ def test_many_processes_cut_the_same_snapshot_as_one(campaign, round_, own_folde
     monkeypatch.setattr(forks.threading, "active_count", lambda: 1)
     monkeypatch.setattr(snapshot_files, "BATCH", 1)
     together = snapshots.cut(campaign)
-    assert (len(forked), together.digest, together.counts) == (2, alone.digest, alone.counts)
+    assert (len(forked), together.digest, together.counts) == (3, alone.digest, alone.counts)
     assert (snapshots.path(together) / "statistics.json").read_bytes() == files["statistics.json"]
 
 
