@@ -26,6 +26,8 @@ class EmbeddedPostgres(EmbeddedServer):
     """The database of one var folder. Started by root, the server runs as nobody."""
 
     name = "PostgreSQL"
+    major = MAJOR
+    ordering = ("--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # as initdb takes it
 
     def __init__(self, home: Path, sockets: Path, log: Path) -> None:
         super().__init__()
@@ -156,9 +158,7 @@ class EmbeddedPostgres(EmbeddedServer):
                 "--username=postgres",
                 "--auth=trust",  # the socket's folder admits its owner only
                 "--encoding=UTF8",
-                "--no-locale",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
+                *self.ordering,
             ],
             capture_output=True,
             text=True,
@@ -176,9 +176,9 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def _check_version(self) -> None:
         found = (self._data / "PG_VERSION").read_text().strip()
-        if found != str(MAJOR):
+        if found != str(self.major):
             raise ServiceError(
-                f"{self._data} was written by PostgreSQL {found}, and this Touchstone has {MAJOR}. "
+                f"{self._data} was written by PostgreSQL {found}, and this Touchstone has {self.major}. "
                 f"Move the data over with that version's pg_dump, or set DATABASE_URL to such a server."
             )
 

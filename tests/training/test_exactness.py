@@ -16,6 +16,7 @@ from labeling.prompts import content_hash, split_of, text_hash
 from models_app import registry, sampling
 from tests import cast
 from tests.training import cast as labels
+from tests.training.another_machine import digest_there
 from training import snapshots
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +143,11 @@ def elsewhere(world: World, seed: int, settings: Any, folder: Any) -> str:
         digest = build(world, random.Random(seed))
         transaction.set_rollback(True)
     return digest
+
+
+def test_another_database_server_gives_the_same_digest(settings, tmp_path):
+    here = elsewhere(imagine(random.Random(5)), 10, settings, tmp_path)
+    assert digest_there(world=5, order=11) == here
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
