@@ -136,17 +136,15 @@ def required_action(view: "APIView", method: str) -> str | None:
 
 
 class RolePermission(BasePermission):
-    """Refuse every API request whose view names no action, or one that the user may take nowhere."""
+    """Refuse every API request for which a view names no action, or one that the user may take nowhere."""
 
     message: str | None = None
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         method = request.method or ""
-        if not hasattr(view, method.lower()):
-            raise MethodNotAllowed(method)
         action = required_action(view, method)
-        if action is None:
-            return False
+        if action is None or not hasattr(view, method.lower()):
+            raise MethodNotAllowed(method)
         token = getattr(request.user, "acts_by", None)
         if token is not None and token.scopes and action not in token.scopes:
             self.message = _("This token is not for that: it lacks the scope “%(scope)s”.") % {

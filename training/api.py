@@ -252,7 +252,7 @@ class Retry(APIView):
 
     @extend_schema(operation_id="run_retry", request=None, responses={201: RunSerializer})
     def post(self, request: Request, pk: int) -> Response:
-        run = get_object_or_404(Run.objects.select_related("campaign", "round", "snapshot"), pk=pk)
+        run = members.within(request, Run.objects.select_related("campaign", "round", "snapshot"), pk=pk)
         again = runs.retry(run, by=signed_in_user(request))
         execute_run.delay_on_commit(again.pk)  # type: ignore[attr-defined]
         return Response(RunSerializer(again).data, status=status.HTTP_201_CREATED)

@@ -2,55 +2,58 @@
 
 from typing import Any
 
-from tests.permissions.columns import API_RATE, API_RATED, API_SUBMIT, LOGIN, ONWARD, RATE, Table
+from tests.permissions.columns import API_RATE, API_RATED, LOGIN, ONWARD, RATE, Table
 from tests.permissions.world import World
 
 TABLE: Table = {
-    "home": {"GET": (LOGIN, 200, 200, 302, 302)},
-    "history": {"GET": (LOGIN, 200, 200, 403, 200)},
-    "history-undo": {"POST": (LOGIN, 302, 302, 403, 302)},
-    "feedback": {"GET": (LOGIN, 200, 200, 403, 200)},
-    "rate": {"GET": RATE},
+    "home": {"GET": (LOGIN, 200, 200, 302, 302, 200, 302, 200)},
+    "history": {"GET": (LOGIN, 200, 200, 403, 200, 200, 200, 200)},
+    "history-undo": {"POST": (LOGIN, 302, 302, 403, 302, 302, 302, 302)},
+    "feedback": {"GET": (LOGIN, 200, 200, 403, 200, 200, 200, 200)},
+    "rate": {"GET": (LOGIN, 200, 404, 403, 404, 302, 404, 404)},
     "rate-guideline": {"GET": RATE},
-    "rate-why": {"GET": RATE},
-    "rate-judge": {"POST": (LOGIN, 302, 404, 403, 404)},
-    "rate-edit": {"POST": (LOGIN, 409, 404, 403, 404)},  # the task is a comparison
-    "rate-rank": {"POST": (LOGIN, 409, 404, 403, 404)},  # the task is a comparison
+    "rate-why": {"GET": (LOGIN, 200, 404, 403, 404, 404, 404, 404)},
+    "rate-judge": {"POST": (LOGIN, 302, 404, 403, 404, 409, 404, 404)},
+    "rate-edit": {"POST": (LOGIN, 409, 404, 403, 404, 409, 404, 404)},  # the task is a comparison
+    "rate-rank": {"POST": (LOGIN, 409, 404, 403, 404, 409, 404, 404)},  # the task is a comparison
     "rate-preview": {"POST": RATE},
-    "rate-chat": {"GET": (LOGIN, 404, 404, 403, 404)},  # the task is a comparison
-    "rate-chat-turn": {"GET": (LOGIN, 404, 404, 403, 404)},
-    "rate-chat-say": {"POST": (LOGIN, 409, 404, 403, 404)},
-    "rate-chat-pick": {"POST": (LOGIN, 409, 404, 403, 404)},
-    "rate-chat-retry": {"POST": (LOGIN, 409, 404, 403, 404)},
-    "rate-chat-end": {"POST": (LOGIN, 409, 404, 403, 404)},
-    "rate-skip": {"POST": (LOGIN, 302, 404, 403, 404)},
-    "rate-undo": {"POST": (LOGIN, 302, 404, 403, 404)},
-    "rate-draft": {"POST": RATE},
-    "rate-heartbeat": {"POST": RATE},
+    "rate-chat": {"GET": (LOGIN, 404, 404, 403, 404, 404, 404, 404)},  # the task is a comparison
+    "rate-chat-turn": {"GET": (LOGIN, 404, 404, 403, 404, 404, 404, 404)},
+    "rate-chat-say": {"POST": (LOGIN, 409, 404, 403, 404, 409, 404, 404)},
+    "rate-chat-pick": {"POST": (LOGIN, 409, 404, 403, 404, 409, 404, 404)},
+    "rate-chat-retry": {"POST": (LOGIN, 409, 404, 403, 404, 409, 404, 404)},
+    "rate-chat-end": {"POST": (LOGIN, 409, 404, 403, 404, 409, 404, 404)},
+    "rate-skip": {"POST": (LOGIN, 302, 404, 403, 404, 409, 404, 404)},
+    "rate-undo": {"POST": (LOGIN, 302, 404, 403, 404, 400, 404, 404)},
+    "rate-draft": {"POST": (LOGIN, 200, 404, 403, 404, 409, 404, 404)},
+    "rate-heartbeat": {"POST": (LOGIN, 200, 404, 403, 404, 409, 404, 404)},
     "onboarding": {"GET": RATE},
     "onboarding-guideline": {"POST": ONWARD},
     "onboarding-practice": {"GET": RATE, "POST": ONWARD},
     "onboarding-test": {"GET": ONWARD, "POST": ONWARD},  # this campaign has no test
-    "api_rate": {"GET": (401, 200, 200, 403, 200)},
-    "api_history": {"GET": (401, 200, 200, 403, 200)},
-    "api_history_undo": {"POST": (401, 200, 400, 403, 400)},
-    "api_own_feedback": {"GET": (401, 200, 200, 403, 200), "POST": (401, 204, 204, 403, 204)},
+    "api_rate": {"GET": (401, 200, 200, 403, 200, 200, 200, 200)},
+    "api_history": {"GET": (401, 200, 200, 403, 200, 200, 200, 200)},
+    "api_history_undo": {"POST": (401, 200, 400, 403, 400, 400, 400, 400)},
+    "api_own_feedback": {
+        "GET": (401, 200, 200, 403, 200, 200, 200, 200),
+        "POST": (401, 204, 204, 403, 204, 204, 204, 204),
+    },
     "api_next": {"POST": API_RATE},
-    "api_way_in": {"GET": API_RATE, "POST": API_SUBMIT},
-    "api_read_guideline": {"POST": API_RATED},
+    "api_way_in": {"GET": API_RATE, "POST": (401, 201, 404, 403, 404, 201, 404, 404)},
+    "api_read_guideline": {"POST": (401, 204, 404, 403, 404, 204, 404, 404)},
     "api_heartbeat": {"POST": API_RATED},
     "api_release": {"POST": API_RATED},
     "api_skip": {"POST": API_RATED},
-    "api_undo": {"POST": API_RATE},
-    "api_why": {"GET": (401, 200, 404, 403, 404)},
-    "api_judge": {"POST": API_SUBMIT},
-    "api_rank": {"POST": (401, 400, 404, 403, 404)},  # the task is a comparison
-    "api_chat": {"GET": (401, 404, 404, 403, 404)},  # the task is a comparison
-    "api_chat_say": {"POST": (401, 400, 404, 403, 404)},
-    "api_chat_pick": {"POST": (401, 400, 404, 403, 404)},
-    "api_chat_retry": {"POST": (401, 400, 404, 403, 404)},
-    "api_chat_end": {"POST": (401, 400, 404, 403, 404)},
-    "api_edit": {"POST": (401, 400, 404, 403, 404)},  # the task is a comparison
+    "api_undo": {"POST": (401, 200, 404, 403, 404, 409, 404, 404)},
+    "api_why": {"GET": (401, 200, 404, 403, 404, 404, 404, 404)},
+    "api_judge": {"POST": (401, 201, 404, 403, 404, 409, 404, 404)},
+    "api_rank": {"POST": (401, 400, 404, 403, 404, 409, 404, 404)},  # the task is a comparison
+    "api_chat": {"GET": (401, 404, 404, 403, 404, 404, 404, 404)},  # the task is a comparison
+    "api_chat_say": {"POST": (401, 400, 404, 403, 404, 409, 404, 404)},
+    "api_chat_pick": {"POST": (401, 400, 404, 403, 404, 409, 404, 404)},
+    "api_chat_retry": {"POST": (401, 400, 404, 403, 404, 409, 404, 404)},
+    "api_chat_end": {"POST": (401, 400, 404, 403, 404, 409, 404, 404)},
+    "api_edit": {"POST": (401, 400, 404, 403, 404, 409, 404, 404)},  # the task is a comparison
 }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.permissions.columns import API_CREATE, API_LOOK, API_MANAGE, CHANGE, LOOK, MANAGE, Table
+from tests.permissions.columns import API_CREATE, API_LOOK, API_MANAGE, CHANGE, LOGIN, LOOK, MANAGE, Table
 from tests.permissions.world import World
 
 TABLE: Table = {
@@ -29,7 +29,7 @@ TABLE: Table = {
     "api_selection": {"GET": API_LOOK, "POST": API_MANAGE},
     "review": {"GET": MANAGE, "POST": CHANGE},
     "adjudications": {"GET": MANAGE, "POST": CHANGE},
-    "adjudication": {"GET": MANAGE},
+    "adjudication": {"GET": (LOGIN, 403, 403, 403, 200, 302, 403, 404)},
     "decide": {"POST": CHANGE},
     "release_dispute": {"POST": CHANGE},
     "sort_dispute": {"POST": CHANGE},
@@ -37,10 +37,10 @@ TABLE: Table = {
     "gap_example": {"POST": CHANGE},
     "dismiss_gap": {"POST": CHANGE},
     "reopen_rater": {"GET": MANAGE, "POST": CHANGE},
-    "api_disputes": {"GET": API_MANAGE, "POST": API_MANAGE},
+    "api_disputes": {"GET": API_MANAGE, "POST": (401, 403, 403, 403, 200, 204, 403, 404)},
     "api_dispute": {"GET": (401, 403, 403, 403, 400)},  # it isn't decided yet
-    "api_decide": {"POST": API_MANAGE},
-    "api_release_dispute": {"POST": (401, 403, 403, 403, 204)},
+    "api_decide": {"POST": (401, 403, 403, 403, 200, 400, 403, 404)},
+    "api_release_dispute": {"POST": (401, 403, 403, 403, 204, 400, 403, 404)},
     "api_sort_dispute": {"POST": (401, 403, 403, 403, 400)},  # it isn't decided yet
     "api_signals": {"GET": API_MANAGE},
     "api_gaps": {"GET": API_MANAGE},

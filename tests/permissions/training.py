@@ -84,7 +84,7 @@ TABLE: Table = {
     "api_cancel_run": {"POST": API_MANAGE},
     "api_retry_run": {"POST": (401, 403, 403, 403, 409)},  # it is queued
     "api_statement": {"GET": API_MANAGE, "PATCH": API_MANAGE},
-    "api_notices": {"GET": API_LOOK, "POST": (401, 403, 403, 204, 204)},
+    "api_notices": {"GET": API_LIST, "POST": (401, 403, 403, 204, 204, 204, 204, 204)},
 }
 
 

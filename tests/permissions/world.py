@@ -110,7 +110,8 @@ class World:
             "family": self.campaign.slug, "kind": "policy", "name": "another", "backend": "imported"
         }  # fmt: skip
         self.target = {
-            "name": "Emails", "description": "It claims to have sent it.", "pattern": "sent", "fails": "found",
+            "name": "Emails", "description": "It claims to have sent it.", "pattern": "sent",
+            "fails": "found",
             "prompts": "Send it.", "weight": 1,
         }  # fmt: skip
         self.settings = {
