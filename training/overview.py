@@ -182,9 +182,10 @@ def say_pace(found: Pace) -> str:
     """Say how fast labels come, and how long what is asked now takes at this pace."""
     if found.an_hour.value is None:
         return _("Pace: %(why)s.") % {"why": _(found.an_hour.why)}
-    between = interval(found.an_hour, "g") or _(found.an_hour.why)
+    unit = "n" if found.an_hour.value >= 10 else "g"
+    between = interval(found.an_hour, unit) or _(found.an_hour.why)
     says = _("%(pace)s labels an hour over the last 24 hours (95 %%: %(between)s).") % {
-        "pace": value(found.an_hour, "g"),
+        "pace": value(found.an_hour, unit),
         "between": between,
     }
     if found.hours.value is None:

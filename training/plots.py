@@ -10,7 +10,7 @@ from preferences.types import Estimate
 
 WIDTH, HEIGHT = 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 10, 34
-LABELS = 7  # under an axis, at most
+LABELS, TIMES = 7, 4  # under an axis, at most; times are long
 DENSE = 60  # marks of a line beyond which it is drawn alone
 LEAST_SPAN = {"n": 4.0, "Elo": 10.0, "points": 2.0, "nats": 2.0}  # of a vertical axis, by unit
 
@@ -146,7 +146,7 @@ def _columns(plot: Plot, marks: Sequence[Mark], x: Place) -> list[tuple[str, str
         under.setdefault(mark.label, []).append(mark.x)
     # marks of several series that share a label stand side by side over it
     labels = {sum(xs) / len(xs): label for label, xs in under.items()}
-    stride = ceil(len(labels) / LABELS)
+    stride = ceil(len(labels) / (TIMES if plot.scale == "time" else LABELS))
     return [(x(at), label) for at, label in sorted(labels.items())[::-stride][::-1]]
 
 
