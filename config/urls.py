@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from labeling import webhook_urls
+
 handler404 = "config.api_errors.not_found"
 
 
@@ -18,6 +20,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("labeling.people_urls")),
     path("", include("labeling.urls")),
+    path("", include(webhook_urls.pages)),
     path("campaigns/", include("labeling.manage_urls")),
     path("models/", include("models_app.urls")),
     path("", include("training.urls")),
@@ -25,6 +28,7 @@ urlpatterns = [
     path("api/v1/", include("accounts.api_urls")),
     path("api/v1/", include("labeling.people_api_urls")),
     path("api/v1/", include("labeling.api_urls")),
+    path("api/v1/", include(webhook_urls.in_api)),
     path("api/v1/", include("models_app.api_urls")),
     path("api/v1/", include("training.api_urls")),
 ]

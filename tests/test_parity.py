@@ -110,6 +110,13 @@ TWINS: dict[str, dict[str, str]] = {
     "cancel_import": {"POST": "POST api_cancel_import"},
     "start_round": {"POST": "POST api_rounds"},
     "end_round": {"POST": "POST api_close_round"},
+    "webhooks": {"GET": "GET api_webhooks", "POST": "POST api_webhooks"},
+    "webhook": {"GET": "GET api_webhook_deliveries", "POST": "PATCH api_webhook"},
+    "campaign_webhooks": {"GET": "GET api_campaign_webhooks", "POST": "POST api_campaign_webhooks"},
+    "campaign_webhook": {
+        "GET": "GET api_campaign_webhook_deliveries",
+        "POST": "PATCH api_campaign_webhook",
+    },
     # models
     "models": {"GET": "GET api_models"},
     "model": {"GET": "GET api_model"},
