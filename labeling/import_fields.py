@@ -59,8 +59,9 @@ class Rewrite:
 class ImportRecord:
     """Hold one line: a conversation, its answers as (text, model), and what people said about them.
 
-    `ranks` asks raters to put the answers in order. Where answers are whole conversations, `turns` has the
-    messages of each, and its text is the last; empty for a plain answer, and where all are plain.
+    `edits` are what further people made of the same answer. `ranks` asks raters to put the answers in order.
+    Where answers are whole conversations, `turns` has the messages of each, and its text is the last; empty
+    for a plain answer, and where all are plain.
     """
 
     line: int
@@ -69,6 +70,7 @@ class ImportRecord:
     responses: list[tuple[str, str | None]] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     edit: Rewrite | None = None
+    edits: list[Rewrite] = field(default_factory=list)
     ranks: bool = False
     turns: list[list[Message]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
@@ -88,6 +90,7 @@ def make_record(
     responses: list[tuple[str, str | None]],
     annotations: list[Annotation] | None = None,
     edit: Rewrite | None = None,
+    edits: list[Rewrite] | None = None,
     ranks: bool = False,
     turns: list[list[Message]] | None = None,
 ) -> ImportRecord:
@@ -121,6 +124,7 @@ def make_record(
         responses=responses,
         annotations=annotations or [],
         edit=edit,
+        edits=edits or [],
         ranks=ranks,
         turns=turns if turns and any(turns) else [],
         tags=_tags(row, meta),

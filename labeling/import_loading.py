@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from django.db.models import Max
@@ -58,10 +58,22 @@ class ImportReport:
     lines: int = 0
     errors: list[LineError] = field(default_factory=list)
     errors_total: int = 0
+    refused: bool = False  # nothing was added for the errors
+    broken: bool = False  # the upload can't be read to its end
+
+    def __post_init__(self) -> None:
+        self.listener: Callable[[LineError], None] | None = None  # hears of all errors
+
+    @property
+    def has_good(self) -> bool:
+        """Tell whether the upload can be read to its end and has a line without errors."""
+        return not self.broken and self.lines > self.errors_total
 
     def refuse(self, error: LineError) -> None:
         """Note an error; the first hundred are kept, all are counted."""
         self.errors_total += 1
+        if self.listener:
+            self.listener(error)
         if len(self.errors) < ERRORS_KEPT:
             self.errors.append(error)
 
@@ -83,6 +95,11 @@ class Row:
         self.prompt = 0
         self.answers: list[int] = []
         self.task = 0
+
+    def meaning(self) -> tuple[str, str, list[tuple[str | None, str]]]:
+        """Return what its id stands for, whatever the numbers in the database."""
+        models = [model for _text, model in self.record.responses]
+        return self.digest, self.kind, list(zip(models, self.hashes, strict=True))
 
     def _content_id(self) -> str:
         """Name a record without an id by its prompt and answers."""
@@ -114,8 +131,16 @@ def _kind(record: ImportRecord, hashes: list[str], report: ImportReport) -> str:
 class Loading:
     """Add batches of rows to a campaign: first look up what is known, then write what is new."""
 
-    def __init__(self, campaign: Campaign, origin: Import, report: ImportReport, writer: Writer) -> None:
+    def __init__(
+        self,
+        campaign: Campaign,
+        origin: Import,
+        report: ImportReport,
+        writer: Writer,
+        keep_good: bool = False,
+    ) -> None:
         self.campaign, self.origin, self.report, self.writer = campaign, origin, report, writer
+        self.keep_good = keep_good
         self.voices = Voices(campaign)
         self.known_prompts: set[int] = set()
         self.policies: dict[str | None, int | None] = {None: None}
@@ -139,6 +164,9 @@ class Loading:
     def add(self, rows: list[Row]) -> None:
         """Add one batch; what it writes may still be under way when this returns."""
         self.writer.finish()
+        if self.keep_good:
+            rows = self._without_conflicts(rows)
+        refused = self.report.errors_total
         self._learn_policies(rows)
         prompts, known = self._find_prompts(rows)
         stored, there = self._stored_answers(known), self._stored_tasks(rows)
@@ -149,7 +177,9 @@ class Loading:
         self._write_prompts(prompts)  # which PostgreSQL stores while the answers are made ready
         answers = self._find_answers(rows, stored, response_ids)
         tasks = self._known_tasks(rows, there)
-        if self.report.errors_total:
+        if self.report.errors_total > refused:
+            if self.keep_good:  # what was found good and stored already isn't
+                raise AssertionError("a conflict between ids was overlooked")
             return
         new = self._new_tasks(rows, tasks, task_ids)
         if known:
@@ -260,9 +290,29 @@ class Loading:
         }
         for row in rows:
             if row.kind and meant.setdefault(row.key, this := (row.prompt, row.kind, row.answers)) != this:
-                message = f"“{row.key}” already stands for another prompt or other answers in this campaign"
-                self.report.refuse(LineError(row.record.line, "id", message))
+                self._refuse_id(row)
         return {key: task.pk for key, task in tasks.items()}
+
+    def _without_conflicts(self, rows: list[Row]) -> list[Row]:
+        """Refuse rows whose id stands for something else before anything of them is written."""
+        there = Task.objects.filter(campaign=self.campaign, external_id__in={r.key for r in rows if r.key})
+        answers = "task_responses__response__policy"
+        meant = {
+            task.external_id: (task.prompt.content_hash, task.kind, [_stored(place) for place in places])
+            for task in there.select_related("prompt").prefetch_related(answers)
+            for places in [sorted(task.task_responses.all(), key=lambda place: place.position)]
+        }
+        kept = []
+        for row in rows:
+            if row.kind and meant.setdefault(row.key, this := row.meaning()) != this:
+                self._refuse_id(row)
+            else:
+                kept.append(row)
+        return kept
+
+    def _refuse_id(self, row: Row) -> None:
+        message = f"“{row.key}” already stands for another prompt or other answers in this campaign"
+        self.report.refuse(LineError(row.record.line, "id", message))
 
     def _begin_round(self, new: set[str]) -> None:
         """See to a round for the tasks that are new."""
@@ -346,3 +396,11 @@ class Loading:
         for pk, row in tasks.items():
             for position, answer in enumerate(row.answers):
                 yield f"{pk}\t{answer}\t{position}{tail}"
+
+
+def _stored(place: TaskResponse) -> tuple[str | None, str]:
+    """Return the model and the text's hash of an answer; of one that no import brought, what none has."""
+    answer = place.response
+    if answer.origin != Response.Origin.IMPORTED:
+        return None, ""
+    return (answer.policy.name if answer.policy else None), answer.text_hash

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 _GZIP = b"\x1f\x8b"
-_OTHERS = {b"PK\x03\x04": "a zip or Excel file", b"%PDF": "a PDF", b"PAR1": "a Parquet file"}
+_PARQUET = b"PAR1"
+_OTHERS = {b"PK\x03\x04": "a zip or Excel file", b"%PDF": "a PDF"}
 HEAD_BYTES = 65_536
 
 
@@ -22,12 +25,27 @@ class LineError:
     message: str
 
 
+class FileError(LineError):
+    """The upload can't be read any further, so that nobody knows what its other lines hold."""
+
+
 class SourceError(Exception):
     """The upload can't be read any further from this line on."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
+
+
+def container_of(source: BinaryIO) -> str:
+    """Tell what an upload's rows lie in: csv, jsonl, json (one list of objects) or parquet."""
+    source.seek(0)
+    magic = source.read(len(_PARQUET))
+    source.seek(0)
+    if magic == _PARQUET:
+        return "parquet"
+    first = read_head(source).lstrip()[:1]
+    return {"{": "jsonl", "[": "json"}.get(first, "csv")
 
 
 def read_head(source: BinaryIO) -> str:
@@ -57,12 +75,26 @@ def read_lines(source: BinaryIO) -> Iterator[tuple[int, str]]:
         raise SourceError(number, message) from error
 
 
+def read_chunks(source: BinaryIO) -> Iterator[str]:
+    """Yield the text in pieces of some 64 KB, whatever its lines; SourceError where it can't be read."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    try:
+        for raw in iter(partial(_binary(source).read, HEAD_BYTES), b""):
+            yield decoder.decode(raw)
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise SourceError(0, "the text is not UTF-8; save the file as UTF-8 and try again") from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise SourceError(0, "the gzip file is damaged or ends early (truncated)") from error
+
+
 def _binary(source: BinaryIO) -> BinaryIO | gzip.GzipFile:
+    source.seek(0)
     first = source.read(4)
     source.seek(0)
     for magic, name in _OTHERS.items():
         if first == magic:
-            raise SourceError(1, f"this is {name}; export it as JSONL or CSV first")
+            raise SourceError(1, f"this is {name}; export it as JSONL, CSV or Parquet first")
     if first[:2] == _GZIP:
         return gzip.GzipFile(fileobj=source)
     return source

@@ -54,7 +54,7 @@ class Voices:
         for key, record in records:
             words: list[Annotation | Rewrite] = [*record.annotations]
             if record.edit is not None and record.edit.text is not None:
-                words.append(record.edit)
+                words += [record.edit, *record.edits]
             for word in words:
                 name = word.annotator if isinstance(word, Annotation) else word.editor
                 occasion = self.occasions[key, name]

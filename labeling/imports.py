@@ -8,7 +8,7 @@ said by task, person and how often that person had spoken on it before.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import BinaryIO
@@ -19,15 +19,17 @@ from django.utils import timezone
 from accounts import audit, webhooks
 from accounts.models import User
 from labeling.import_copy import Writer, check_keys_at_once, hold
+from labeling.import_failures import Failures
 from labeling.import_fields import ImportRecord
 from labeling.import_formats import read_records
 from labeling.import_loading import ImportReport, Loading, Row
-from labeling.import_source import LineError
+from labeling.import_source import FileError, LineError
 from labeling.models import Campaign, Import
 
 BATCH = 5000  # lines
 LOCK = 0x1A90  # of PostgreSQL's advisory locks: one import into a campaign at a time
 
+_OF_ERRORS = ("errors", "errors_total", "refused", "broken")
 Progress = Callable[[int, int], None]
 
 
@@ -45,39 +47,54 @@ def import_records(
     dry_run: bool = False,
     progress: Progress | None = None,
     origin: Import | None = None,
+    mapping: Mapping[str, str] | None = None,
+    keep_good: bool = False,
+    failures: Failures | None = None,
 ) -> ImportReport:
     """Import an upload (a seekable binary stream, gzip or not) in one of import_formats.FORMATS.
 
     With any error in any line nothing is changed and the report says what to mend; a dry run reports what
     an import would add. `progress` hears the bytes read and their total, and may raise to stop. `origin` is
     the import's row where people have been watching it since before; CancelledError when they cancelled it.
+    `mapping` says which column is what (import_mapping); without one the format does, or a guess. With
+    `keep_good` the lines without errors come in, unless the file breaks off or none is good. All errors go
+    to `failures`.
     """
     report = ImportReport()
+    if failures:
+        report.listener = failures.add
     total = source.seek(0, 2)
     with _no_collections(), transaction.atomic():
         _await_turn(campaign)
         origin = origin or Import.objects.create(
-            campaign=campaign, by=by, filename=filename[-255:], format=format, bytes=total
+            campaign=campaign,
+            by=by,
+            filename=filename[-255:],
+            format=format,
+            mapping=dict(mapping or {}),
+            keep_good=keep_good,
+            bytes=total,
         )
         hold(Campaign, [campaign.pk])
         hold(Import, [origin.pk])
         check_keys_at_once()
         with Writer() as writer:
-            loading = Loading(campaign, origin, report, writer)
-            for batch in _batches(read_records(source, format), report):
+            loading = Loading(campaign, origin, report, writer, keep_good)
+            for batch in _batches(read_records(source, format, mapping), report, failures):
                 writer.finish()
                 if progress:
                     progress(min(source.tell(), total), total)
-                if not report.errors_total:
+                if keep_good or not report.errors_total:
                     loading.add(batch)
         if not report.lines and not report.errors_total:
             report.refuse(LineError(0, "", "there is nothing in this file"))
-        if report.errors_total or dry_run:
+        report.refused = bool(report.errors_total) and not (keep_good and report.has_good)
+        if report.refused or dry_run:
             transaction.set_rollback(True)
         else:
             loading.finish()
             _complete(origin, report)
-    return _only_errors(report) if report.errors_total else report
+    return _only_errors(report) if report.refused else report
 
 
 @contextmanager
@@ -99,29 +116,41 @@ def _await_turn(campaign: Campaign) -> None:
 
 
 def _complete(origin: Import, report: ImportReport) -> None:
-    figures = {key: value for key, value in asdict(report).items() if not key.startswith("errors")}
+    figures = {key: value for key, value in asdict(report).items() if key not in _OF_ERRORS}
+    if report.errors:
+        figures |= {"errors_total": report.errors_total, "errors": [asdict(error) for error in report.errors]}
     wanted = Import.objects.filter(pk=origin.pk, cancel_requested=False)
     if not wanted.update(report=figures, status=Import.Status.DONE, finished_at=timezone.now()):
         raise CancelledError
+    figures.pop("errors", None)
     filename, format = origin.filename, origin.format
     audit.record(origin.by, "import", origin.campaign, filename=filename, format=format, **figures)
     webhooks.emit("import.done", origin.campaign.slug, id=origin.pk, status=Import.Status.DONE, **figures)
 
 
 def _only_errors(report: ImportReport) -> ImportReport:
-    return ImportReport(lines=report.lines, errors=report.errors, errors_total=report.errors_total)
+    return ImportReport(
+        lines=report.lines, errors=report.errors, errors_total=report.errors_total, refused=True
+    )
 
 
-def _batches(records: Iterator[ImportRecord | LineError], report: ImportReport) -> Iterator[list[Row]]:
+def _batches(
+    records: Iterator[ImportRecord | LineError], report: ImportReport, failures: Failures | None
+) -> Iterator[list[Row]]:
     """Gather good records; bad ones go to the report."""
     batch: list[Row] = []
-    for record in records:
+    for read, record in enumerate(records, start=1):
         report.lines += 1
         if isinstance(record, LineError):
+            report.broken |= isinstance(record, FileError)
             report.refuse(record)
         else:
             batch.append(Row(record, report))
-        if len(batch) == BATCH:
+        if read % BATCH == 0:
             yield batch
             batch = []
+            if failures:
+                failures.sort()
     yield batch
+    if failures:
+        failures.sort()

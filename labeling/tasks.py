@@ -124,6 +124,17 @@ def import_upload(import_id: int) -> None:
 
 
 @shared_task
+def fetch_upload(import_id: int) -> None:
+    """Fetch a dataset of the hub (queue: default)."""
+    uploads.fetch(import_id)
+
+
+def fetch_soon(import_: Import) -> None:
+    """Send for a dataset of the hub."""
+    transaction.on_commit(lambda: fetch_upload.delay(import_.pk), robust=True)
+
+
+@shared_task
 def tend_imports() -> None:
     """Give up imports that lost their worker, and send again for those that nobody fetched."""
     for pk in uploads.tend():

@@ -275,7 +275,7 @@ def test_a_wrong_field_is_named(change, field, message):
             "edited.text",
             "not a number",
         ),
-        ("touchstone", "[1]\n", "", "must be a JSON object, not a list"),
+        ("touchstone", "[1]\n", "", "must be a JSON object, not a number"),
         ("touchstone", '{"prompt": "Q"\n', "", "not valid JSON: Expecting"),
         ("touchstone", '{"prompt": "Q", "meta": {"x": NaN}}\n', "", "NaN is no JSON number"),
         ("touchstone", '{"a":' * 100_000 + "\n", "", "not valid JSON"),

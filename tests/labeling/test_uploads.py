@@ -69,7 +69,8 @@ def test_a_refused_upload_keeps_its_errors_and_nothing_else(campaign):
     received.refresh_from_db()
     assert (received.status, received.report["errors"][0]["line"]) == ("refused", 1)
     assert _nothing_kept()
-    assert _stored() == []
+    kept = {f"import-{received.pk}{what}" for what in ("", ".errors", ".failed")}  # for a day
+    assert {path.name for path in _stored()} == kept
 
 
 def test_a_checked_upload_waits_a_day_to_be_kept(campaign):
@@ -209,6 +210,10 @@ def test_a_large_upload_is_followed_on_its_page(campaign, client, settings, monk
     text = _lines(3).getvalue().decode()
     page = client.post(reverse("import", args=[campaign.slug]), {"text": text}, follow=True)
     received = Import.objects.get()
+    assert (received.status, sent) == ("received", [])
+    assert "Q 0?" in page.text
+    chosen = {"how": "import", "format": "touchstone"}
+    page = client.post(reverse("start_import", args=[campaign.slug, received.pk]), chosen, follow=True)
     assert "Waiting to be imported" in page.text
     at = [campaign.slug, received.pk]
     assert client.get(reverse("import_progress", args=at)).json() == {"status": "queued", "percent": 0}

@@ -1,0 +1,119 @@
+"""Columns of any name, in CSV, JSON and Parquet: guessed, shown, corrected, and read."""
+
+import gzip
+import io
+import json
+
+import pytest
+
+from labeling import import_mapping, import_preview
+from labeling.import_fields import FieldError
+from labeling.import_formats import guess_format, guess_mapping, read_records
+from labeling.import_rows import read_rows
+from labeling.import_source import FileError, LineError
+
+TABLE = "Question;Answer 1;Answer 2;Winner;Worker ID;Batch\nWhy?;Because.;No idea.;left;w7;9\n"
+NESTED = {"data": {"question": "Why?"}, "out": [{"text": "Because."}, {"text": "No idea."}], "n": 3}
+
+
+def parquet_of(rows):
+    import pyarrow
+    from pyarrow import parquet
+
+    out = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows), out)
+    out.seek(0)
+    return out
+
+
+def lines_of(*rows):
+    return io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def test_a_tables_columns_are_guessed_by_their_names():
+    source = io.BytesIO(TABLE.encode())
+    assert guess_format(source) == "columns"
+    assert guess_mapping(source, "columns") == {
+        "prompt": "question",
+        "response_a": "answer 1",
+        "response_b": "answer 2",
+        "choice": "winner",
+        "annotator": "worker id",
+    }
+    (record,) = read_records(source, "columns")
+    assert record.messages == [{"role": "user", "content": "Why?"}]
+    assert [text for text, _model in record.responses] == ["Because.", "No idea."]
+    assert (record.annotations[0].annotator, record.annotations[0].verdict) == ("w7", -2)
+    assert record.meta == {"batch": "9"}
+
+
+@pytest.mark.parametrize("pack", [lines_of, lambda row: io.BytesIO(json.dumps([row]).encode()),
+                                  lambda row: parquet_of([row])])  # fmt: skip
+def test_keys_within_json_and_parquet_can_be_named(pack):
+    source = pack(NESTED)
+    mapping = {"prompt": "data.question", "response_a": "out.0.text", "response_b": "out.1.text"}
+    (record,) = read_records(source, "columns", mapping)
+    assert [text for text, _model in record.responses] == ["Because.", "No idea."]
+    assert (record.messages[0]["content"], record.meta) == ("Why?", {"n": 3})
+    seen = import_preview.look(source, "columns", mapping)
+    assert [column.path for column in seen.columns] == ["data.question", "out.0.text", "out.1.text", "n"]
+    assert [column.field for column in seen.columns] == ["prompt", "response_a", "response_b", ""]
+    assert seen.records[0].answers == ("Because.", "No idea.")
+
+
+@pytest.mark.parametrize(
+    ("row", "format", "mapping"),
+    [
+        ({"question": "Q", "preferred": "A", "dispreferred": "B"}, "columns",
+         {"prompt": "question", "chosen": "preferred", "rejected": "dispreferred"}),
+        ({"prompt": "Q", "output_a": "A", "output_b": "B", "label": 0.5}, "columns",
+         {"prompt": "prompt", "response_a": "output_a", "response_b": "output_b"}),
+        ({"instruction": "Q", "output": "A", "category": "x"}, "columns",
+         {"prompt": "instruction", "response": "output", "tags": "category"}),
+        ({"prompt": "Q", "source": "x"}, "prompts", {}),
+        ({"instruction": "Q", "completions": [{"text": "A", "score": 4}, {"text": "B", "score": 1}]},
+         "scored", {}),
+        ({"prompt": "Q", "completion": "A", "label": True}, "kto", {}),
+    ],
+)  # fmt: skip
+def test_the_format_and_what_is_what_are_guessed(row, format, mapping):
+    for source in (lines_of(row), parquet_of([row])):
+        assert guess_format(source) == format
+        assert guess_mapping(source, format) == mapping
+
+
+def test_a_mapping_names_known_fields_and_columns_that_are_there():
+    assert import_mapping.check({"prompt": "a.b"}) == {"prompt": "a.b"}
+    for wrong, says in (
+        ({"ask": "a"}, "none of our fields"),
+        ({"prompt": ""}, "name a column"),
+        ([], "object"),
+    ):
+        with pytest.raises(FieldError, match=says):
+            import_mapping.check(wrong)
+    (lacking,) = read_records(io.BytesIO(TABLE.encode()), "columns", {"prompt": "frage"})
+    assert isinstance(lacking, FileError)
+    assert "the column “frage” is missing" in lacking.message
+    (lacking,) = read_records(lines_of({"a": 1}), "columns", {"prompt": "frage"})
+    assert (lacking.line, lacking.field) == (1, "prompt")
+
+
+def test_a_choice_may_name_an_answers_column():
+    row = {"q": "Q", "gpt": "A", "llama": "B", "best": "llama"}
+    mapping = {"prompt": "q", "response_a": "gpt", "response_b": "llama", "choice": "best"}
+    (record,) = read_records(lines_of(row), "columns", mapping)
+    assert record.annotations[0].verdict == 2
+    (wrong,) = read_records(lines_of(row | {"best": "nobody"}), "columns", mapping)
+    assert (wrong.field, isinstance(wrong, LineError)) == ("choice", True)
+
+
+def test_a_json_list_is_read_piece_by_piece(monkeypatch):
+    monkeypatch.setattr("labeling.import_source.HEAD_BYTES", 64)
+    rows = [{"prompt": f"Grüße {n} [}},"} for n in range(40)]
+    text = json.dumps(rows, ensure_ascii=False, indent=1).encode()
+    for source in (io.BytesIO(text), io.BytesIO(gzip.compress(text))):
+        assert [row for _number, row in read_rows(source)] == rows
+    *good, broken = read_rows(io.BytesIO(text[:-30]))
+    assert (len(good), type(broken), broken.line) == (39, FileError, 40)
+    (number,) = [item for item in read_rows(io.BytesIO(b'[{"a": 1}, 2]')) if isinstance(item, LineError)]
+    assert (number.line, "not a number" in number.message) == (2, True)
