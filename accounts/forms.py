@@ -1,6 +1,6 @@
 """Forms of the account pages."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -32,10 +32,57 @@ class LookForm(UserForm):
         }
 
 
+SCOPES = {
+    "rate": _("Rate: get tasks and answer them"),
+    "view_campaigns": _("Look: campaigns, their rounds, runs, models and figures"),
+    "manage": _("Manage: settings, imports, raters, rounds, reviews and runs of campaigns"),
+    "export": _("Export: cut datasets and download them"),
+    "administer": _("Administer: people, the audit log, new campaigns, models"),
+    "own_account": _("Own account: settings and tokens"),
+}
+
+
 class TokenForm(forms.Form):
-    """Name a new API token."""
+    """Say what a new API token is for; nothing ticked: all that one may do oneself."""
 
     name = forms.CharField(max_length=80, label=_("What is it for?"), help_text=_("e.g. nightly import"))
+    scopes = forms.MultipleChoiceField(
+        required=False,
+        label=_("What may it do?"),
+        help_text=_("Tick nothing for all that you may do yourself."),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    campaign = forms.CharField(
+        required=False,
+        max_length=60,
+        label=_("Only in one campaign"),
+        help_text=_("The campaign's short name, as in its address; empty for all."),
+    )
+    days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=3650,
+        label=_("Days until it ends"),
+        help_text=_("Empty: it lasts until you revoke it."),
+    )
+
+    def __init__(self, *args: Any, scopes: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["scopes"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(scope, SCOPES[scope]) for scope in scopes]
+
+
+class AuditForm(forms.Form):
+    """Choose what of the audit log is shown."""
+
+    who = forms.CharField(required=False, max_length=150, label=_("Who"))
+    what = forms.CharField(required=False, max_length=60, label=_("Did"))
+    campaign = forms.SlugField(required=False, max_length=60, label=_("Campaign"))
+    since = forms.DateField(
+        required=False, label=_("From day"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = forms.DateField(required=False, label=_("To day"), widget=forms.DateInput(attrs={"type": "date"}))
 
 
 class InviteForm(forms.Form):

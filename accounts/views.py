@@ -1,4 +1,4 @@
-"""Pages about people: one's own account, everybody's, and the audit log."""
+"""Pages about people: one's own account, and everybody's."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -12,16 +12,16 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from accounts import keys, own_settings, skills, tokens
 from accounts import people as people_
 from accounts.forms import InviteForm, LookForm, TokenForm
-from accounts.models import ApiToken, AuditEvent, User
+from accounts.models import ApiToken, User
 from accounts.roles import require, signed_in_user
 
 
@@ -94,13 +94,18 @@ def settings(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """Show one's own API tokens, and issue one, shown once."""
     user = signed_in_user(request)
-    form = TokenForm(request.POST or None)
+    scopes = tokens.scopes_for(user)
+    form = TokenForm(request.POST or None, scopes=scopes)
     issued = ""
     if request.method == "POST" and form.is_valid():
-        issued = tokens.issue(user, form.cleaned_data["name"])
-        form = TokenForm()
+        try:
+            issued = tokens.issue(user, **form.cleaned_data)
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            form = TokenForm(scopes=scopes)
     own = user.api_tokens.order_by("revoked_at", "-created_at")
-    context = {"form": form, "issued": issued, "tokens": own}
+    context = {"form": form, "issued": issued, "tokens": own, "now": timezone.now()}
     response = render(request, "accounts/account.html", context)
     if issued:
         response["Cache-Control"] = "no-store"
@@ -161,12 +166,3 @@ def note_skills(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, _("Saved."))
     return redirect("people")
-
-
-@require_safe
-@require("administer")
-def audit_log(request: HttpRequest) -> HttpResponse:
-    """Show who changed what, newest first."""
-    events = AuditEvent.objects.select_related("actor").order_by("-pk")
-    page = Paginator(events, 100).get_page(request.GET.get("page"))
-    return render(request, "accounts/audit.html", {"page": page})

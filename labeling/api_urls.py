@@ -10,6 +10,7 @@ from labeling.api import (
     feedback,
     history,
     imports,
+    members,
     onboarding,
     rating,
     records,
@@ -30,6 +31,8 @@ urlpatterns = [
     path(
         "campaigns/<slug:slug>/criteria/<slug:key>/", campaigns.OneCriterion.as_view(), name="api_criterion"
     ),
+    path("campaigns/<slug:slug>/members/", members.Entrusted.as_view(), name="api_members"),
+    path("campaigns/<slug:slug>/members/<str:username>/", members.Member.as_view(), name="api_member"),
     path("campaigns/<slug:slug>/raters/", campaigns.Raters.as_view(), name="api_raters"),
     path("campaigns/<slug:slug>/raters/<str:username>/", campaigns.Rater.as_view(), name="api_rater"),
     path(

@@ -99,7 +99,7 @@ def give_role(campaign: Campaign, user: User, role: str, by: User) -> Membership
         known = ", ".join(Role.values)
         message = _("“%(role)s” is no role; choose one of %(known)s.") % {"role": role, "known": known}
         raise MemberError("role", message)
-    if user.imported or user.simulated:
+    if not may_have_roles().filter(pk=user.pk).exists():
         raise MemberError("username", _("Only people who sign in can have a role."))
     with transaction.atomic():
         members = Membership.objects.select_for_update().filter(campaign=campaign, user=user)
@@ -111,6 +111,11 @@ def give_role(campaign: Campaign, user: User, role: str, by: User) -> Membership
             change = {"before": before or "", "after": role}
             audit.record(by, "give campaign role", campaign, person=user.username, **change)
     return Membership.objects.get(campaign=campaign, user=user)
+
+
+def may_have_roles() -> QuerySet[User]:
+    """Return the people who sign in."""
+    return User.objects.filter(is_active=True, imported=False, simulated=False).order_by("username")
 
 
 def copy(source: Campaign, target: Campaign, by: User) -> None:

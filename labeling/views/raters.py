@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Pool, Role, User
 from accounts.roles import require, signed_in_user
-from labeling import agreement, golds, qualification, repeats, trust
+from labeling import agreement, golds, members, qualification, repeats, trust
 from labeling import campaigns as campaigns_
 from labeling.forms import AddRatersForm
 from labeling.models import Campaign, Edit, Reliability, Slot
@@ -54,6 +54,9 @@ def list_(request: HttpRequest, slug: str) -> HttpResponse:
         "computed_at": max((p.trust.row.computed_at for p in people if p.trust.row), default=None),
         "form": form,
         "could": could,
+        "entrusted": members.entrusted(campaign),
+        "may_be_entrusted": members.may_have_roles().values_list("username", flat=True),
+        "campaign_roles": Role.choices,
         "pools": campaign.pools.order_by("name"),
         "free_pools": Pool.objects.exclude(campaigns=campaign).order_by("name"),
         "section": "campaigns",
@@ -69,9 +72,10 @@ def working_in(campaign: Campaign) -> QuerySet[User]:
     """
     fitted = Reliability.objects.filter(campaign=campaign, rater=OuterRef("pk")).values("said")
     worked = Slot.objects.filter(campaign=campaign, rater=OuterRef("pk"), status=Slot.Status.DONE)
+    rating = campaign.memberships.filter(role__in=members.RATES)
     return (
         User.objects.annotate(
-            member=Count("memberships", filter=Q(memberships__campaign=campaign)),
+            member=Count("memberships", filter=Q(memberships__in=rating)),
             held_back=Exists(campaign.memberships.filter(user=OuterRef("pk"), paused_at__isnull=False)),
             stored=Coalesce(Subquery(fitted, output_field=IntegerField()), 0),
         )

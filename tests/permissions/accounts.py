@@ -14,6 +14,9 @@ from tests.permissions.columns import (
 )
 from tests.permissions.world import World
 
+# who manages single campaigns sees what concerns these
+AUDIT = (LOGIN, 403, 403, 403, 200, 200, 403, 200)
+
 TABLE: Table = {
     "login": {
         "GET": (200, 302, 302, 302, 302, 302, 302, 302),
@@ -29,7 +32,9 @@ TABLE: Table = {
     "people": {"GET": ADMINISTER, "POST": ADMINISTER},
     "set_active": {"POST": ADMINISTER_CHANGE},
     "note_skills": {"POST": ADMINISTER_CHANGE},
-    "audit": {"GET": ADMINISTER},
+    "audit": {"GET": AUDIT},
+    "audit_csv": {"GET": AUDIT},
+    "api_audit": {"GET": (401, 403, 403, 403, 200, 200, 403, 200)},
     "api_me": {"GET": API_OWN},
     "api_tokens": {"GET": API_OWN, "POST": (401, 201, 201, 201, 201, 201, 201, 201)},
     "api_token": {"DELETE": (401, 404, 404, 404, 204, 404, 404, 404)},

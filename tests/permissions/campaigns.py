@@ -52,6 +52,9 @@ TABLE: Table = {
     "guideline": {"GET": LOOK, "POST": CHANGE},
     "campaign_raters": {"GET": LOOK, "POST": CHANGE},
     "rater": {"GET": LOOK},
+    "give_role": {"POST": CHANGE},
+    "api_members": {"GET": API_LOOK},
+    "api_member": {"PUT": API_MANAGE},
     "remove_rater": {"POST": CHANGE},
     "import": {"GET": MANAGE, "POST": CHANGE},
     "one_import": {"GET": MANAGE},
@@ -85,6 +88,7 @@ TABLE: Table = {
 def args(w: World) -> dict[str, dict[str, Any]]:
     """Return what fills the addresses, by their names."""
     return {
+        "api_member": {**w.in_campaign, "username": w.outsider.username},
         "remove_rater": {**w.in_campaign, "pk": w.member.pk},
         "rater": {**w.in_campaign, "pk": w.member.pk},
         "one_import": w.of_import,
@@ -109,6 +113,8 @@ def args(w: World) -> dict[str, dict[str, Any]]:
 def bodies(w: World) -> dict[str, dict[str, Any]]:
     """Return what is sent to the addresses."""
     return {
+        "give_role": {"username": w.outsider.username, "role": "researcher"},
+        "api_member": {"role": "manager"},
         "new_campaign": {"name": "Another", "kind": "compare"},
         "clone_campaign": {"name": "A copy"},
         "api_clone": {"name": "A copy", "policy": False},

@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.request import Request
 
+from accounts import limits
 from accounts.models import User
 from accounts.roles import can, require, signed_in_user
+from accounts.whence import address_of
 from labeling import members
 from training import exports, links, preparations, snapshots, withdrawal
 from training.archives import Archive
@@ -82,6 +84,11 @@ def download(request: HttpRequest, pk: int, format: str) -> HttpResponseBase:
 @login_not_required
 def signed_download(request: HttpRequest, token: str) -> HttpResponseBase:
     """Send the export that a signed link is for."""
+    wait = limits.wait_for("links", address_of(request) or "nowhere")
+    if wait:
+        late = _plain(_("Too many requests. Ask again in a minute."), 429)
+        late["Retry-After"] = str(wait)
+        return late
     link = links.find(token)
     if link is None:
         return _plain(_("This link has ended or was never there."), 404)
