@@ -116,6 +116,7 @@ class Links(generics.ListAPIView[DownloadLink]):
         snapshot = downloads.visible_snapshot(self.request, self.kwargs["pk"])
         return snapshot.links.select_related("by").order_by("-pk")
 
+    @extend_schema(request=LinkSerializer, responses={201: LinkSerializer})
     def post(self, request: Request, pk: int) -> Response:
         snapshot = downloads.visible_snapshot(request, pk)
         form = self.get_serializer(data=request.data)

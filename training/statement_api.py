@@ -15,6 +15,8 @@ from training.models import Statement, WithdrawalNotice
 class StatementSerializer(serializers.ModelSerializer[Statement]):
     """What no row tells of a campaign's data; cards and datasheets quote it."""
 
+    updated_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
     class Meta:
         model = Statement
         fields = [*statements.FIELDS, "updated_at"]

@@ -198,6 +198,7 @@ class Guidelines(InCampaign, generics.ListAPIView[Guideline]):
     def get_queryset(self) -> QuerySet[Guideline]:
         return self.campaign.guidelines.order_by("-number")
 
+    @extend_schema(request=GuidelineSerializer, responses={201: GuidelineSerializer})
     def post(self, request: Request, slug: str) -> Response:
         form = GuidelineSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -224,6 +225,7 @@ class Criteria(InCampaign, generics.ListAPIView[Criterion]):
     def get_queryset(self) -> QuerySet[Criterion]:
         return self.campaign.criteria.order_by("pk")
 
+    @extend_schema(request=CriterionSerializer, responses={201: CriterionSerializer})
     def post(self, request: Request, slug: str) -> Response:
         form = CriterionSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -267,6 +269,7 @@ class Raters(InCampaign, generics.ListAPIView[Membership]):
     def get_queryset(self) -> QuerySet[Membership]:
         return self.campaign.memberships.select_related("user").order_by("user__username")
 
+    @extend_schema(request=RaterSerializer, responses={201: RaterSerializer})
     def post(self, request: Request, slug: str) -> Response:
         form = RaterSerializer(data=request.data)
         form.is_valid(raise_exception=True)

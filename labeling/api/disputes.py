@@ -207,14 +207,14 @@ class SettleSerializer(serializers.Serializer[Any]):
 
 
 class Gaps(InCampaign, generics.ListAPIView[GuidelineGap]):
-    """List what the guideline lacks, open gaps first."""
+    """List what the guideline lacks, the newest first."""
 
     action_for = {"GET": "manage"}
     serializer_class = GapSerializer
     queryset = GuidelineGap.objects.none()
 
     def get_queryset(self) -> QuerySet[GuidelineGap]:
-        return gaps.listed(self.campaign)
+        return gaps.listed(self.campaign).order_by("-pk")
 
 
 class SettleGap(InCampaign):

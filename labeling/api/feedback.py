@@ -76,6 +76,7 @@ class Signals(InCampaign):
     """List what stands out among the newest edits and comments, strongest first; no verdict on anybody."""
 
     action_for = {"GET": "manage"}
+    pagination_class = None
 
     @extend_schema(operation_id="signals", request=None, responses=FoundSerializer(many=True))
     def get(self, request: Request, slug: str) -> Response:

@@ -54,6 +54,7 @@ class Examples(InCampaign, generics.ListAPIView[Example]):
     def get_queryset(self) -> QuerySet[Example]:
         return self.campaign.examples.order_by("pk")
 
+    @extend_schema(request=ExampleSerializer, responses={201: ExampleSerializer})
     def post(self, request: Request, slug: str) -> Response:
         form = ExampleSerializer(data=request.data)
         form.is_valid(raise_exception=True)

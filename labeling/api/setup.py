@@ -14,7 +14,7 @@ from labeling.api.campaigns import BasePolicySerializer, CampaignSerializer, InC
 from labeling.models import Campaign
 
 
-class StepSerializer(serializers.Serializer[Any]):
+class SetupStepSerializer(serializers.Serializer[Any]):
     """One step of the setup."""
 
     key = serializers.ChoiceField(choices=list(setup.STEPS))
@@ -32,7 +32,7 @@ class LackSerializer(serializers.Serializer[Any]):
 class SetupSerializer(serializers.Serializer[Any]):
     """How far a campaign's setup is; with no lack it can start."""
 
-    steps = StepSerializer(many=True)
+    steps = SetupStepSerializer(many=True)
     lacks = LackSerializer(many=True)
 
 

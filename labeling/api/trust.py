@@ -105,6 +105,7 @@ class Golds(InCampaign):
     """List gold tasks, or make a comparison one."""
 
     action_for = {"GET": "manage", "POST": "manage"}
+    pagination_class = None
 
     @extend_schema(operation_id="gold_tasks", request=None, responses=GoldSerializer(many=True))
     def get(self, request: Request, slug: str) -> Response:
@@ -128,6 +129,7 @@ class Proposals(InCampaign):
     """List comparisons that could become gold tasks, the surest first."""
 
     action_for = {"GET": "manage"}
+    pagination_class = None
 
     @extend_schema(operation_id="gold_proposals", request=None, responses=ProposalSerializer(many=True))
     def get(self, request: Request, slug: str) -> Response:

@@ -182,7 +182,7 @@ def test_records_are_filtered_named_by_pseudonym_and_cost_few_queries(
             rows = managing("GET", name, campaign.slug).json()["results"]
         assert "rafi" not in str(rows)
     done = managing("GET", "api_tasks", campaign.slug, query="?status=done").json()
-    assert done["count"] == 4
+    assert len(done["results"]) == 4
     assert managing("GET", "api_tasks", campaign.slug, query="?round=one").status_code == 400
     for why in ("it is computed within a minute of the first judgments", "no item has two ratings yet"):
         figures = managing("GET", "api_figures", campaign.slug).json()
