@@ -1,7 +1,7 @@
 """Pages of the API's lists: they begin after a row, not after a number of rows.
 
-So a list that grows meanwhile gives each row once, and its thousandth page costs what its first does. Rows are
-counted nowhere. The order is that of the view's queryset, whose last field is unique.
+So a list that grows meanwhile gives each row once, and its thousandth page costs what its first does. Rows
+are counted nowhere. The order is that of the view's queryset, whose last field is unique.
 """
 
 from typing import Any

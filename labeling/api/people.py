@@ -179,7 +179,7 @@ def pool_named(request: Request, pk: int | None) -> Pool | None:
     return pool
 
 
-class TokenSerializer(serializers.Serializer[Any]):
+class LinkTokenSerializer(serializers.Serializer[Any]):
     """The secret part of a link: what stands after /join/."""
 
     token = serializers.CharField(max_length=200)
@@ -196,9 +196,9 @@ class Join(generics.GenericAPIView[Any]):
 
     action_for = {"*": "own_account"}
 
-    @extend_schema(operation_id="join", request=TokenSerializer, responses=JoinedSerializer)
+    @extend_schema(operation_id="join", request=LinkTokenSerializer, responses=JoinedSerializer)
     def post(self, request: Request) -> Response:
-        form = TokenSerializer(data=request.data)
+        form = LinkTokenSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         invitation = invitations.accept(form.validated_data["token"], signed_in_user(request))
         return Response({"campaign": invitation.campaign.slug if invitation.campaign else None})

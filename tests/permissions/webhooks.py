@@ -59,4 +59,5 @@ def bodies(w: World) -> dict[str, dict[str, Any]]:
     """Return what is sent to the addresses."""
     lists = ["webhooks", "campaign_webhooks", "api_webhooks", "api_campaign_webhooks"]
     changes = {"webhook": {"do": "test"}, "campaign_webhook": {"do": "test"}}
-    return dict.fromkeys(lists, ASKED) | changes | dict.fromkeys(["api_webhook"], {"active": False})
+    paused = {"api_webhook": {"active": False}, "api_campaign_webhook": {"active": False}}
+    return {name: ASKED for name in lists} | changes | paused
