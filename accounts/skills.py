@@ -1,16 +1,27 @@
 """What people are good at: a language, a field. Campaigns may ask for it, managers note who has it."""
 
 from collections.abc import Iterable
+from functools import cache
 
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
 from django.core.validators import slug_re
 from django.db import transaction
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import Skill, User
 
 LENGTH = 50
+
+
+@cache
+def languages() -> frozenset[str]:
+    """Return what languages are called as skills: their English names and their codes."""
+    named = {slugify(info["name"]) for info in LANG_INFO.values() if "name" in info}
+    return frozenset(named | {code.lower() for code in LANG_INFO})
+
 
 
 def check(names: Iterable[str]) -> list[str]:

@@ -1,0 +1,68 @@
+"""The pages of second factors: asked for on the way in, set up, taken away; and "is it still you?".
+
+accounts.urls loads them when one is asked for: the library brings what few processes need.
+"""
+
+from typing import Any
+
+from allauth.account.views import ReauthenticateView as ConfirmPassword
+from allauth.mfa.base.views import AuthenticateView, IndexView, ReauthenticateView
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+from accounts import two_factors
+from accounts.roles import require, signed_in_user
+
+own = [require("own_account"), never_cache]
+
+
+class AskFactor(AuthenticateView):
+    template_name = "accounts/ask_factor.html"
+
+
+@method_decorator(own, name="dispatch")
+class Factors(IndexView):
+    template_name = "accounts/two_factors.html"
+
+
+@method_decorator(own, name="dispatch")
+class SetUp(ActivateTOTPView):
+    template_name = "accounts/two_factors_set_up.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        two_factors.note(self.request, signed_in_user(self.request), "set up second factor")
+        return response
+
+
+@method_decorator(own, name="dispatch")
+class TakeAway(DeactivateTOTPView):
+    template_name = "accounts/two_factors_remove.html"
+    success_url = reverse_lazy("mfa_index")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        two_factors.note(self.request, signed_in_user(self.request), "remove second factor")
+        return response
+
+
+@method_decorator(own, name="dispatch")
+class Codes(ViewRecoveryCodesView):
+    template_name = "accounts/recovery_codes.html"
+
+
+@method_decorator(own, name="dispatch")
+class NewCodes(GenerateRecoveryCodesView):
+    template_name = "accounts/recovery_codes_new.html"
+
+
+class ConfirmByPassword(ConfirmPassword):
+    template_name = "accounts/confirm.html"
+
+
+class ConfirmByFactor(ReauthenticateView):
+    template_name = "accounts/confirm.html"
