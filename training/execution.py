@@ -112,7 +112,7 @@ def _write_mix(run: Run, folder: Path) -> list[dict[str, Any]]:
     newest = run.round.number if run.round else run.campaign.rounds.count()
     found = []
     for part in run.config["mix"]:
-        snapshot = runs.standing(Snapshot.objects.get(pk=part["snapshot"]))
+        snapshot = snapshots.standing(Snapshot.objects.get(pk=part["snapshot"]))
         rows = [row for row in snapshots.rows(snapshot, "train") if row["prompt_id"] not in kept_out]
         for name, schema, project in (
             ("demonstrations", parquet.ENGINE_DEMONSTRATIONS, formats.engine_demonstrations),

@@ -265,7 +265,7 @@ def _perform(campaign: Campaign, step: Step) -> bool:
         case Action.QUEUE_POLICY:
             reward = last_run(round_, Run.Kind.REWARD)
             assert reward is not None
-            _send_run(runs.queue_policy(campaign, runs.standing(reward.snapshot), round=round_))
+            _send_run(runs.queue_policy(campaign, snapshots.standing(reward.snapshot), round=round_))
         case Action.GATE_REWARD | Action.GATE_POLICY:
             kind = Run.Kind.REWARD if step.action is Action.GATE_REWARD else Run.Kind.POLICY
             run = last_run(round_, kind)

@@ -160,24 +160,18 @@ def retry(run: Run, *, by: User | None = None) -> Run:
     if run.status not in {FAILED, CANCELLED}:
         sentence = _("Run %(run)s is %(status)s; only a failed or cancelled one can be retried.")
         raise StateError(sentence % {"run": run.pk, "status": run.get_status_display().lower()})
-    snapshot = standing(run.snapshot)
+    snapshot = snapshots.standing(run.snapshot)
+    changed = {"mix": mixes.standing_now(run.config["mix"])} if run.config.get("mix") else {}
     return _queue(
         Run.Kind(run.kind),
         run.campaign,
         snapshot,
         run.round,
         by,
-        {**run.config, "snapshot": snapshot.digest},
+        {**run.config, **changed, "snapshot": snapshot.digest},
         run.parent,
         run.reward_model,
     )
-
-
-def standing(snapshot: Snapshot) -> Snapshot:
-    """Return a snapshot to train on: itself, or where some of its data is withdrawn, the same cut anew."""
-    if not snapshot.withdrawals.exists():
-        return snapshot
-    return snapshots.cut(snapshot.campaign, filters=snapshot.filters)
 
 
 def start(run_id: int) -> Run | None:

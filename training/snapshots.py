@@ -142,6 +142,13 @@ def title(snapshot: Snapshot) -> str:
     return " + ".join(campaign.name for campaign in sources(snapshot))
 
 
+def standing(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot to train on: itself, or where some of its data is withdrawn, the same cut anew."""
+    if not snapshot.withdrawals.exists():
+        return snapshot
+    return cut(snapshot.campaign, filters=snapshot.filters)
+
+
 def path(snapshot: Snapshot) -> Path:
     """Return the folder of a snapshot's files; SnapshotError when it is gone."""
     folder: Path = settings.SNAPSHOTS_DIR / snapshot.digest

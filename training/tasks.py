@@ -1,11 +1,12 @@
 """Celery's way into training: each takes ids, calls one function, and is safe to run twice."""
 
 import logging
+from smtplib import SMTPException
 
 from celery import shared_task
 
 from labeling.models import Campaign
-from training import alarms, execution, judges, loop, preparations, selection, targets, watch
+from training import alarms, execution, judges, loop, notices, preparations, selection, targets, watch
 from training.models import Run
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,12 @@ def refresh_alarms(campaign_id: int) -> None:
     from training import vitals  # SciPy comes with it
 
     vitals.refresh(Campaign.objects.get(pk=campaign_id))
+
+
+@shared_task(autoretry_for=(OSError, SMTPException), retry_backoff=60, max_retries=8)
+def mail_withdrawal(withdrawal_id: int) -> None:
+    """Mail whoever downloaded what was withdrawn, again and again while the mail server is away."""
+    notices.mail(withdrawal_id)
 
 
 @shared_task

@@ -9,8 +9,10 @@ them, and everybody who did is told.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
+from celery import current_app
 from django.db import connection, transaction
 from django.db.models import Max, Prefetch, Q, QuerySet
 from django.utils import timezone
@@ -24,7 +26,7 @@ from labeling.models import Campaign, Prompt, Slot, Task, Turn
 from labeling.reviews import ReviewError
 from labeling.rounds import StateError
 from models_app.models import ModelVersion
-from training import runs, snapshots, tracing
+from training import mixes, runs, snapshots, tracing
 from training.models import Download, Run, Snapshot, Withdrawal, WithdrawalNotice
 from training.standing import withdrawn_prompts
 
@@ -184,8 +186,8 @@ def of_model(version: ModelVersion) -> list[Withdrawal]:
 def of_models(versions: Iterable[ModelVersion]) -> dict[int, list[Withdrawal]]:
     """Return for models what was withdrawn of all that they learnt from, directly or down their lines.
 
-    A model learns from its run's snapshot, from the model it grew from, and from the reward model it was
-    improved against. Models that learnt from nothing withdrawn are left out.
+    A model learns from its run's snapshot and what was mixed into it, from the model it grew from, and from
+    the reward model it was improved against. Models that learnt from nothing withdrawn are left out.
     """
     versions = list(versions)
     families = {version.family for version in versions}
@@ -198,11 +200,12 @@ def of_models(versions: Iterable[ModelVersion]) -> dict[int, list[Withdrawal]]:
     sources: dict[int, list[int | None]] = {}
     own: dict[int, set[int]] = {}
     lines = ModelVersion.objects.filter(family__in=families)
-    for pk, parent, snapshot, judge in lines.values_list(
-        "pk", "parent", "run__snapshot", "run__reward_model"
+    for pk, parent, snapshot, judge, mix in lines.values_list(
+        "pk", "parent", "run__snapshot", "run__reward_model", "run__config__mix"
     ):
         sources[pk] = [parent, judge]
-        own[pk] = marked.get(snapshot or 0, set())
+        learnt = [snapshot, *(part["snapshot"] for part in mix or [])]
+        own[pk] = set().union(*(marked.get(each, set()) for each in learnt))
     known = {pk for pks in own.values() for pk in pks}
     rows = Withdrawal.objects.select_related("rater").in_bulk(known)
     found = {version.pk: _inherited(version.pk, sources, own) for version in versions}
@@ -267,7 +270,11 @@ def _mark(withdrawal: Withdrawal, snapshots: QuerySet[Snapshot]) -> None:
     WithdrawalNotice.objects.bulk_create(
         (WithdrawalNotice(withdrawal=withdrawal, user_id=pk) for pk in sorted(told)), ignore_conflicts=True
     )
-    for run in Run.objects.filter(snapshot__in=held, status__in=[runs.QUEUED, runs.RUNNING]).order_by("pk"):
+    if told:
+        letters = partial(current_app.send_task, "training.tasks.mail_withdrawal", args=[withdrawal.pk])
+        transaction.on_commit(letters)
+    learning = Run.objects.filter(mixes.of_runs(held), status__in=[runs.QUEUED, runs.RUNNING])
+    for run in learning.order_by("pk"):
         try:
             runs.cancel(run, by=withdrawal.by, reason=sentence(withdrawal)[:500])
         except StateError:

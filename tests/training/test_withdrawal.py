@@ -1,7 +1,11 @@
 """Withdrawal: what a rater or a prompt said is in nothing to come, and whoever has it is told."""
 
 import pytest
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
 from accounts.models import AuditEvent
 from labeling import assignment
@@ -9,7 +13,7 @@ from labeling.models import Adjudication, Judgment, Membership, Prompt, Slot, Ta
 from models_app import registry
 from tests import cast
 from tests.training import cast as labels
-from training import runs, snapshots, withdrawal
+from training import notices, runs, snapshots, withdrawal
 from training.models import Download, Run, WithdrawalNotice
 from training.runs import RunError
 from training.withdrawal import WithdrawalError, WithdrawnError
@@ -60,8 +64,8 @@ def test_a_withdrawn_rater_is_in_no_snapshot_to_come(campaign, manager, raters):
     assert Judgment.objects.filter(rater=ann, withdrawn=False).count() == 1
     assert not Membership.objects.filter(user=ann).exists()
     assert AuditEvent.objects.get(action="withdraw rater").detail["reason"] == "Asked us to forget them."
-    assert runs.standing(before) == after
-    assert runs.standing(after) == after
+    assert snapshots.standing(before) == after
+    assert snapshots.standing(after) == after
     with pytest.raises(WithdrawalError, match="already"):
         withdrawal.withdraw_rater(ann, manager, "Again.")
     with pytest.raises(WithdrawalError, match="Say why"):
@@ -165,3 +169,56 @@ def test_a_cut_that_began_before_a_withdrawal_is_marked_too(campaign, manager, r
     again = withdrawal.Withdrawal.objects.create(rater=raters[0], reason="Gone.", by=manager)
     withdrawal.mark_if_late(late, again.pk - 1)
     assert list(late.withdrawals.all()) == [again]
+
+
+def test_whoever_downloaded_it_is_mailed_once_in_their_language(campaign, manager, raters, settings):
+    ruth = cast.make_user("researcher", username="ruth", email="ruth@example.org")
+    silent = cast.make_user("researcher", username="sam")
+    before = snapshots.cut(campaign)
+    for who in (ruth, silent):
+        Download.objects.create(snapshot=before, by=who, format="trl-sft", file="jsonl", via="page")
+    done = withdrawal.withdraw_rater(raters[0], manager, "Asked us to forget them.")
+    settings.EMAIL_HOST = ""
+    assert notices.mail(done.pk) == 0
+    settings.EMAIL_HOST = "mail.example.org"
+    settings.EMAIL_BACKEND = "tests.training.test_withdrawal.Away"
+    with pytest.raises(ConnectionRefusedError):
+        notices.mail(done.pk)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert (notices.mail(done.pk), notices.mail(done.pk)) == (1, 0)
+    (letter,) = mail.outbox
+    assert letter.to == ["ruth@example.org"]
+    assert raters[0].pseudonym in letter.body
+    assert "Asked us to forget them." in letter.body
+    assert WithdrawalNotice.objects.get(user=silent).mailed_at is None
+
+
+class Away(BaseEmailBackend):
+    """A mail server that doesn't answer."""
+
+    def send_messages(self, messages):
+        raise ConnectionRefusedError
+
+
+def test_what_was_mixed_in_is_traced_too(campaign, manager, raters, tiny_policy):
+    """A target's small campaign holds the data; a run of another campaign mixes its edits in."""
+    big = cast.make_campaign(by=manager, slug="big")
+    labels.judge(labels.make_task(cast.make_round(big), ("a", "b")), raters[1], 1)
+    base = registry.register(big.model_family, "policy", "base", "transformers", str(tiny_policy))
+    own, mixed = snapshots.cut(big), snapshots.cut(campaign)
+    made = registry.register(big.model_family, "policy", "taught", "imported", parent=base)
+    config = {"mix": [{"target": 1, "snapshot": mixed.pk, "weight": 2.0}]}
+    common = {"campaign": big, "kind": "policy", "snapshot": own, "parent": base, "config": config}
+    Run.objects.create(**common, produced=made, status="succeeded")
+    queued = Run.objects.create(**common, status="queued")
+    done = withdrawal.withdraw_rater(raters[0], manager, "Gone.")
+    assert list(done.snapshots.all()) == [mixed]
+    assert set(withdrawal.of_models([base, made])) == {made.pk}
+    queued.refresh_from_db()
+    assert queued.status == "cancelled"
+    again = runs.retry(queued)
+    assert again.config["mix"] == [{"target": 1, "snapshot": snapshots.cut(campaign).pk, "weight": 2.0}]
+    client = Client()
+    client.force_login(manager)
+    listed = client.get(reverse("models")).content.decode()
+    assert listed.count("withdrawn data") == 1
