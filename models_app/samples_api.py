@@ -15,7 +15,7 @@ from models_app.models import ModelVersion
 from models_app.tasks import draw_samples
 
 
-class TrialSerializer(serializers.Serializer[Any]):
+class AskSampleSerializer(serializers.Serializer[Any]):
     """A policy that need not be registered, and a question to try it with."""
 
     backend = serializers.ChoiceField(choices=ModelVersion.Backend.choices)
@@ -54,11 +54,11 @@ class AskSample(APIView):
 
     @extend_schema(
         operation_id="models_samples_ask",
-        request=TrialSerializer,
+        request=AskSampleSerializer,
         responses={200: SampleSerializer, 202: SampleSerializer},
     )
     def post(self, request: Request) -> Response:
-        form = TrialSerializer(data=request.data)
+        form = AskSampleSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
         model = {"name": "", **{name: data[name] for name in ("backend", "location", "options")}}

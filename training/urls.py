@@ -5,6 +5,7 @@ from django.urls import path
 from training.views import (
     alarms,
     campaign,
+    comparing,
     datasheets,
     downloads,
     judges,
@@ -65,5 +66,7 @@ urlpatterns = [
     path("runs/<int:pk>/cancel/", runs.cancel_run, name="cancel_run"),
     path("runs/<int:pk>/retry/", runs.retry_run, name="retry_run"),
     path("models/<int:pk>/", models.model, name="model"),
+    path("models/<int:pk>/compare/", comparing.compare, name="compare_models"),
+    path("models/compared/<slug:key>/", comparing.compared, name="compared_models"),
     path("models/<int:pk>/card.md", models.model_card, name="model_card"),
 ]

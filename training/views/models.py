@@ -9,7 +9,7 @@ from accounts.roles import require, signed_in_user
 from labeling.members import reachable
 from models_app import registry
 from models_app.models import ModelVersion
-from training import card_files, cards, withdrawal
+from training import card_files, cards, lineage, withdrawal
 
 
 @require_safe
@@ -17,7 +17,7 @@ from training import card_files, cards, withdrawal
 def model(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a model; a reward model with its card."""
     version = get_object_or_404(mine(request).select_related("parent", "created_by"), pk=pk)
-    card = cards.read(version)
+    card, line = cards.read(version), lineage.read(version)
     context = {
         "model": version,
         "run": card.run,
@@ -25,8 +25,8 @@ def model(request: HttpRequest, pk: int) -> HttpResponse:
         "card": card,
         "failed": cards.failed_checks(card.evaluation),
         "withdrawn": [withdrawal.sentence(each) for each in withdrawal.of_model(version)],
-        "lineage": lineage(version),
-        "children": version.children.order_by("pk"),
+        "line": line,
+        "picture": lineage.draw(line),
         "campaigns": reachable(request).filter(model_family=version.family),
         "section": "models",
     }
@@ -47,14 +47,3 @@ def model_card(request: HttpRequest, pk: int) -> HttpResponse:
 def mine(request: HttpRequest) -> QuerySet[ModelVersion]:
     """Return the models of the families that the user may see."""
     return registry.visible_to(signed_in_user(request))
-
-
-def lineage(version: ModelVersion) -> list[ModelVersion]:
-    """Return a model's ancestors, its parent first."""
-    family = {v.pk: v for v in ModelVersion.objects.filter(family=version.family)}
-    found: list[ModelVersion] = []
-    parent = family.get(version.parent_id or 0)
-    while parent is not None:
-        found.append(parent)
-        parent = family.get(parent.parent_id or 0)
-    return found
