@@ -1,5 +1,6 @@
 """The API about people: oneself, one's tokens, and (for managers) everybody."""
 
+from dataclasses import fields
 from typing import Any
 
 from django.db.models import QuerySet
@@ -7,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts import own_settings, people, skills, tokens
 from accounts.models import ApiToken, Role, User
-from accounts.roles import signed_in_user
+from accounts.roles import ACTIONS, signed_in_user
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -65,12 +66,22 @@ class OwnSettingsSerializer(serializers.ModelSerializer[User]):
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
-    """A token without its secret."""
+    """A token without its secret; no scopes: all that its owner may do, no campaign: in all of theirs."""
+
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(ACTIONS)), default=list)
+    campaign = serializers.SlugField(max_length=60, default="", allow_blank=True)
+    days = serializers.IntegerField(
+        write_only=True, default=None, allow_null=True, min_value=1, max_value=tokens.MOST_DAYS,
+        help_text="after how many it ends; none: it lasts until it is revoked",
+    )  # fmt: skip
 
     class Meta:
         model = ApiToken
-        fields = ["id", "name", "created_at", "last_used_at", "revoked_at"]
-        read_only_fields = ["id", "created_at", "last_used_at", "revoked_at"]
+        fields = [
+            "id", "name", "scopes", "campaign", "days", "created_at", "expires_at", "last_used_at",
+            "revoked_at",
+        ]  # fmt: skip
+        read_only_fields = ["id", "created_at", "expires_at", "last_used_at", "revoked_at"]
 
 
 class IssuedSerializer(serializers.Serializer[ApiToken]):
@@ -122,7 +133,7 @@ class Tokens(generics.ListAPIView[ApiToken]):
     def post(self, request: Request) -> Response:
         form = TokenSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        token = tokens.issue(signed_in_user(request), form.validated_data["name"])
+        token = tokens.issue(signed_in_user(request), **form.validated_data)
         return Response({"token": token}, status=status.HTTP_201_CREATED)
 
 
@@ -145,7 +156,14 @@ class People(generics.ListAPIView[User]):
 
     action_for = {"*": "administer"}
     serializer_class = PersonSerializer
-    queryset = User.objects.filter(imported=False).order_by("pk")
+    queryset = User.objects.none()
+
+    def get_queryset(self) -> QuerySet[User]:
+        return people.found(people.Filter.read(self.request.query_params)).order_by("pk")
+
+    @extend_schema(parameters=[OpenApiParameter(field.name, str) for field in fields(people.Filter)])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
 
     @extend_schema(request=PersonSerializer, responses={201: InvitedSerializer})
     def post(self, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """People, what they are good at, their pools, sessions and API tokens, and the audit log."""
 
 import secrets
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -10,6 +11,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts import webhook_models  # noqa: F401  Django looks for models here
+
+if TYPE_CHECKING:
+    from django.contrib.sessions.backends.base import SessionBase
 
 
 def new_pseudonym() -> str:
@@ -119,6 +123,13 @@ class Session(AbstractBaseSession):
     device = models.CharField(max_length=200, blank=True)
     address = models.GenericIPAddressField(null=True)
     since = models.DateTimeField(null=True)
+
+    @classmethod
+    def get_session_store_class(cls) -> "type[SessionBase]":
+        """Return what reads and writes the rows."""
+        from accounts.sessions import SessionStore
+
+        return SessionStore
 
 
 class ApiToken(models.Model):

@@ -1,12 +1,62 @@
 """Addresses of the account pages."""
 
-from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
-from django.urls import path, reverse_lazy
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
 
-from accounts import views
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LogoutView, PasswordChangeView
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import path, reverse_lazy
+from django.views.decorators.http import require_http_methods
+
+from accounts import audit_pages, people_pages, session_pages, sign_in, views
+
+
+def later(module: str, name: str) -> Callable[..., HttpResponseBase]:
+    """Return a view that is imported when it is first asked for."""
+
+    @cache
+    def load() -> Callable[..., HttpResponseBase]:
+        found = getattr(import_module(module), name)
+        view: Callable[..., HttpResponseBase] = found.as_view() if isinstance(found, type) else found
+        return view
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return load()(request, *args, **kwargs)
+
+    return answer
+
+
+def factors(name: str) -> Callable[..., HttpResponseBase]:
+    """Return a page of second factors."""
+    return later("accounts.factor_pages", name)
+
 
 urlpatterns = [
-    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", sign_in.SignInView.as_view(), name="login"),
+    # names that begin with account, mfa and openid_connect are those that django-allauth looks for
+    path("login/", sign_in.SignInView.as_view(), name="account_login"),
+    path("login/factor/", login_not_required(factors("AskFactor")), name="mfa_authenticate"),
+    path("login/confirm/", factors("ConfirmByPassword"), name="account_reauthenticate"),
+    path("login/confirm/factor/", factors("ConfirmByFactor"), name="mfa_reauthenticate"),
+    path(
+        "login/with/<str:provider_id>/",
+        login_not_required(later("accounts.openid", "leave")),
+        name="openid_connect_login",
+    ),
+    path(
+        "login/with/<str:provider_id>/back/",
+        login_not_required(later("accounts.openid", "come_back")),
+        name="openid_connect_callback",
+    ),
+    path("account/factors/", factors("Factors"), name="mfa_index"),
+    path("account/factors/app/", factors("SetUp"), name="mfa_activate_totp"),
+    path("account/factors/app/remove/", factors("TakeAway"), name="mfa_deactivate_totp"),
+    path("account/factors/codes/", factors("Codes"), name="mfa_view_recovery_codes"),
+    path("account/factors/codes/new/", factors("NewCodes"), name="mfa_generate_recovery_codes"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("welcome/<str:uidb64>/<str:token>/", views.WelcomeView.as_view(), name="welcome"),
     path("settings/", views.settings, name="settings"),
@@ -14,13 +64,20 @@ urlpatterns = [
     path(
         "account/password/",
         PasswordChangeView.as_view(
-            template_name="accounts/password.html", success_url=reverse_lazy("settings")
+            http_method_names=views.PAGE_METHODS,
+            template_name="accounts/password.html",
+            success_url=reverse_lazy("settings"),
         ),
         name="password",
     ),
     path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="revoke_token"),
-    path("people/", views.people, name="people"),
+    path("account/sessions/", session_pages.sessions, name="sessions"),
+    path("account/sessions/end/", session_pages.end, name="end_sessions"),
+    path("people/<int:pk>/sign-out/", session_pages.sign_out_person, name="sign_out_person"),
+    path("people/<int:pk>/factor/", session_pages.remove_factor, name="remove_factor"),
+    path("people/", people_pages.people, name="people"),
     path("people/<int:pk>/active/", views.set_active, name="set_active"),
     path("people/<int:pk>/skills/", views.note_skills, name="note_skills"),
-    path("audit/", views.audit_log, name="audit"),
+    path("audit/", audit_pages.show, name="audit"),
+    path("audit.csv", audit_pages.download, name="audit_csv"),
 ]

@@ -80,6 +80,11 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "accounts",
     "models_app",
     "labeling",
@@ -87,6 +92,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "accounts.whence.noted",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -94,7 +100,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.own_language",
+    "accounts.sessions.noted",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "accounts.two_factors.Demand",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.content_policy.content_policy",
@@ -133,6 +142,53 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Single sign-on by OpenID Connect: one provider, off while it has no issuer.
+OIDC_ISSUER = os.environ.get("OIDC_ISSUER", "").rstrip("/")
+OIDC_NAME = os.environ.get("OIDC_NAME", "") or "single sign-on"
+# what newcomers are, or none: only who is here already comes in; and whose addresses may, all where empty
+OIDC_ROLE = os.environ.get("OIDC_ROLE", "") or "rater"
+OIDC_DOMAINS = [d.strip().lower() for d in os.environ.get("OIDC_DOMAINS", "").split(",") if d.strip()]
+if OIDC_ROLE not in {"rater", "manager", "researcher", "none"}:
+    raise ImproperlyConfigured("OIDC_ROLE must be rater, manager, researcher or none")
+# of whom a second factor is asked: managers, everybody, or nobody where empty
+REQUIRE_TWO_FACTORS = os.environ.get("REQUIRE_TWO_FACTORS", "").strip().lower()
+if REQUIRE_TWO_FACTORS not in {"", "managers", "everybody"}:
+    raise ImproperlyConfigured("REQUIRE_TWO_FACTORS must be managers or everybody")
+# how many sign-ins may fail, from one address (ip) and for one name (key)
+SIGN_IN_LIMIT = os.environ.get("SIGN_IN_LIMIT", "") or "30/m/ip,10/5m/key"
+ACCOUNT_ADAPTER = "accounts.single_sign_on.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = {"login_failed": "9999/m/ip" if TESTING else SIGN_IN_LIMIT}
+MFA_ADAPTER = "accounts.two_factors.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Touchstone"
+SOCIALACCOUNT_ADAPTER = "accounts.single_sign_on.SocialAccountAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form that ends at the provider is what the content policy forbids
+# whoever was invited under an address that the provider confirms comes in as that person
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append(
+        {
+            "provider_id": "sso",
+            "name": OIDC_NAME,
+            "client_id": os.environ.get("OIDC_CLIENT_ID", ""),
+            "secret": os.environ.get("OIDC_CLIENT_SECRET", ""),
+            "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
+        }
+    )
+# Invitations are mailed where a server is named.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "587"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "") or "touchstone@localhost"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ar", "العربية")]
@@ -183,12 +239,23 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# How many proxies of ours write X-Forwarded-For; what the header says beyond them is not believed.
+TRUSTED_PROXIES = ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXIES", "0"))
+# Requests a minute: of a token or person over the API, and from an address through signed links.
+RATE_LIMITS = {
+    name: int(os.environ.get(f"LIMIT_{name.upper()}", str(most)))
+    for name, most in {"rating": 1200, "reading": 1200, "writing": 600, "links": 60}.items()
+}
+if TESTING or not flag("RATE_LIMITS", True):
+    RATE_LIMITS = {}  # benches and tests ask as fast as they can
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.roles.RolePermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.Limit"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "config.api_pages.CursorPages",
     "PAGE_SIZE": 50,
