@@ -23,6 +23,7 @@ from labeling.models import Campaign, Judgment, Task
 from labeling.models.judgment import counting
 from labeling.models.task import fresh
 from labeling.rounds import StateError
+from models_app import registry
 from models_app.models import ModelVersion
 from preferences.types import Estimate, Interval
 from training.loop import send
@@ -128,11 +129,15 @@ def read_answer(answer: str) -> int | None:
     return _READ[found[1].lower()] if found else None
 
 
-def candidates(campaign: Campaign) -> QuerySet[ModelVersion]:
-    """Return the versions that can judge: policies that answer, and the campaign's own reward models."""
+def candidates(campaign: Campaign, by: User | None = None) -> QuerySet[ModelVersion]:
+    """Return the versions that can judge: policies that answer, and the campaign's own reward models.
+
+    Of those that `by` may see, where somebody asks.
+    """
     answering = Q(kind=ModelVersion.Kind.POLICY) & ~Q(backend=ModelVersion.Backend.IMPORTED)
     own = Q(kind=ModelVersion.Kind.REWARD, family=campaign.model_family)
-    return ModelVersion.objects.filter(answering | own).order_by("family", "kind", "-pk")
+    known = ModelVersion.objects.all() if by is None else registry.visible_to(by)
+    return known.filter(answering | own).order_by("family", "kind", "-pk")
 
 
 def judged(campaign: Campaign) -> QuerySet[Task]:
@@ -149,8 +154,8 @@ def start(
     What it has judged in the same words already is not asked again. Raises StateError where one is under
     way or there is nothing to judge, ValidationError for a template that lacks a part.
     """
-    if not candidates(campaign).filter(pk=judge.pk).exists():
-        raise StateError(_("“%(name)s” can't judge here.") % {"name": judge.name})
+    if not candidates(campaign, by).filter(pk=judge.pk).exists():
+        raise StateError(_("This model can't judge here."))
     if not 1 <= tasks <= MOST_TASKS:
         raise StateError(_("Choose 1 to %(most)s comparisons.") % {"most": MOST_TASKS})
     if not judged(campaign).exists():

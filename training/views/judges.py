@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
 from accounts.roles import require, signed_in_user
 from labeling.models import Campaign
 from labeling.rounds import StateError
@@ -44,9 +45,9 @@ class JudgingForm(forms.Form):
         ),
     )  # fmt: skip
 
-    def __init__(self, campaign: Campaign, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, campaign: Campaign, by: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.versions = {str(version.pk): version for version in judges.candidates(campaign)}
+        self.versions = {str(version.pk): version for version in judges.candidates(campaign, by)}
         listed = self.fields["judge"]
         assert isinstance(listed, forms.ChoiceField)
         listed.choices = [
@@ -68,7 +69,7 @@ class JudgingForm(forms.Form):
 def show(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the newest judge (or the one that ?judging= names) and the earlier ones; a manager starts one."""
     campaign = visible_campaign(request, slug)
-    form = JudgingForm(campaign, request.POST if request.method == "POST" else None)
+    form = JudgingForm(campaign, signed_in_user(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
