@@ -7,10 +7,10 @@ from typing import Any
 from models_app.models import ModelVersion
 from training.models import Run
 
-MOST = 7  # ancestors in the picture; all are in the rows
+MOST = 3  # ancestors in the picture; all are in the rows
 CHILDREN = 6  # in the picture
-LETTERS = 21  # of a name in its box
-WIDTH, HEIGHT, ACROSS, DOWN = 168, 46, 40, 26  # of a box, and between boxes
+LETTERS = 18  # of a name in its box
+WIDTH, HEIGHT, ACROSS, DOWN = 152, 46, 32, 26  # of a box, and between boxes
 EDGE = 4  # around the picture
 
 
