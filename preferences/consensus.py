@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,48 +13,20 @@ from preferences.types import STRONGEST
 Numbers = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Consensus:
-    """Hold what raters together said of a pair (first, second).
-
-    `label` is −1 when most weight preferred the first, +1 the second, 0 when most called it a tie or no side
-    has more than every other; `probability` that the first is better, a tie counting ½; `margin` the mean
-    grade in favour of the first, −3…3; all three weighted. `agreement` is the share of pairs of raters with
-    the same side, None below two votes; `votes` counts them, `weight` is the sum of their weights, and
-    `majority` the label that they would give if all weighed the same.
-    """
-
-    label: int
-    probability: float
-    margin: float
-    agreement: float | None
-    votes: int
-    majority: int
-    weight: float
-
-
-def summarise_verdicts(verdicts: Sequence[int], weights: Sequence[float] | None = None) -> Consensus | None:
-    """Summarise verdicts of −3 (first much better) … +3 (second much better); None when there are none.
-
-    All verdicts must refer to the same order of the two answers. `weights`, one for each and not below 0,
-    say what a vote counts for; by default all count 1. Votes that all weigh nothing say nothing: a tie.
-    Raises ValueError out of range.
-    """
-    if not verdicts:
-        return None
-    found = summarise_groups(np.zeros(len(verdicts), np.int64), verdicts, weights, 1)
-    agreement = found["agreement"].item()
-    plain = {name: values.item() for name, values in found.items()}
-    return Consensus(**{**plain, "agreement": None if math.isnan(agreement) else agreement})
-
-
 def summarise_groups(
     groups: Numbers, verdicts: ArrayLike, weights: ArrayLike | None, count: int
 ) -> dict[str, Numbers]:
-    """Summarise the verdicts of many pairs: arrays of length `count`, by the names of Consensus.
+    """Summarise verdicts of −3 (first much better) … +3 (second much better) on many pairs of answers.
 
-    `groups` says of each verdict which pair it is about, 0 … count − 1; the rest is as for one pair. A pair
-    without verdicts has 0 votes; what has no agreement has NaN. Raises ValueError out of range.
+    `groups` says of each verdict which pair it is about, 0 … count − 1; all verdicts on a pair refer to the
+    same order of its answers. `weights`, one for each and not below 0, say what a vote counts for; without
+    them all count 1. Votes that all weigh nothing say nothing: a tie. Raises ValueError out of range.
+
+    Returns arrays of length `count`: `label` is −1 where most weight preferred the first, +1 the second, 0
+    where most called it a tie or no side has more than every other; `probability` that the first is better, a
+    tie counting ½; `margin` the mean grade in favour of the first, −3…3; all three weighted. `agreement` is
+    the share of pairs of raters with the same side, NaN below two votes; `votes` counts them, `weight` is the
+    sum of their weights, and `majority` the label that they would give if all weighed the same.
     """
     graded = np.asarray(verdicts, dtype=np.int64)
     if len(graded) and np.abs(graded).max() > STRONGEST:

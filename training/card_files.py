@@ -6,10 +6,9 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from labeling.templatetags.figures import spell
-from preferences.types import Estimate
 from training import withdrawal
-from training.cards import Card, Row, Section
+from training.cards import Card, Section
+from training.figure_tables import Row, cell, line
 from training.plots import Plot
 
 
@@ -125,8 +124,8 @@ def _plotted(section: Section) -> str:
 
 def _grid(plot: Plot) -> str:
     head = [plot.x, *(series.name for series in plot.series)]
-    rows = [[label, *(_cell(estimate, "%") for estimate in estimates)] for label, estimates in plot.table()]
-    return "\n".join(_line(row) for row in [head, ["---"] * len(head), *rows])
+    rows = [[label, *(cell(estimate, "%") for estimate in estimates)] for label, estimates in plot.table()]
+    return "\n".join(line(row) for row in [head, ["---"] * len(head), *rows])
 
 
 def _table(rows: list[Row]) -> str:
@@ -135,19 +134,6 @@ def _table(rows: list[Row]) -> str:
     lines = [
         [_("Figure"), _("Value")],
         ["---"] * 2,
-        *([row.name, _cell(row.estimate, row.unit)] for row in rows),
+        *([row.name, cell(row.estimate, row.unit)] for row in rows),
     ]
-    return "\n".join(_line(line) for line in lines)
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _cell(estimate: Estimate, unit: str) -> str:
-    if estimate.value is None:
-        return f"– ({translation.gettext(estimate.why)})"
-    text = spell(estimate.value, unit)
-    if estimate.interval:
-        text += f" (95 %: {spell(estimate.interval.low, unit)} … {spell(estimate.interval.high, unit)})"
-    return f"{text}, n = {estimate.n}"
+    return "\n".join(map(line, lines))

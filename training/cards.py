@@ -15,19 +15,11 @@ from django.utils.translation import gettext as _
 from labeling.templatetags.figures import spell
 from models_app.models import ModelVersion, Promotion
 from preferences.types import Estimate, Interval
+from training.figure_tables import Row
 from training.models import Evaluation, Run
 from training.plots import Level, Mark, Plot, Series
 
 Figure = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A named figure; `unit` is "%" for shares and "" for plain numbers."""
-
-    name: str
-    estimate: Estimate
-    unit: str = "%"
 
 
 @dataclass(frozen=True)

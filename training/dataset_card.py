@@ -20,6 +20,7 @@ from training.canonical_rows import canonical_json
 from training.dataset_plots import plots
 from training.datasheet import Sheet
 from training.export_formats import FORMATS, NUMBER, TEXT, TRUTH, WHOLE, Format
+from training.figure_tables import line
 from training.models import Snapshot, Statement
 from training.plot_files import as_svg
 from training.snapshots import SPLITS
@@ -86,7 +87,7 @@ def card(sheet: Sheet, manifest: dict[str, Any]) -> str:
         *(f"> **{said}**" for said in sheet.withdrawn),
         f"Cut by Touchstone from the {source}. Cite it by the digest of its rows: "
         f"`{manifest['digest']}`. Filters: `{json.dumps(manifest['filters'], ensure_ascii=False)}`.",
-        "\n".join(datasheet.line(row) for row in rows),
+        "\n".join(line(row) for row in rows),
         "Splits are by prompt: no prompt is in two of them, in this or any other snapshot."
         + (f" Left out, since this format cannot say them: {left_out:,}." if left_out else ""),
         "Judgments marked as extra, withdrawn or superseded are in the canonical rows only, and pairs of "

@@ -10,28 +10,18 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labeling.models import Campaign, Guideline
-from labeling.templatetags.figures import spell
 from preferences.types import Estimate
 from training import dataset_plots, dataset_statistics, snapshots, withdrawal
 from training.dataset_plots import Shown, estimate, share
+from training.figure_tables import Row, cell, line
 from training.models import Snapshot, Statement
 
 STATED = ("licence", "collected", "payment", "uses", "limits", "contact")
 MOST = 12  # of a long list that is spelt out
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A named figure; `unit` is "%" for shares and "" for plain numbers."""
-
-    name: str
-    estimate: Estimate
-    unit: str = "%"
 
 
 @dataclass(frozen=True)
@@ -42,7 +32,7 @@ class Section:
     title: str
     says: list[str] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
+    figures: list[Row] = field(default_factory=list)
     plots: list[Shown] = field(default_factory=list)
 
 
@@ -176,8 +166,8 @@ def _agreement(statistics: dict[str, Any]) -> Section:
     alpha = estimate(found["alpha"]) if found else none
     pairs = estimate(found["pairs"]) if found else none
     figures = [
-        Figure(_("Krippendorff's α: first better, tie, second better"), alpha, ""),
-        Figure(_("pairs of votes on the same comparison that agree"), pairs),
+        Row(_("Krippendorff's α: first better, tie, second better"), alpha, ""),
+        Row(_("pairs of votes on the same comparison that agree"), pairs),
     ]
     plots = [shown for shown in dataset_plots.plots(statistics) if shown.key == "agreement"]
     return Section("agreement", _("How far raters agree"), [], [], figures, plots)
@@ -187,10 +177,10 @@ def _pulls(statistics: dict[str, Any]) -> Section:
     verdicts = statistics["verdicts"]
     votes = sum(verdicts.values())
     figures = [
-        Figure(_("the left side wins (a tie is half a win)"), estimate(statistics["left"])),
-        Figure(_("the longer answer wins, where it has a tenth more words"), estimate(statistics["longer"])),
-        Figure(_("ties"), share(verdicts["0"], votes)),
-        Figure(_("both answers bad"), share(statistics["both_bad"], votes)),
+        Row(_("the left side wins (a tie is half a win)"), estimate(statistics["left"])),
+        Row(_("the longer answer wins, where it has a tenth more words"), estimate(statistics["longer"])),
+        Row(_("ties"), share(verdicts["0"], votes)),
+        Row(_("both answers bad"), share(statistics["both_bad"], votes)),
     ]
     says = []
     for name, words in (
@@ -289,18 +279,3 @@ def sections_as_markdown(sections: list[Section], plots: str, level: str = "##")
         if plots:
             parts += [f"![{shown.title}]({plots}/{shown.key}.svg)" for shown in section.plots]
     return parts
-
-
-def line(cells: tuple[str, ...] | list[str]) -> str:
-    """Return a row of a table in Markdown."""
-    return f"| {' | '.join(text.replace('|', chr(92) + '|').replace(chr(10), ' ') for text in cells)} |"
-
-
-def cell(estimate: Estimate, unit: str) -> str:
-    """Write a figure with its interval and n, or why there is none."""
-    if estimate.value is None:
-        return f"– ({translation.gettext(estimate.why)})"
-    text = spell(estimate.value, unit)
-    if estimate.interval:
-        text += f" (95 %: {spell(estimate.interval.low, unit)} … {spell(estimate.interval.high, unit)})"
-    return f"{text}, n = {estimate.n:,}"

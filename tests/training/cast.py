@@ -82,6 +82,15 @@ def edit(task: Task, rater: User, text: str | None) -> Edit:
     )  # fmt: skip
 
 
+def make_split_campaign() -> Campaign:
+    """Make the campaign "kitchen", which has one judged comparison in each split."""
+    campaign = cast.make_campaign(slug="kitchen")
+    round_ = cast.make_round(campaign)
+    for split in ("train", "validation", "test"):
+        judge(make_task(round_, ("short", "long"), split), cast.make_user(), 2)
+    return campaign
+
+
 def make_model(family: str, kind: str, name: str, location: str = "/nowhere", **fields: Any) -> ModelVersion:
     """Make a model version without looking at its checkpoint."""
     return ModelVersion.objects.create(

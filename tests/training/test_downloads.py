@@ -35,11 +35,7 @@ def researcher(client):
 
 @pytest.fixture
 def campaign():
-    campaign = cast.make_campaign(slug="kitchen")
-    round_ = cast.make_round(campaign)
-    for split in ("train", "validation", "test"):
-        labels.judge(labels.make_task(round_, ("short", "long"), split), cast.make_user(), 2)
-    return campaign
+    return labels.make_split_campaign()
 
 
 @pytest.fixture
