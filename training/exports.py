@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,7 @@ from training.formats import Row
 from training.models import Snapshot
 
 TOLD_EVERY = 500  # rows
+COUNTED = ("read", "rows", "left_out")
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -96,8 +97,11 @@ def _write_split(
 ) -> Counter[str]:
     """Write one split's file, none where it has no rows; returns how many are in it and how many left out."""
     tally: Counter[str] = Counter()
+    source = snapshots.path(snapshot) / "data" / f"{split}.parquet"
     if format.columns is None and file.suffix == ".parquet":
-        return _copy_split(snapshots.path(snapshot) / "data" / file.name, file)
+        return _copy_split(source, file)
+    if format.of == "tasks" and file.suffix not in (".parquet", ".csv"):
+        return _write_lines(source, format, file, on_more)
     rows = (
         snapshots.rows(snapshot, split, format.reads) if format.of == "tasks" else snapshots.prompts(snapshot)
     )
@@ -121,12 +125,45 @@ def _write_split(
         )
     else:
         with _text_file(file) as lines:
+            text = TextIOWrapper(lines, "utf-8", newline="")
             if file.suffix == ".csv":
-                table = csv.DictWriter(lines, list(format.columns or ()))
+                table = csv.DictWriter(text, list(format.columns or ()))
                 table.writeheader()
                 table.writerows(projected())
             else:
-                lines.writelines(_JSON.encode(row) + "\n" for row in projected())
+                text.writelines(_JSON.encode(row) + "\n" for row in projected())
+            text.detach()
+    if not tally["rows"]:
+        file.unlink()
+    return tally
+
+
+def _write_lines(source: Path, format: Format, file: Path, on_more: Callable[[int], None]) -> Counter[str]:
+    """Write JSON lines of a split's tasks by its row groups, in several processes where there are many."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from training import forks, parquet
+
+    def lines_of(group: int) -> pa.Table:
+        tally: Counter[str] = Counter()
+        text = []
+        for row in parquet.read_group(source, group, format.reads):
+            tally["read"] += 1
+            for out in format.project(row):
+                tally["left_out" if out is None else "rows"] += 1
+                if out is not None:
+                    text.append(_JSON.encode(out) + "\n")
+        return pa.table([["".join(text).encode()], *([tally[name]] for name in COUNTED)], schema)
+
+    schema = pa.schema([("text", pa.large_binary()), *((name, pa.int64()) for name in COUNTED)])
+    groups = range(pq.read_metadata(source).num_row_groups)
+    tally: Counter[str] = Counter()
+    with _text_file(file) as out, forks.tables_of_files(groups, lines_of, schema) as tables:
+        for table in tables:
+            out.write(memoryview(table["text"][0].as_buffer()))
+            tally.update({name: table[name][0].as_py() for name in COUNTED})
+            on_more(tally["read"])
     if not tally["rows"]:
         file.unlink()
     return tally
@@ -143,23 +180,16 @@ def _copy_split(source: Path, file: Path) -> Counter[str]:
 
 
 @contextmanager
-def _text_file(file: Path) -> Iterator[IO[str]]:
-    """Open a new text file, compressed as its name says; the same text gives the same bytes."""
+def _text_file(file: Path) -> Iterator[Any]:
+    """Open a new file for bytes of text, compressed as its name says; the same text gives the same bytes."""
     with file.open("wb") as raw:
         if file.suffix == ".gz":
-            with (
-                gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed,
-                TextIOWrapper(packed, "utf-8") as text,
-            ):
-                yield text
+            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
+                yield packed
         elif file.suffix == ".zst":
             import pyarrow as pa
 
-            with (
-                pa.CompressedOutputStream(raw, "zstd") as packed,
-                TextIOWrapper(packed, "utf-8", newline="") as text,
-            ):
-                yield text
+            with pa.CompressedOutputStream(raw, "zstd") as packed:
+                yield packed
         else:
-            with TextIOWrapper(raw, "utf-8", newline="") as text:
-                yield text
+            yield raw

@@ -1,4 +1,4 @@
-"""Tables of the database's content, made by several processes that see one moment of it."""
+"""Tables made by several processes: of the database's content, one moment of which they see, or of files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
@@ -28,20 +29,46 @@ def tables(
 ) -> Iterator[Iterator[pa.Table]]:
     """Make a table of each job, in the jobs' order, in a transaction that sees one moment.
 
-    Few jobs are done here; many by forked processes, one for each processor, if this process has one thread,
-    and its transaction is a whole one, whose view others can share. RuntimeError when one of them fails.
+    Few jobs are done here; many by forked processes, if this one's transaction is a whole one, whose view
+    others can share. RuntimeError when one of them fails.
     """
-    processors = len(os.sched_getaffinity(0))
-    # one more than processors: while one waits for the database or for this process, another works
-    count = min(MOST, processors + 1)
-    alone = threading.active_count() == 1 and connection.in_atomic_block and not connection.savepoint_ids
-    if processors < 2 or len(jobs) < ENOUGH or not alone:
+    if not _worth_it(jobs) or not connection.in_atomic_block or connection.savepoint_ids:
         yield map(make, jobs)
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_export_snapshot()")
         [moment] = cursor.fetchone()
-    children = [_fork(moment, jobs[place::count], make, schema) for place in range(count)]
+    with _made(jobs, make, schema, partial(_seeing, moment)) as found:
+        yield found
+
+
+@contextmanager
+def tables_of_files(
+    jobs: Sequence[Job], make: Callable[[Job], pa.Table], schema: pa.Schema
+) -> Iterator[Iterator[pa.Table]]:
+    """Make a table of each job as `tables` does, but ask no database. RuntimeError when a process fails."""
+    if not _worth_it(jobs):
+        yield map(make, jobs)
+        return
+    with _made(jobs, make, schema, nullcontext) as found:
+        yield found
+
+
+def _worth_it(jobs: Sequence[Job]) -> bool:
+    """Tell whether other processes help; a process with threads, such as the web server, is never forked."""
+    return len(jobs) >= ENOUGH and len(os.sched_getaffinity(0)) > 1 and threading.active_count() == 1
+
+
+@contextmanager
+def _made(
+    jobs: Sequence[Job],
+    make: Callable[[Job], pa.Table],
+    schema: pa.Schema,
+    within: Callable[[], AbstractContextManager[None]],
+) -> Iterator[Iterator[pa.Table]]:
+    # one more than processors: while one waits for the database or for this process, another works
+    count = min(MOST, len(os.sched_getaffinity(0)) + 1)
+    children = [_fork(within, jobs[place::count], make, schema) for place in range(count)]
     try:
         yield _read([answers for _pid, answers in children], len(jobs))
     finally:
@@ -57,7 +84,7 @@ def _read(answers: list[socket.socket], jobs: int) -> Iterator[pa.Table]:
         answer = answers[job % len(answers)]
         _said, files, _flags, _from = socket.recv_fds(answer, 1, 1)
         if not files:
-            raise RuntimeError("A process that read labels ended; its own output says why.")
+            raise RuntimeError("A process that made tables ended; its own output says why.")
         with os.fdopen(files[0], "rb") as file:
             whole = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
         with suppress(OSError):  # it has ended: that was its last
@@ -66,7 +93,10 @@ def _read(answers: list[socket.socket], jobs: int) -> Iterator[pa.Table]:
 
 
 def _fork(
-    moment: str, jobs: Sequence[Job], make: Callable[[Job], pa.Table], schema: pa.Schema
+    within: Callable[[], AbstractContextManager[None]],
+    jobs: Sequence[Job],
+    make: Callable[[Job], pa.Table],
+    schema: pa.Schema,
 ) -> tuple[int, socket.socket]:
     """Begin a process that makes tables; return its id, and where it hands them over."""
     ours, theirs = socket.socketpair()
@@ -78,7 +108,7 @@ def _fork(
     try:
         gc.freeze()  # what is there already stays, and needn't be looked through again and again
         ours.close()
-        with theirs, _seeing(moment):
+        with theirs, within():
             for place, job in enumerate(jobs):
                 table = make(job)
                 if place >= AHEAD and not theirs.recv(1):

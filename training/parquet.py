@@ -101,7 +101,6 @@ _TASK = pa.struct(
         ("external_id", pa.string()),
     ]
 )
-SUBMISSION = [name for name, _type in _SUBMISSION]
 JUDGMENT = [shape.name for shape in _JUDGMENT]
 ROWS = pa.schema(
     [
@@ -215,6 +214,13 @@ def read(file: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
     """Yield the rows of a file, or of them some columns only, spelt as Parquet does."""
     with pq.ParquetFile(file) as parquet:
         for batch in parquet.iter_batches(BATCH, columns=columns):
+            yield from as_rows(batch)
+
+
+def read_group(file: Path, group: int, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    """Yield the rows of one of a file's row groups, as `read` does."""
+    with pq.ParquetFile(file) as parquet:
+        for batch in parquet.iter_batches(BATCH, row_groups=[group], columns=columns):
             yield from as_rows(batch)
 
 

@@ -230,6 +230,6 @@ def test_a_process_that_fails_fails_the_cut(campaign, round_, own_folder, monkey
     monkeypatch.setattr(forks.threading, "active_count", lambda: 1)
     monkeypatch.setattr(snapshot_files, "BATCH", 1)
     monkeypatch.setattr(snapshot_files.canonical_columns, "PROMPT", {"no_such_column": None})
-    with pytest.raises(RuntimeError, match="A process that read labels ended"):
+    with pytest.raises(RuntimeError, match="A process that made tables ended"):
         snapshots.cut(campaign)
     assert list(own_folder.iterdir()) == []
