@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts import people
 from accounts.models import Role, Skill, User
+from accounts.sessions import SessionStore
 from labeling import (
     assignment,
     chat_answers,
@@ -72,7 +72,7 @@ class Place:
     """A page in one of its states, who looks at it, and the way to it."""
 
     name: str
-    who: str  # "rafi", "nina", or nobody
+    who: str  # "rafi", "nina", "manager", or nobody
     go: Callable[[Page, World], None]
 
 
@@ -223,6 +223,9 @@ for _step in ("guideline", "practice", "test", "failed", "passed"):
     visit(f"way-in-{_step}", f"/rate/step-{_step}/start/", "nina")
 visit("practice-question", "/rate/step-practice/start/practice/2/", "nina")
 visit("test-question", "/rate/step-test/start/test/", "nina")
+visit("audit", "/audit/", "manager")
+visit("audit-nothing", "/audit/?who=nobody", "manager")
+visit("campaign-raters", "/campaigns/tour/raters/", "manager")
 visit("not-found", "/rate/nowhere/")
 visit("forbidden", "/campaigns/")
 

@@ -36,7 +36,7 @@ def found() -> Found:
 def visits(browser: Browser, world: World, found: Found, **options: Any) -> Iterator[tuple[Place, Page]]:
     """Go to every place, each person in a browser of their own."""
     contexts = {}
-    for who in ("", "rafi", "nina"):
+    for who in sorted({place.who for place in PLACES}):
         contexts[who] = browser.new_context(**options)
         if who:
             sign_in(contexts[who], getattr(world, who), world.address)
