@@ -56,7 +56,7 @@ def shoot_all(browser: Browser, world: Any, look: str, pattern: re.Pattern[str])
     for person in (world.rafi, world.nina):
         person.language = "ar" if look == "rtl" else ""
         person.save(update_fields=["language"])
-    contexts = {who: enter(browser, world, who, look) for who in ("", "rafi", "nina")}
+    contexts = {who: enter(browser, world, who, look) for who in {place.who for place in PLACES}}
     for place in PLACES:
         if not pattern.search(f"{place.name}-{look}"):
             continue
