@@ -30,6 +30,7 @@ class SignInForm(AuthenticationForm):
 class SignInView(LoginView):
     """The way in."""
 
+    http_method_names = ["get", "post", "head", "options"]
     authentication_form = SignInForm
     redirect_authenticated_user = True
 

@@ -61,7 +61,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
                               "yours. Sign in with your password."))  # fmt: skip
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
-        """Return who here has an address that the provider confirms, whatever its case; nobody if it is two."""
+        """Return who here has an address that the provider confirms, whatever its case; none for two."""
         for address in (a.email for a in sociallogin.email_addresses if a.verified):
             users = list(User.objects.filter(email__iexact=address, imported=False)[:2])
             if len(users) == 1:

@@ -23,7 +23,6 @@ def languages() -> frozenset[str]:
     return frozenset(named | {code.lower() for code in LANG_INFO})
 
 
-
 def check(names: Iterable[str]) -> list[str]:
     """Return the names of skills as they are kept, each once; ValidationError names one that can't be."""
     kept = list(dict.fromkeys(name.strip().lower() for name in names if name.strip()))

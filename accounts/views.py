@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import keys, own_settings, skills, tokens
 from accounts import people as people_
-from accounts.forms import InviteForm, LookForm, TokenForm
+from accounts.forms import LookForm, TokenForm
 from accounts.models import ApiToken, User
 from accounts.roles import require, signed_in_user
 
@@ -50,10 +49,14 @@ def invitation_link(request: HttpRequest, user: User) -> str:
     return request.build_absolute_uri(reverse("welcome", args=[uid, token]))
 
 
+PAGE_METHODS = ["get", "post", "head", "options"]
+
+
 @method_decorator(login_not_required, name="dispatch")
 class WelcomeView(PasswordResetConfirmView):
     """Let an invited person choose a password, once."""
 
+    http_method_names = PAGE_METHODS
     template_name = "accounts/welcome.html"
     post_reset_login = True
 
@@ -120,26 +123,6 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     tokens.revoke(token)
     messages.success(request, _("“%(name)s” no longer works.") % {"name": token.name})
     return redirect("tokens")
-
-
-@require("administer")
-def people(request: HttpRequest) -> HttpResponse:
-    """List everybody, and invite somebody."""
-    form = InviteForm(request.POST or None)
-    invited, link = None, ""
-    if request.method == "POST" and form.is_valid():
-        try:
-            invited = people_.invite(**form.cleaned_data, by=signed_in_user(request))
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
-            link = invitation_link(request, invited)
-            form = InviteForm()
-    everybody = User.objects.filter(imported=False).order_by("-is_active", "role", "username")
-    everybody = everybody.prefetch_related("skills")
-    page = Paginator(everybody, 100).get_page(request.GET.get("page"))
-    context = {"form": form, "invited": invited, "link": link, "page": page}
-    return render(request, "accounts/people.html", context)
 
 
 @require_POST
