@@ -88,7 +88,9 @@ def allows(token: ApiToken | None, action: str, campaign: str = "") -> bool:
         return True
     if token.scopes and action not in token.scopes:
         return False
-    return not token.campaign or token.campaign == campaign or action == "own_account"
+    if not token.campaign or action == "own_account":
+        return True
+    return token.campaign == campaign and (action == "rate" or action in IN_CAMPAIGN)
 
 
 def require(action: str, *, post: str = "") -> Callable[[Callable[..., R]], Callable[..., R]]:
