@@ -24,7 +24,7 @@ STEPS = {
     "guideline": (gettext_lazy("Guideline"), "guideline"),
     "prompts": (gettext_lazy("Prompts"), "import"),
     "answers": (gettext_lazy("Answers"), "setup_answers"),
-    "raters": (gettext_lazy("Raters"), "campaign_raters"),
+    "raters": (gettext_lazy("Raters"), "campaign_invitations"),
     "checks": (gettext_lazy("Checks"), "setup_checks"),
     "training": (gettext_lazy("Training"), "setup_training"),
     "start": (gettext_lazy("Start"), "setup_start"),

@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 
 from labeling.models import Campaign
-from labeling.setup import STEPS, TOLD, read
+from labeling.setup import TOLD, read
 
 register = template.Library()
 
@@ -22,6 +22,5 @@ def setup_bar(campaign: Campaign, tab: str) -> dict[str, Any]:
         "campaign": campaign,
         "steps": found.steps,
         "here": here,
-        "number": list(STEPS).index(here) + 1 if here in STEPS else 0,
         "next": found.after(here) if here in TOLD and here != "answers" else None,
     }

@@ -63,7 +63,7 @@ def test_step_by_step_with_nothing_but_next(client):
     assert f'href="{at("import", campaign)}">Next: Prompts' in page.text
     make_prompt(campaign)
     done = client.post(at("setup_answers", campaign), {"base": "demo"})
-    assert done["Location"] == at("campaign_raters", campaign)
+    assert done["Location"] == at("campaign_invitations", campaign)
     assert registry.champion("kitchen-talk", "policy").name == "demo"
     form = {"overlap": 2, "gold_share": 0.1, "repeat_share": 0, "test_attempts": 2}
     done = client.post(at("setup_checks", campaign), form)
