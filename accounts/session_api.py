@@ -26,7 +26,7 @@ class SeatSerializer(serializers.Serializer[Any]):
     current = serializers.BooleanField()
 
 
-class EndedSerializer(serializers.Serializer[Any]):
+class SessionsEndedSerializer(serializers.Serializer[Any]):
     """How many sessions ended."""
 
     ended = serializers.IntegerField()
@@ -42,7 +42,7 @@ class Sessions(APIView):
         seats = sessions.of_user(signed_in_user(request), request.session.session_key)
         return Response(SeatSerializer(seats, many=True).data)
 
-    @extend_schema(operation_id="end_other_sessions", request=None, responses={200: EndedSerializer})
+    @extend_schema(operation_id="end_other_sessions", request=None, responses={200: SessionsEndedSerializer})
     def delete(self, request: Request) -> Response:
         ended = sessions.end_others(signed_in_user(request), request.session.session_key)
         return Response({"ended": ended})

@@ -79,7 +79,7 @@ class NewListSerializer(GivesSerializer):
     mail = serializers.BooleanField(default=False, help_text="Mail everybody their link")
 
 
-class LinkSerializer(serializers.Serializer[Any]):
+class InvitationLinkSerializer(serializers.Serializer[Any]):
     """A new link, whose address is shown this once."""
 
     invitation = InvitationSerializer()
@@ -98,7 +98,7 @@ class Links(generics.ListAPIView[Invitation]):
     def get_queryset(self) -> QuerySet[Invitation]:
         return invitations.listed(self.campaign)
 
-    @extend_schema(request=NewLinkSerializer, responses={201: LinkSerializer})
+    @extend_schema(request=NewLinkSerializer, responses={201: InvitationLinkSerializer})
     def post(self, request: Request, **kwargs: Any) -> Response:
         form = NewLinkSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -119,7 +119,7 @@ class ListOfLinks(generics.GenericAPIView[Any]):
     action_for = {"*": "administer"}
     campaign: Campaign | None = None
 
-    @extend_schema(request=NewListSerializer, responses={201: LinkSerializer(many=True)})
+    @extend_schema(request=NewListSerializer, responses={201: InvitationLinkSerializer(many=True)})
     def post(self, request: Request, **kwargs: Any) -> Response:
         form = NewListSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -166,7 +166,7 @@ class CampaignLink(InCampaign, Link):
 def describe(request: Request, made: Invited, mailed: bool = False) -> dict[str, Any]:
     """Return a new link as the API tells it."""
     row = {"invitation": made.invitation, "link": link_to(request, made.token), "mailed": mailed}
-    return dict(LinkSerializer(row).data)
+    return dict(InvitationLinkSerializer(row).data)
 
 
 def pool_named(request: Request, pk: int | None) -> Pool | None:
@@ -227,7 +227,7 @@ class JoinsSerializer(serializers.Serializer[Any]):
     new = serializers.IntegerField()
 
 
-class MemberSerializer(serializers.ModelSerializer[User]):
+class PoolMemberSerializer(serializers.ModelSerializer[User]):
     """Somebody in a pool."""
 
     class Meta:
@@ -265,7 +265,7 @@ class PoolMembers(generics.ListAPIView[User]):
     """List a pool's people, or put some in: all, or nobody where a name is unknown."""
 
     action_for = {"*": "administer"}
-    serializer_class = MemberSerializer
+    serializer_class = PoolMemberSerializer
     queryset = User.objects.none()
 
     def get_queryset(self) -> QuerySet[User]:

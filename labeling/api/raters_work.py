@@ -67,7 +67,7 @@ class TextSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(max_length=FEEDBACK_LIMIT)
 
 
-class ToldSerializer(serializers.Serializer[Any]):
+class RatersToldSerializer(serializers.Serializer[Any]):
     """How many people see it."""
 
     people = serializers.IntegerField()
@@ -78,7 +78,7 @@ class MessageAll(InCampaign):
 
     action_for = {"POST": "manage"}
 
-    @extend_schema(operation_id="message_raters", request=TextSerializer, responses=ToldSerializer)
+    @extend_schema(operation_id="message_raters", request=TextSerializer, responses=RatersToldSerializer)
     def post(self, request: Request, slug: str) -> Response:
         campaign = self.campaign
         form = TextSerializer(data=request.data)
@@ -92,7 +92,7 @@ class MessageOne(MemberView):
 
     action_for = {"POST": "manage"}
 
-    @extend_schema(operation_id="message_rater", request=TextSerializer, responses=ToldSerializer)
+    @extend_schema(operation_id="message_rater", request=TextSerializer, responses=RatersToldSerializer)
     def post(self, request: Request, slug: str, username: str) -> Response:
         rater = self.member()
         form = TextSerializer(data=request.data)
