@@ -8,6 +8,7 @@ from labeling.api import (
     chat,
     disputes,
     feedback,
+    guidelines,
     history,
     imports,
     members,
@@ -27,6 +28,36 @@ urlpatterns = [
     path("campaigns/<slug:slug>/clone/", setup.Clone.as_view(), name="api_clone"),
     path("campaigns/<slug:slug>/loop/", campaigns.Loop.as_view(), name="api_loop"),
     path("campaigns/<slug:slug>/guidelines/", campaigns.Guidelines.as_view(), name="api_guidelines"),
+    path(
+        "campaigns/<slug:slug>/guidelines/preview/",
+        guidelines.PreviewGuideline.as_view(),
+        name="api_preview_guideline",
+    ),
+    path(
+        "campaigns/<slug:slug>/guidelines/readers/",
+        guidelines.GuidelineReaders.as_view(),
+        name="api_guideline_readers",
+    ),
+    path(
+        "campaigns/<slug:slug>/guidelines/remind/",
+        guidelines.RemindReaders.as_view(),
+        name="api_remind_readers",
+    ),
+    path(
+        "campaigns/<slug:slug>/guidelines/<int:old>/to/<int:new>/",
+        guidelines.DiffGuidelines.as_view(),
+        name="api_guideline_diff",
+    ),
+    path(
+        "campaigns/<slug:slug>/guidelines/<int:number>/restore/",
+        guidelines.RestoreGuideline.as_view(),
+        name="api_restore_guideline",
+    ),
+    path(
+        "campaigns/<slug:slug>/examples/<int:pk>/use/",
+        guidelines.UseExample.as_view(),
+        name="api_use_example",
+    ),
     path("campaigns/<slug:slug>/criteria/", campaigns.Criteria.as_view(), name="api_criteria"),
     path(
         "campaigns/<slug:slug>/criteria/<slug:key>/", campaigns.OneCriterion.as_view(), name="api_criterion"

@@ -105,6 +105,18 @@ def revise(example: Example, by: User, **values: Any) -> Example:
     return now
 
 
+def use_too(example: Example, use: str, by: User) -> Example:
+    """Use an example for something else as well, by a copy of its own; one that is there already is it.
+
+    Raises CampaignError for a use that there isn't.
+    """
+    values = {name: getattr(example, name) for name in FIELDS} | {"use": use}
+    with transaction.atomic():
+        Campaign.objects.select_for_update(no_key=True).get(pk=example.campaign_id)
+        there = active(example.campaign).filter(**values).first()
+        return there or create(example.campaign, by, **values)
+
+
 def retire(example: Example, by: User) -> None:
     """Ask and show an example no more; what was answered stays."""
     with transaction.atomic():

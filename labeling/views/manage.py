@@ -2,7 +2,6 @@
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -13,13 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
-from labeling import cloning, gaps, quality, rounds, setup, states
+from labeling import cloning, quality, rounds, states
 from labeling.campaigns import CampaignError
-from labeling.forms import CriterionForm, GuidelineForm, SettingsForm
+from labeling.forms import CriterionForm, SettingsForm
 from labeling.members import RATES
 from labeling.members import named as named  # the other pages take it from here
-from labeling.models import Campaign, GuidelineGap, Membership, Prompt, Round
-from labeling.rendering import render as render_markdown
+from labeling.models import Campaign, Membership, Prompt, Round
 from labeling.rounds import StateError
 from labeling.setup_forms import CloneForm
 from labeling.tasks import generate_round
@@ -152,42 +150,6 @@ def set_loop(request: HttpRequest, slug: str) -> HttpResponse:
     else:
         campaigns_.resume_loop(campaign, by)
     return redirect("campaign", slug)
-
-
-@require("view_campaigns", post="manage")
-def guideline(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the versions of the instructions, and publish the next."""
-    campaign = named(request, slug)
-    versions = list(campaign.guidelines.select_related("created_by").order_by("-number"))
-    gap = gap_named(campaign, request.POST.get("gap") or request.GET.get("gap", ""))
-    text = (versions[0].text if versions else setup.first_guideline(campaign)) + (
-        gaps.as_text(gap) if gap else ""
-    )
-    form = GuidelineForm(request.POST or None, initial={"text": text})
-    if request.method == "POST" and form.is_valid():
-        by = signed_in_user(request)
-        with transaction.atomic():
-            published = campaigns_.add_guideline(campaign, form.cleaned_data["text"], by)
-            if gap is not None:
-                gaps.write_in(gap, by, published)
-        messages.success(request, _("Version %(number)s is in use.") % {"number": published.number})
-        return redirect("guideline", slug)
-    context = {
-        "campaign": campaign,
-        "versions": [(version, render_markdown(version.text)) for version in versions],
-        "form": form,
-        "gap": gap,
-        "section": "campaigns",
-        "tab": "guideline",
-    }
-    return render(request, "manage/guideline.html", context)
-
-
-def gap_named(campaign: Campaign, pk: str) -> GuidelineGap | None:
-    """Return the open gap that a new version is to settle, if one is named."""
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
-        return None
-    return gaps.listed(campaign).filter(pk=int(pk), status=GuidelineGap.Status.OPEN).first()
 
 
 @require_POST

@@ -61,7 +61,9 @@ class Command(BaseCommand):
         except KeyboardInterrupt as stop:
             raise CommandError("Stopped. Nothing was imported.", returncode=130) from stop
         except OSError as error:
-            raise CommandError(f"{error.filename or options['file']} can't be read: {error.strerror}") from error
+            raise CommandError(
+                f"{error.filename or options['file']} can't be read: {error.strerror}"
+            ) from error
         except (hub.HubError, FieldError) as error:
             raise CommandError(str(error)) from error
         if report.refused:
