@@ -117,6 +117,7 @@ class ListOfLinks(generics.GenericAPIView[Any]):
     """Make a link for each person on a list, or none where a line is wrong."""
 
     action_for = {"*": "administer"}
+    pagination_class = None
     campaign: Campaign | None = None
 
     @extend_schema(request=NewListSerializer, responses={201: InvitationLinkSerializer(many=True)})

@@ -20,6 +20,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
     events = serializers.ListField(child=serializers.ChoiceField(choices=list(webhooks.KINDS.items())))
     active = serializers.BooleanField(required=False)
+    campaign = serializers.CharField(read_only=True)
 
     class Meta:
         model = Webhook
