@@ -92,11 +92,11 @@ def measure(spans: Sequence[Span], left: int | None, now: datetime) -> Pace:
         return Pace(unknown, left or 0, _asked(left, unknown))
     an_hour = labels / (took / HOUR)
     factor = _factor(within, first, now, labels)
-    interval = factor and Interval(an_hour / factor, an_hour * factor)
+    interval = Interval(an_hour / factor, an_hour * factor) if factor else None
     pace = Estimate(an_hour, interval, labels, "" if interval else SHORT)
     if left is None:
         return Pace(pace, 0, Estimate(None, None, 0, NOTHING_ASKED))
-    ends = interval and Interval(left / interval.high, left / interval.low)
+    ends = Interval(left / interval.high, left / interval.low) if interval else None
     return Pace(pace, left, Estimate(left / an_hour, ends, labels, "" if ends else SHORT))
 
 

@@ -57,7 +57,11 @@ SELECT (SELECT max(id) FROM labeling_judgment), (SELECT max(id) FROM labeling_ed
 
 def stamp(campaign: Campaign) -> str:
     """Return what stays the same as long as every plot does, a minute at most: the pace goes by the clock."""
-    known = {"campaign": campaign.pk, "family": campaign.model_family, "many": counting.MANY}
+    known: dict[str, str | int] = {
+        "campaign": campaign.pk,
+        "family": campaign.model_family,
+        "many": counting.MANY,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_STAMP, known)
         found = cursor.fetchone()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.db.models import F
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
@@ -14,6 +15,7 @@ from labeling.trust import Trust
 from preferences.types import Estimate
 from training.plots import Level, Mark, Plot, Series
 
+Words = str | Promise  # of whoever looks
 MOST = 30  # raters that are drawn, those who sent most; the raters' page lists all
 UNTIMED = gettext_noop("how long it took is not known")
 UNWRITTEN = gettext_noop("no edit has been written yet")
@@ -56,11 +58,11 @@ def known(campaign: Campaign) -> list[Known]:
 
 def _plot(
     key: str,
-    title: str,
-    says: str,
+    title: Words,
+    says: Words,
     read: Callable[[Known], Estimate],
     unit: str,
-    level: tuple[str, float] | None,
+    level: tuple[Words, float] | None,
     raters: Sequence[Known],
 ) -> Plot:
     marks = [Mark(float(at), each.name, read(each)) for at, each in enumerate(raters)]
@@ -84,11 +86,11 @@ def _none_of(marks: Sequence[Mark]) -> str:
 
 def _entry(
     key: str,
-    title: str,
-    says: str,
+    title: Words,
+    says: Words,
     read: Callable[[Known], Estimate],
     unit: str = "%",
-    level: tuple[str, float] | None = None,
+    level: tuple[Words, float] | None = None,
 ) -> tuple[str, Callable[[Sequence[Known]], Plot]]:
     return key, partial(_plot, key, title, says, read, unit, level)
 

@@ -15,7 +15,7 @@ POINTS = 400  # per curve: what a screen can show
 
 def log_path(run: Run) -> Path:
     """Return where the engine writes what it does."""
-    return runs.folder(run) / "log.txt"
+    return Path(runs.folder(run)) / "log.txt"
 
 
 def log_size(run: Run) -> int:
