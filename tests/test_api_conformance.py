@@ -1,0 +1,16 @@
+"""The API keeps to its OpenAPI document: a few generated requests to each operation; bench.api sends thousands."""
+
+import pytest
+
+from tests.api_cases import operations, try_out
+from tests.test_permissions import make_world
+
+pytestmark = pytest.mark.django_db
+EVERY = 4  # of the operations one is tried here; bench.api tries all
+
+
+def test_answers_are_those_that_the_document_describes(settings):
+    settings.RATE_LIMITS = False
+    tried = try_out(make_world(), 2, number=8, some=operations()[::EVERY])
+    assert tried.cases >= tried.operations >= 40
+    assert list(tried.findings.values()) == []
