@@ -14,7 +14,9 @@ from accounts.roles import signed_in_user
 class EventSerializer(serializers.ModelSerializer[AuditEvent]):
     """Who changed what, when and from where; where a setting changed, `detail` has before and after."""
 
-    who = serializers.SlugRelatedField[Any](source="actor", read_only=True, slug_field="username")
+    who = serializers.SlugRelatedField[Any](
+        source="actor", read_only=True, allow_null=True, slug_field="username"
+    )
     what = serializers.CharField(source="action", read_only=True)
     detail = serializers.DictField(read_only=True)
 
