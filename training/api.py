@@ -22,7 +22,7 @@ from training.filters import FilterError
 from training.models import Evaluation, Preparation, Run, Snapshot
 from training.readings import curves
 from training.snapshots import holds
-from training.tasks import execute_run
+from training.tasks import compare_snapshots, execute_run
 from training.views.downloads import visible_snapshot
 
 
@@ -127,10 +127,15 @@ class SnapshotDifference(APIView):
 
     action_for = {"GET": "export"}
 
-    @extend_schema(operation_id="snapshot_difference", responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="snapshot_difference", responses={200: OpenApiTypes.OBJECT, 202: OpenApiTypes.OBJECT}
+    )
     def get(self, request: Request, first: int, second: int) -> Response:
         sides = [visible_snapshot(request, pk) for pk in (first, second)]
-        return Response(vars(difference.compare(*sides)))
+        found = difference.find(*sides, compare_snapshots.delay_on_commit)  # type: ignore[attr-defined]
+        if found is None:
+            return Response({"status": "queued"}, status.HTTP_202_ACCEPTED)
+        return Response(vars(found))
 
 
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
 
 from training import snapshots
 from training.canonical_rows import canonical_json
@@ -14,6 +17,8 @@ from training.formats import Row
 from training.models import Snapshot
 
 EXAMPLES = 20
+KEPT_SECONDS = 24 * 3600
+ASKED_SECONDS = 600  # after which a comparison that never came is asked for again
 WHAT = ("prompts", "tasks", "judgments", "edits", "raters")
 
 
@@ -33,6 +38,33 @@ class Difference:
     def table(self) -> list[tuple[str, int, int, int]]:
         """Return (what, removed, added, in both) for each kind of thing."""
         return [(name, self.removed[name], self.added[name], self.same[name]) for name in WHAT]
+
+
+def find(first: Snapshot, second: Snapshot, send: Callable[[int, int], None]) -> Difference | None:
+    """Return how two snapshots differ; None while a worker compares large ones, for which `send` asks.
+
+    Raises SnapshotError when files are missing.
+    """
+    kept: Difference | None = cache.get(_name(first, second))
+    if kept is not None:
+        return kept
+    said = sum(each.counts.get("judgments", 0) + each.counts.get("edits", 0) for each in (first, second))
+    if said <= settings.PREPARE_ABOVE:
+        return compare(first, second)
+    for each in (first, second):
+        snapshots.path(each)
+    if cache.add(f"{_name(first, second)}:asked", 1, ASKED_SECONDS):
+        send(first.pk, second.pk)
+    return None
+
+
+def keep(first: Snapshot, second: Snapshot) -> None:
+    """Compare two snapshots for who asks again."""
+    cache.set(_name(first, second), compare(first, second), KEPT_SECONDS)
+
+
+def _name(first: Snapshot, second: Snapshot) -> str:
+    return f"difference:{first.digest}:{second.digest}"  # what they hold never changes
 
 
 def compare(first: Snapshot, second: Snapshot) -> Difference:

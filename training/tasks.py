@@ -6,8 +6,19 @@ from smtplib import SMTPException
 from celery import shared_task
 
 from labeling.models import Campaign
-from training import alarms, execution, judges, loop, notices, preparations, selection, targets, watch
-from training.models import Run
+from training import (
+    alarms,
+    difference,
+    execution,
+    judges,
+    loop,
+    notices,
+    preparations,
+    selection,
+    targets,
+    watch,
+)
+from training.models import Run, Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -128,3 +139,10 @@ def conduct() -> None:
     selection.tend()
     judges.tend()
     targets.tend()
+
+
+@shared_task(queue="sample")
+def compare_snapshots(first_id: int, second_id: int) -> None:
+    """Compare two large snapshots and keep what differs for who asks again."""
+    rows = Snapshot.objects.in_bulk([first_id, second_id])
+    difference.keep(rows[first_id], rows[second_id])

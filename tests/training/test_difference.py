@@ -6,6 +6,7 @@ from django.urls import reverse
 from tests import cast
 from tests.training import cast as labels
 from training import difference, snapshots
+from training.tasks import compare_snapshots
 
 pytestmark = pytest.mark.django_db
 
@@ -56,3 +57,17 @@ def test_the_page_and_the_api_say_it(pair, client):
     assert (told["added"]["judgments"], told["removed"]["judgments"], told["changed"]) == (2, 0, 1)
     listed = client.get(reverse("snapshot", args=[pair[1].pk])).text
     assert reverse("snapshot_difference", args=[pair[0].pk, pair[1].pk]) in listed
+
+
+def test_large_ones_are_compared_by_a_worker(pair, client, settings, django_capture_on_commit_callbacks):
+    settings.PREPARE_ABOVE = 1
+    client.force_login(cast.make_user("manager"))
+    keys = [each.pk for each in pair]
+    page, api = reverse("snapshot_difference", args=keys), reverse("api_snapshot_difference", args=keys)
+    with django_capture_on_commit_callbacks() as sent:
+        assert "a worker is comparing them" in client.get(page).text
+        assert client.get(api).status_code == 202
+    assert len(sent) == 1
+    compare_snapshots(*keys)
+    assert client.get(api).json()["changed"] == 1
+    assert "1 task is in both, but not the same" in client.get(page).text

@@ -20,6 +20,7 @@ from training.export_formats import FORMATS
 from training.forms import SnapshotForm
 from training.models import Preparation, Snapshot, Withdrawal
 from training.snapshots import SnapshotError
+from training.tasks import compare_snapshots
 from training.views.campaign import visible_campaign
 from training.views.downloads import own_links, prepared, visible_snapshot
 
@@ -161,7 +162,7 @@ def snapshot_difference(request: HttpRequest, first: int, second: int) -> HttpRe
     """Show what came and went between two snapshots."""
     sides = [visible_snapshot(request, pk) for pk in (first, second)]
     try:
-        found = difference.compare(*sides)
+        found = difference.find(*sides, compare_snapshots.delay_on_commit)  # type: ignore[attr-defined]
     except SnapshotError as error:
         messages.error(request, str(error))
         return redirect("snapshot", second)
