@@ -3,8 +3,8 @@
 python -m bench.api --json FILE [--cases 7000]
 
 Schemathesis makes requests to each operation, some that fit the document and some that don't, half of them
-about things that exist; a manager, a researcher, a rater and nobody send them in turn, to the real program on a
-database of its own. What each changed is rolled back. An answer of 5xx, or one that the document doesn't
+about things that exist; a manager, a researcher, a rater and nobody send them in turn, to the real program on
+a database of its own. What each changed is rolled back. An answer of 5xx, or one that the document doesn't
 describe (its status, content type, headers or body), is a finding; the goal is none. The same seed gives the
 same requests.
 """

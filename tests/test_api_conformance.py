@@ -1,4 +1,4 @@
-"""The API keeps to its OpenAPI document: a few generated requests to each operation; bench.api sends thousands."""
+"""The API keeps to its OpenAPI document: some generated requests; bench.api sends thousands."""
 
 import pytest
 
