@@ -13,14 +13,23 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts import people, tokens
 from accounts.models import ApiToken, Role
 from tests.cast import make_user
-from tests.permissions import accounts, campaigns, models, rating, review, training, webhooks
+from tests.permissions import (
+    accounts,
+    campaigns,
+    models,
+    rating,
+    reading_in,
+    review,
+    training,
+    webhooks,
+)
 from tests.permissions.columns import COLUMNS, LOGIN, Table, whole
 from tests.permissions.world import World
 
 pytestmark = pytest.mark.django_db
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-NOUNS = [accounts, rating, campaigns, review, models, training, webhooks]
+NOUNS = [accounts, rating, campaigns, reading_in, review, models, training, webhooks]
 TABLE: Table = {
     name: {method: whole(row) for method, row in rows.items()}
     for noun in NOUNS
