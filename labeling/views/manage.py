@@ -98,10 +98,15 @@ def remove_criterion(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 @require("manage")
 def set_status(request: HttpRequest, slug: str) -> HttpResponse:
     """Start, pause, close or reopen a campaign."""
+    campaign = named(request, slug)
+    begins = campaign.status == Campaign.Status.DRAFT
     try:
-        states.change(named(request, slug), request.POST.get("status", ""), signed_in_user(request))
+        states.change(campaign, request.POST.get("status", ""), signed_in_user(request))
     except (CampaignError, StateError) as error:
         messages.error(request, str(error))
+    else:
+        if begins:
+            messages.success(request, _("It has started: raters get work now."))
     return redirect("campaign", slug)
 
 

@@ -1,10 +1,8 @@
-"""A manager works in a real browser: a new campaign, an import, a round that moves by itself, a run."""
+"""A manager works in a real browser: a round that moves by itself, a run."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from labeling.models import Campaign, Prompt
-from models_app.demo import corpus
 from tests.cast import add_task, make_campaign, make_policy, make_round, make_user
 from tests.e2e.desk import sign_in
 from tests.training.cast import judge
@@ -12,7 +10,6 @@ from training import snapshots
 from training.models import Run, RunMetric
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-DEMO_POLICY = corpus.__file__.replace("corpus.py", "policy")
 
 
 @pytest.fixture
@@ -30,28 +27,6 @@ def office(page: Page, live_server, mara):
     expect(page.get_by_role("heading", name="Campaigns")).to_be_visible()
     yield page
     assert troubles == []
-
-
-def test_from_nothing_to_a_campaign_with_prompts(office: Page):
-    office.get_by_role("link", name="New campaign").first.click()
-    location = office.get_by_label("Folder, hub id or address")
-    expect(location).to_be_hidden()
-    office.get_by_label("Name", exact=False).first.fill("Kitchen talk")
-    office.get_by_label("Guideline", exact=False).fill("Be kind.")
-    office.get_by_label("A Transformers checkpoint").check()
-    expect(location).to_be_visible()
-    location.fill(DEMO_POLICY)
-    office.get_by_role("button", name="Make the campaign").click()
-
-    office.get_by_label("or paste it").fill('{"prompt": "How do I boil an egg?"}')
-    office.get_by_role("button", name="Go").click()
-    expect(office.get_by_role("heading", name="This would be imported")).to_be_visible()
-    assert not Prompt.objects.exists()
-    office.get_by_role("button", name="Import it").click()
-    expect(office.get_by_role("heading", name="Imported", exact=True)).to_be_visible()
-    assert Campaign.objects.get().prompts.count() == 1
-    office.get_by_role("link", name="Overview").click()
-    expect(office.get_by_text("The next round can begin.")).to_be_visible()
 
 
 def test_a_campaigns_page_follows_what_happens_without_a_reload(office: Page, live_server, mara):
