@@ -1,4 +1,4 @@
-"""Lists of the API go on after a row: whatever comes in meanwhile, each row comes once, and nothing is counted."""
+"""Lists of the API go on after a row: whatever comes in, each row comes once, and nothing is counted."""
 
 import pytest
 from django.db import connection

@@ -173,9 +173,9 @@ def test_whoever_lost_the_claim_changes_nothing(receiver, manager):
 
 def test_an_event_is_there_exactly_when_its_cause_is(manager):
     webhooks.add("talk", PUBLIC, ["run.failed"], by=manager)
-    with pytest.raises(ValueError), transaction.atomic():
+    with transaction.atomic():
         webhooks.emit("run.failed", "talk", id=1)
-        raise ValueError
+        transaction.set_rollback(True)
     assert not WebhookEvent.objects.exists()
 
 
@@ -243,14 +243,17 @@ def test_both_secrets_sign_for_a_day_and_neither_lies_open(receiver, manager):
     receiver.up()
     hook, old = webhooks.add("talk", receiver.url, ["run.failed"], by=manager)
     new = webhooks.rotate(hook, by=manager)
-    assert old not in hook.sealed_before and new not in hook.sealed_secret
+    assert old not in hook.sealed_before
+    assert new not in hook.sealed_secret
     webhooks.test(hook, by=manager)
     deliveries.deliver()
-    assert verify(old, *receiver.got[0]) and verify(new, *receiver.got[0])
+    assert verify(old, *receiver.got[0])
+    assert verify(new, *receiver.got[0])
     Webhook.objects.update(rotated_at=timezone.now() - timedelta(days=2))
     webhooks.test(hook, by=manager)
     deliveries.deliver()
-    assert verify(new, *receiver.got[1]) and not verify(old, *receiver.got[1])
+    assert verify(new, *receiver.got[1])
+    assert not verify(old, *receiver.got[1])
 
 
 def test_a_new_secret_key_says_what_to_do(receiver, manager, settings):
@@ -281,7 +284,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_asked(monkeypatch):
         return [(2, 1, 6, "", ("93.184.216.34", port)), (2, 1, 6, "", ("192.168.0.1", port))]
 
     monkeypatch.setattr(posting.socket, "getaddrinfo", lookup)
-    with pytest.raises(PostError, match="192.168.0.1 is a private address"):
+    with pytest.raises(PostError, match=r"192\.168\.0\.1 is a private address"):
         posting.post("http://sneaky.example.org/", b"{}", {})
 
 

@@ -232,6 +232,7 @@ visit("pools", "/people/pools/", "manager")
 visit("sessions", "/account/sessions/")
 visit("factors", "/account/factors/")
 visit("join-refused", "/join/unknown/", "")
+visit("webhooks", "/campaigns/tour/webhooks/", "manager")
 visit("not-found", "/rate/nowhere/")
 visit("forbidden", "/campaigns/")
 
