@@ -15,6 +15,7 @@ class Without(str):
 
 BROWSER = Without("it begins or ends a browser's session, or chooses its password; programs hold tokens")
 LOOKS = Without("how the rater's page looks; what it asks is in the campaign's settings")
+FACTOR = Without("a second factor is for people at a browser: programs hold tokens")
 FORM = Without("an empty form: the OpenAPI document says what to send")
 
 # page → method → the API's method and name of the address
@@ -31,6 +32,42 @@ TWINS: dict[str, dict[str, str]] = {
     "audit_csv": {"GET": "GET api_audit"},
     "people": {"GET": "GET api_people", "POST": "POST api_people"},
     "note_skills": {"POST": "PUT api_person_skills"},
+    # people
+    "account_login": {"GET": BROWSER, "POST": BROWSER},
+    "mfa_authenticate": {"GET": BROWSER, "POST": BROWSER},
+    "account_reauthenticate": {"GET": BROWSER, "POST": BROWSER},
+    "mfa_reauthenticate": {"GET": BROWSER, "POST": BROWSER},
+    "openid_connect_login": {"GET": BROWSER, "POST": BROWSER},
+    "openid_connect_callback": {"GET": BROWSER, "POST": BROWSER},
+    "mfa_index": {"GET": FACTOR},
+    "mfa_activate_totp": {"GET": FACTOR, "POST": FACTOR},
+    "mfa_deactivate_totp": {"GET": FACTOR, "POST": FACTOR},
+    "mfa_view_recovery_codes": {"GET": FACTOR},
+    "mfa_generate_recovery_codes": {"GET": FACTOR, "POST": FACTOR},
+    "sessions": {"GET": "GET api_sessions"},
+    "end_sessions": {"POST": "DELETE api_sessions"},
+    "set_active": {"POST": "POST api_set_active"},
+    "sign_out_person": {"POST": "POST api_sign_out_person"},
+    "remove_factor": {"POST": "POST api_remove_factor"},
+    "join": {"GET": FORM, "POST": "POST api_join"},
+    "invitations": {"GET": "GET api_invitations", "POST": "POST api_invitations"},
+    "revoke_invitation": {"POST": "DELETE api_invitation"},
+    "campaign_invitations": {
+        "GET": "GET api_campaign_invitations", "POST": "POST api_campaign_invitations"
+    },
+    "revoke_campaign_invitation": {"POST": "DELETE api_campaign_invitation"},
+    "pools": {"GET": "GET api_pools", "POST": "POST api_pools"},
+    "pool": {"GET": "GET api_pool_members", "POST": "POST api_pool_members"},
+    "delete_pool": {"POST": "DELETE api_pool"},
+    "leave_pool": {"POST": "DELETE api_pool_member"},
+    "use_pool": {"POST": "POST api_campaign_pools"},
+    "drop_pool": {"POST": "DELETE api_campaign_pool"},
+    "message_raters": {"POST": "POST api_message_raters"},
+    "message_rater": {"POST": "POST api_message_rater"},
+    "pause_rater": {"POST": "POST api_pause_rater"},
+    "release_rater": {"POST": "POST api_release_rater"},
+    "rater_skills": {"POST": "PUT api_rater_skills"},
+    "read_word": {"POST": "POST api_read_word"},
     # rating
     "home": {"GET": "GET api_rate"},
     "history": {"GET": "GET api_history"},

@@ -16,6 +16,7 @@ from tests.cast import make_user
 from tests.permissions import (
     accounts,
     campaigns,
+    joining,
     models,
     rating,
     reading_in,
@@ -29,7 +30,7 @@ from tests.permissions.world import World
 pytestmark = pytest.mark.django_db
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-NOUNS = [accounts, rating, campaigns, reading_in, review, models, training, webhooks]
+NOUNS = [accounts, joining, rating, campaigns, reading_in, review, models, training, webhooks]
 TABLE: Table = {
     name: {method: whole(row) for method, row in rows.items()}
     for noun in NOUNS

@@ -24,6 +24,8 @@ from training.models import Run, RunMetric
 class World:
     """A campaign in the middle of its first round, and its people."""
 
+    link = ""  # the token of an invitation
+
     def __init__(self) -> None:
         self._people()
         self._labels()
