@@ -135,7 +135,7 @@ class Client:
     def status(self, campaign: str = "") -> dict[str, Any]:
         """Return a campaign's settings and its newest runs and snapshots; without one, all campaigns."""
         if not campaign:
-            return self._json("GET", "campaigns/")
+            return {"results": self._all("campaigns/")}
         newest = {"limit": 5}
         return {
             "campaign": self._json("GET", f"campaigns/{campaign}/"),
@@ -227,6 +227,14 @@ class Client:
 
     def _json(self, method: str, address: str, **what: Any) -> dict[str, Any]:
         return dict(self._check(self._ask(method, address, **what)).json())
+
+    def _all(self, address: str) -> list[dict[str, Any]]:
+        page = self._json("GET", address, params={"limit": 500})
+        rows = list(page["results"])
+        while page["next"]:
+            page = self._json("GET", address, params=httpx.URL(page["next"]).params)
+            rows += page["results"]
+        return rows
 
     def _ask(self, method: str, address: str, **what: Any) -> httpx.Response:
         try:
