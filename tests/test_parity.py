@@ -49,7 +49,7 @@ TWINS: dict[str, dict[str, str]] = {
     "set_active": {"POST": "POST api_set_active"},
     "sign_out_person": {"POST": "POST api_sign_out_person"},
     "remove_factor": {"POST": "POST api_remove_factor"},
-    "join": {"GET": FORM, "POST": "POST api_join"},
+    "join": {"GET": FORM, "POST": Without("makes newcomers; who is here already has POST api_join")},
     "invitations": {"GET": "GET api_invitations", "POST": "POST api_invitations"},
     "revoke_invitation": {"POST": "DELETE api_invitation"},
     "campaign_invitations": {
