@@ -231,10 +231,23 @@ visit("people", "/people/", "manager")
 visit("pools", "/people/pools/", "manager")
 visit("sessions", "/account/sessions/")
 visit("factors", "/account/factors/")
+visit("models", "/models/", "manager")
+visit("register-model", "/models/register/", "manager")
 visit("join-refused", "/join/unknown/", "")
 visit("webhooks", "/campaigns/tour/webhooks/", "manager")
 visit("not-found", "/rate/nowhere/")
 visit("forbidden", "/campaigns/")
+
+
+@place("model", "manager")
+def _(page: Page, world: World) -> None:
+    page.goto(f"{world.address}/models/{make_policy(world.tour.model_family, 'base').pk}/")
+
+
+@place("compare-policies", "manager")
+def _(page: Page, world: World) -> None:
+    base, other = (make_policy(world.tour.model_family, name) for name in ("base", "other"))
+    page.goto(f"{world.address}/models/{base.pk}/compare/?with={other.pk}&diff=1")
 
 
 @place("sign-in-refused", "")
