@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from accounts.admin import ReadOnlyAdmin
+from accounts.support import ReadOnlyAdmin
 from labeling.models import Campaign, Edit, Judgment, Prompt, Response, Round, Task
 
 
@@ -10,6 +10,7 @@ from labeling.models import Campaign, Edit, Judgment, Prompt, Response, Round, T
 class CampaignAdmin(ReadOnlyAdmin):
     list_display = ["slug", "name", "status", "created_at"]
     list_filter = ["status"]
+    search_fields = ["slug__startswith"]
 
 
 @admin.register(Round)
@@ -22,32 +23,31 @@ class RoundAdmin(ReadOnlyAdmin):
 @admin.register(Prompt)
 class PromptAdmin(ReadOnlyAdmin):
     list_display = ["id", "campaign", "split", "created_at"]
-    list_filter = ["split"]
+    search_fields = ["campaign__slug__exact"]
     list_select_related = ["campaign"]
 
 
 @admin.register(Response)
 class ResponseAdmin(ReadOnlyAdmin):
     list_display = ["id", "policy", "origin", "created_at"]
-    list_filter = ["origin"]
     list_select_related = ["policy"]
 
 
 @admin.register(Task)
 class TaskAdmin(ReadOnlyAdmin):
     list_display = ["id", "campaign", "kind", "status", "overlap", "counted"]
-    list_filter = ["status", "kind"]
     list_select_related = ["campaign"]
 
 
 @admin.register(Judgment)
 class JudgmentAdmin(ReadOnlyAdmin):
     list_display = ["id", "task", "rater", "verdict", "extra", "withdrawn", "created_at"]
-    list_filter = ["extra", "withdrawn"]
     list_select_related = ["task", "rater"]
+    search_fields = ["rater__username__exact"]
 
 
 @admin.register(Edit)
 class EditAdmin(ReadOnlyAdmin):
     list_display = ["id", "task", "rater", "distance", "extra", "withdrawn", "created_at"]
     list_select_related = ["task", "rater"]
+    search_fields = ["rater__username__exact"]

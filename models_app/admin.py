@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from accounts.admin import ReadOnlyAdmin
+from accounts.support import ReadOnlyAdmin
 from models_app.models import ModelVersion, Promotion
 
 
@@ -10,6 +10,7 @@ from models_app.models import ModelVersion, Promotion
 class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = ["name", "family", "kind", "backend", "status", "created_at"]
     list_filter = ["kind", "status", "backend"]
+    search_fields = ["family__exact"]
 
 
 @admin.register(Promotion)

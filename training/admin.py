@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from accounts.admin import ReadOnlyAdmin
+from accounts.support import ReadOnlyAdmin
 from training.models import Evaluation, Run, Snapshot
 
 
@@ -22,4 +22,5 @@ class RunAdmin(ReadOnlyAdmin):
 @admin.register(Evaluation)
 class EvaluationAdmin(ReadOnlyAdmin):
     list_display = ["run", "passed", "created_at"]
+    list_select_related = ["run"]
     list_filter = ["passed"]
