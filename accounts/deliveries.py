@@ -30,8 +30,9 @@ WAITING, DELIVERED, FAILED = (
     WebhookDelivery.Status.DELIVERED,
     WebhookDelivery.Status.FAILED,
 )
-AT_ONCE = 8  # of one webhook, so that a slow receiver holds up no other for long
-HOLD = timedelta(minutes=2)  # after which a claim is somebody else's
+AT_ONCE = 8  # webhooks, deliveries of one, and requests side by side
+# After which a claim is somebody else's: longer than AT_ONCE times the whole of a request (posting) may take.
+HOLD = timedelta(minutes=2)
 FIRST_WAIT, LONGEST_WAIT = 5.0, 86_400.0
 MOST_ATTEMPTS = 10  # in about two days and a half
 PAUSE_AFTER = 5  # deliveries given up in a row
@@ -40,7 +41,7 @@ GONE = 410  # by which a receiver says that it is there no more
 
 
 def deliver() -> int:
-    """Send what is due, at most AT_ONCE of each webhook; return how many arrived."""
+    """Send what is due, at most AT_ONCE each of AT_ONCE webhooks; return how many arrived."""
     claimed = claim()
     if not claimed:
         return 0
@@ -58,7 +59,7 @@ def claim() -> list[WebhookDelivery]:
     )
     waiting = Webhook.objects.filter(Exists(due.filter(webhook=OuterRef("pk"))), active=True)
     taken: list[int] = []
-    for webhook in waiting.order_by("pk"):
+    for webhook in waiting.order_by("?")[:AT_ONCE]:
         with transaction.atomic():
             rows = due.filter(webhook=webhook).select_for_update(skip_locked=True).order_by("pk")
             pks = list(rows.values_list("pk", flat=True)[:AT_ONCE])
