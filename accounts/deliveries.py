@@ -32,7 +32,7 @@ WAITING, DELIVERED, FAILED = (
 )
 AT_ONCE = 8  # webhooks, deliveries of one, and requests side by side
 # After which a claim is somebody else's: longer than AT_ONCE times the whole of a request (posting) may take.
-HOLD = timedelta(minutes=2)
+HOLD = timedelta(minutes=5)
 FIRST_WAIT, LONGEST_WAIT = 5.0, 86_400.0
 MOST_ATTEMPTS = 10  # in about two days and a half
 PAUSE_AFTER = 5  # deliveries given up in a row

@@ -5,7 +5,7 @@ from django.core.cache import cache
 
 from accounts import deliveries
 
-DELIVER_SECONDS = 120  # after which a delivery that never ended stands in nobody's way
+DELIVER_SECONDS = 300  # after which a delivery that never ended stands in nobody's way
 
 
 @shared_task

@@ -137,8 +137,7 @@ def remove(webhook: Webhook, *, by: User) -> None:
 
 def test(webhook: Webhook, *, by: User) -> WebhookDelivery:
     """Send a webhook an event of its own that says nothing else. Raises DeliveryError while it is paused."""
-    if not webhook.active:
-        raise DeliveryError(_("This webhook is paused; let it go on first."))
+    _refuse_paused(webhook)
     with transaction.atomic():
         tell([webhook], TEST, webhook.campaign, {"by": by.username})
         audit.record(by, "test webhook", webhook)
@@ -146,7 +145,8 @@ def test(webhook: Webhook, *, by: User) -> WebhookDelivery:
 
 
 def retry(delivery: WebhookDelivery, *, by: User) -> None:
-    """Send a delivery now that failed or waits. Raises DeliveryError where the receiver has said yes."""
+    """Send a delivery now that failed or waits. Raises DeliveryError where it arrived, or its webhook is paused."""
+    _refuse_paused(delivery.webhook)
     waiting, failed = WebhookDelivery.Status.WAITING, WebhookDelivery.Status.FAILED
     with transaction.atomic():
         rows = WebhookDelivery.objects.filter(pk=delivery.pk, status__in=[waiting, failed])
@@ -205,6 +205,11 @@ def signing_secrets(webhook: Webhook) -> list[str]:
 def seal(secret: str) -> str:
     """Encrypt a secret for the database."""
     return _vault().encrypt(secret.encode()).decode()
+
+
+def _refuse_paused(webhook: Webhook) -> None:
+    if not webhook.active:
+        raise DeliveryError(_("This webhook is paused; let it go on first."))
 
 
 def _vault() -> MultiFernet:
