@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -130,7 +130,7 @@ def _offered(campaigns: Sequence[Campaign]) -> dict[str, list[tuple[str, str]]]:
     )
     skills = Skill.objects.filter(user__memberships__campaign__in=campaigns).distinct()
     criteria = Criterion.objects.filter(campaign__in=campaigns).order_by("pk").values_list("key", "name")
-    values = {
+    values: dict[str, Iterable[Any]] = {
         "rounds": _numbers(Round, campaigns),
         "guidelines": _numbers(Guideline, campaigns),
         "languages": sorted(languages),
