@@ -145,7 +145,7 @@ def test(webhook: Webhook, *, by: User) -> WebhookDelivery:
 
 
 def retry(delivery: WebhookDelivery, *, by: User) -> None:
-    """Send a delivery now that failed or waits. Raises DeliveryError where it arrived, or its webhook is paused."""
+    """Send a delivery now. Raises DeliveryError where it arrived, or its webhook is paused."""
     _refuse_paused(delivery.webhook)
     waiting, failed = WebhookDelivery.Status.WAITING, WebhookDelivery.Status.FAILED
     with transaction.atomic():
