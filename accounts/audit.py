@@ -62,6 +62,22 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
+def details(event: AuditEvent) -> list[tuple[str, str]]:
+    """Return what is told of a change as (name, value), what was before what is; nothing empty."""
+    given = event.detail
+    names = sorted(given, key=lambda name: (name == "after", name == "before"))
+    told = [(name, _worded(given[name])) for name in names]
+    return [(name, value) for name, value in told if value]
+
+
+def _worded(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_worded(each) or '–'}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     """Write events as the lines of a CSV file, beginning with its header."""
     writer = csv.writer(_Echo())
@@ -72,7 +88,7 @@ def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
             _harmless(cell)
             for cell in [
                 event.created_at.isoformat(), who, event.action, event.target, event.campaign,
-                event.address or "", "; ".join(f"{name}: {value}" for name, value in event.detail.items()),
+                event.address or "", "; ".join(f"{name}: {value}" for name, value in details(event)),
             ]
         )  # fmt: skip
 

@@ -56,7 +56,7 @@ def list_(request: HttpRequest, slug: str) -> HttpResponse:
         "could": could,
         "entrusted": members.entrusted(campaign),
         "may_be_entrusted": members.may_have_roles().values_list("username", flat=True),
-        "campaign_roles": Role.choices,
+        "campaign_roles": [(r.value, r.label) for r in (Role.MANAGER, Role.RESEARCHER, Role.RATER)],
         "pools": campaign.pools.order_by("name"),
         "free_pools": Pool.objects.exclude(campaigns=campaign).order_by("name"),
         "section": "campaigns",
