@@ -284,6 +284,9 @@ SPECTACULAR_SETTINGS = {
         "TaskKind": "labeling.models.Task.Kind",
         "SkipKind": "labeling.models.Skip.Kind",
         "SubmissionKind": "labeling.api.history.TAKEABLE",
+        "SetupStepKey": "labeling.api.setup.STEPS",
+        "WayInStep": "labeling.api.onboarding.STEPS",
+        "PlotScale": "training.plots_api.SCALES",
         "ModelStatus": "models_app.models.ModelVersion.Status",
     },
 }

@@ -118,7 +118,7 @@ class PairSerializer(serializers.Serializer[Any]):
     votes = VotesSerializer()
 
 
-class BesideSerializer(serializers.Serializer[Any]):
+class PolicyBesideSerializer(serializers.Serializer[Any]):
     """Two policies side by side; `next` is what to send as `before` for older prompts."""
 
     first = serializers.IntegerField()
@@ -147,7 +147,7 @@ class Compare(APIView):
     @extend_schema(
         operation_id="models_compare",
         parameters=[WITH, OpenApiParameter("before", int, description="only prompts with a lower id")],
-        responses=BesideSerializer,
+        responses=PolicyBesideSerializer,
     )
     def get(self, request: Request, pk: int) -> Response:
         first, second, campaigns = both(request, pk)

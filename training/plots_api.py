@@ -53,6 +53,9 @@ class PlotLevelSerializer(serializers.Serializer[Any]):
     value = serializers.FloatField()
 
 
+SCALES = ["category", "number", "time"]
+
+
 class PlotSerializer(serializers.Serializer[Any]):
     """A plot; `why` says what is to be done where there is nothing to draw, and is empty otherwise."""
 
@@ -61,7 +64,7 @@ class PlotSerializer(serializers.Serializer[Any]):
     says = serializers.CharField(allow_blank=True)
     why = serializers.CharField(allow_blank=True)
     x = serializers.CharField(help_text="what the labels are")
-    scale = serializers.ChoiceField(choices=["category", "number", "time"])
+    scale = serializers.ChoiceField(choices=SCALES)
     unit = serializers.CharField(allow_blank=True)
     labels = serializers.ListField(child=serializers.CharField())
     at = serializers.ListField(child=serializers.FloatField(), help_text="place, number or time in seconds")

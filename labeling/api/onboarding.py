@@ -183,10 +183,13 @@ def ask(question: Question) -> dict[str, Any]:
     }
 
 
+STEPS = [step.value for step in Step]
+
+
 class WayInSerializer(serializers.Serializer[Any]):
     """Where one is on the way into a campaign, and what is asked next."""
 
-    step = serializers.ChoiceField(choices=[step.value for step in Step])
+    step = serializers.ChoiceField(choices=STEPS)
     steps = serializers.ListField(child=serializers.CharField())
     done = serializers.IntegerField()
     total = serializers.IntegerField()

@@ -304,7 +304,7 @@ class PoolMember(generics.GenericAPIView[Any]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class UseSerializer(serializers.Serializer[Any]):
+class UsePoolSerializer(serializers.Serializer[Any]):
     """The pool to take."""
 
     pool = serializers.IntegerField(min_value=1, max_value=2**63 - 1, help_text="A pool's id")
@@ -320,10 +320,10 @@ class CampaignPools(InCampaign, generics.ListAPIView[Pool]):
     def get_queryset(self) -> QuerySet[Pool]:
         return self.campaign.pools.order_by("pk")
 
-    @extend_schema(request=UseSerializer, responses=JoinsSerializer)
+    @extend_schema(request=UsePoolSerializer, responses=JoinsSerializer)
     def post(self, request: Request, slug: str) -> Response:
         campaign = self.campaign
-        form = UseSerializer(data=request.data)
+        form = UsePoolSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         pool = Pool.objects.filter(pk=form.validated_data["pool"]).first()
         if pool is None:

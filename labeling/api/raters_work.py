@@ -61,7 +61,7 @@ class ReleaseWork(MemberView):
         return Response({"tasks": pausing.release(self.campaign, self.member(), signed_in_user(request))})
 
 
-class TextSerializer(serializers.Serializer[Any]):
+class MessageTextSerializer(serializers.Serializer[Any]):
     """What to tell."""
 
     text = serializers.CharField(max_length=FEEDBACK_LIMIT)
@@ -78,10 +78,10 @@ class MessageAll(InCampaign):
 
     action_for = {"POST": "manage"}
 
-    @extend_schema(operation_id="message_raters", request=TextSerializer, responses=RatersToldSerializer)
+    @extend_schema(operation_id="message_raters", request=MessageTextSerializer, responses=RatersToldSerializer)
     def post(self, request: Request, slug: str) -> Response:
         campaign = self.campaign
-        form = TextSerializer(data=request.data)
+        form = MessageTextSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         n = messages.send(signed_in_user(request), campaign, form.validated_data["text"])
         return Response({"people": n})
@@ -92,10 +92,10 @@ class MessageOne(MemberView):
 
     action_for = {"POST": "manage"}
 
-    @extend_schema(operation_id="message_rater", request=TextSerializer, responses=RatersToldSerializer)
+    @extend_schema(operation_id="message_rater", request=MessageTextSerializer, responses=RatersToldSerializer)
     def post(self, request: Request, slug: str, username: str) -> Response:
         rater = self.member()
-        form = TextSerializer(data=request.data)
+        form = MessageTextSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         n = messages.send(signed_in_user(request), self.campaign, form.validated_data["text"], [rater])
         return Response({"people": n})

@@ -14,10 +14,13 @@ from labeling.api.campaigns import BasePolicySerializer, CampaignSerializer, InC
 from labeling.models import Campaign
 
 
+STEPS = list(setup.STEPS)
+
+
 class SetupStepSerializer(serializers.Serializer[Any]):
     """One step of the setup."""
 
-    key = serializers.ChoiceField(choices=list(setup.STEPS))
+    key = serializers.ChoiceField(choices=STEPS)
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=[setup.DONE, setup.OPEN, setup.OPTIONAL])
 
@@ -25,7 +28,7 @@ class SetupStepSerializer(serializers.Serializer[Any]):
 class LackSerializer(serializers.Serializer[Any]):
     """What keeps a campaign from starting, in words, and the step that mends it."""
 
-    step = serializers.ChoiceField(choices=list(setup.STEPS))
+    step = serializers.ChoiceField(choices=STEPS)
     says = serializers.CharField()
 
 
