@@ -79,7 +79,7 @@ def remind(campaign: Campaign, by: User) -> int:
     """
     latest = newest(campaign)
     number = latest.number if latest else 0
-    behind = readers(campaign).exclude(number=number) if number else Membership.objects.none()
+    behind = [row for row in readers(campaign) if row.number != number] if number else []
     text = _("Please read version %(number)s of the guideline of “%(campaign)s”.")
     told = text % {"number": number, "campaign": campaign.name}
     return messages.send(by, campaign, told, to=[member.user for member in behind if member.user_id != by.pk])
