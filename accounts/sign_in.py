@@ -9,6 +9,8 @@ from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_http_methods
 
 from accounts.single_sign_on import PROVIDER
 
@@ -27,10 +29,11 @@ class SignInForm(AuthenticationForm):
         return self.cleaned_data
 
 
+# around it all: whoever is signed in is sent on before Django's view looks at the method
+@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
 class SignInView(LoginView):
     """The way in."""
 
-    http_method_names = ["get", "post", "head", "options"]
     authentication_form = SignInForm
     redirect_authenticated_user = True
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Pool, Role, User
 from accounts.roles import can, require, signed_in_user
@@ -113,6 +113,7 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("invitations")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_not_required
 def join(request: HttpRequest, token: str) -> HttpResponse:
@@ -126,7 +127,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if isinstance(request.user, User) and request.user.is_active:
         return _join_as(request, invitation, token, request.user)
     first = {"username": slugify(invitation.name).replace("-", "."), "email": invitation.email}
-    form = JoinForm(request.POST or None, initial=first)
+    form = JoinForm(request.POST if request.method == "POST" else None, initial=first)
     if request.method == "POST" and form.is_valid():
         try:
             user = invitations.arrive(token, **form.cleaned_data)
