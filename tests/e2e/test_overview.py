@@ -1,6 +1,7 @@
 """The overview and a run's page follow what happens, are read by keys, and hold for everybody."""
 
 import random
+import shutil
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -65,6 +66,7 @@ def test_a_runs_curve_and_log_grow_while_it_runs(page: Page, live_server, campai
         parent=make_model(campaign.model_family, "policy", "base"),
     )
     folder = runs.folder(run)
+    shutil.rmtree(folder, ignore_errors=True)  # of a run of the same number in another test
     folder.mkdir(parents=True, exist_ok=True)
     sign_in(page.context, campaign.created_by, live_server.url)
     page.goto(f"{live_server.url}/runs/{run.pk}/")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from datetime import timedelta
 from uuid import uuid4
 
@@ -190,6 +191,7 @@ def test_a_run_draws_every_point_and_its_page_a_few(client, manager, campaign):
 
 def test_a_log_is_given_whole_and_its_tail_however_long(client, manager, campaign):
     run = make_run(campaign)
+    shutil.rmtree(runs.folder(run), ignore_errors=True)  # of a run of the same number in another test
     assert client.get(reverse("run_log", args=[run.pk])).content == b""
     folder = runs.folder(run)
     folder.mkdir(parents=True, exist_ok=True)
