@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from tests import cast
 from tests.training import cast as labels
-from training import archives, exports, snapshots
+from training import archives, exports, forks, snapshot_files, snapshots
 from training.export_formats import FORMATS
 from training.exports import ExportError
 from training.models import Download
@@ -178,3 +178,24 @@ def test_trl_trains_on_the_exports_for_reward_dpo_sft_and_kto(snapshot, tmp_path
         rows = datasets.load_dataset(str(tmp_path / format), split="train", cache_dir=str(tmp_path / "cache"))
         policy = AutoModelForCausalLM.from_pretrained(tiny_policy)
         trainer(model=policy, args=config(**common), train_dataset=rows, processing_class=tokenizer).train()
+
+
+def test_many_processes_write_the_same_lines_as_one(campaign, tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot_files, "BATCH", 1)  # a row group for each prompt
+    snapshot = snapshots.cut(campaign)
+    for file in ("jsonl", "jsonl.gz", "jsonl.zst"):
+        exports.write(snapshot, "canonical-jsonl", tmp_path / f"one-{file}", file)
+    forked = []
+    fork = forks._fork
+    monkeypatch.setattr(forks, "_fork", lambda *what: forked.append(fork(*what)) or forked[-1])
+    monkeypatch.setattr(forks, "ENOUGH", 2)
+    monkeypatch.setattr(forks.os, "sched_getaffinity", lambda _pid: {0, 1})
+    monkeypatch.setattr(forks.threading, "active_count", lambda: 1)
+    for file in ("jsonl", "jsonl.gz", "jsonl.zst"):
+        told = []
+        written = exports.write(snapshot, "canonical-jsonl", tmp_path / f"many-{file}", file, told.append)
+        for path in written:
+            one = tmp_path / f"one-{file}" / path.relative_to(tmp_path / f"many-{file}")
+            assert path.read_bytes() == one.read_bytes()
+        assert told[-1] == snapshot.counts["tasks"]
+    assert len(forked) == 3 * 2 * 3  # kinds of file, splits with rows, processes
