@@ -6,11 +6,10 @@ from tests.api_cases import operations, try_out
 from tests.test_permissions import make_world
 
 pytestmark = pytest.mark.django_db
-EVERY = 4  # of the operations one is tried here; bench.api tries all
+EVERY = 10  # of the operations one is tried here; bench.api tries all
 
 
-def test_answers_are_those_that_the_document_describes(settings):
-    settings.RATE_LIMITS = False
+def test_answers_are_those_that_the_document_describes():
     tried = try_out(make_world(), 2, number=8, some=operations()[::EVERY])
-    assert tried.cases >= tried.operations >= 40
+    assert tried.cases >= tried.operations >= 15
     assert list(tried.findings.values()) == []
