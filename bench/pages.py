@@ -24,7 +24,7 @@ RATERS = 200
 GOAL = 300  # milliseconds
 LOOKS = 5
 # Pages of raters, which a manager who is no member of the campaign may not see, and what needs a secret.
-OTHERS = re.compile(r"^(api/v1/)?(rate|d|login|logout|welcome)/|^$")
+OTHERS = re.compile(r"^(api/v1/)?(rate|d|join|login|logout|welcome)/|^$")
 # They give what was asked for before, and nothing was; or a file, which bench.datasets measures.
 NO_PAGES = {"api_scored", "api_link", "api_preparation", "api_download"}
 
@@ -68,7 +68,9 @@ def look(
     manager.force_login(User.objects.get(username="mara"))
     root.force_login(User.objects.create_superuser("root"))
     for name, path in addresses(campaign, rater):
-        if only in name:
+        if not path:
+            yield name, 0, [], 0
+        elif only in name:
             yield name, *times(root if path.startswith("/admin/") else manager, path, looks)
 
 
@@ -110,7 +112,8 @@ def addresses(campaign: Any, rater: Any) -> Iterator[tuple[str, str]]:
         cls = getattr(pattern.callback, "cls", None)
         if cls is not None and not hasattr(cls, "get"):
             continue  # an API view that takes POST alone
-        yield pattern.name, reverse(pattern.name, kwargs=things.named_in(route))
+        named = things.named_in(route)
+        yield pattern.name, "" if named is None else reverse(pattern.name, kwargs=named)
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
         yield f"admin, {model._meta.verbose_name_plural}", reverse(name)
@@ -140,6 +143,9 @@ class Things:
             "slug": campaign.slug,
             "username": rater.username,
             "number": campaign.rounds.count(),
+            "user": rater.pk,
+            "old": 1,
+            "new": 2,
             "key": "kind",
             "table": "policies",
             "format": "trl-preference",
@@ -148,9 +154,11 @@ class Things:
         }
         self.numbers = {"people": User.objects.get(username="mara").pk, "raters": rater.pk}
 
-    def named_in(self, route: str) -> dict[str, Any]:
-        """Return the arguments of an address; KeyError names the word of one that is new here."""
+    def named_in(self, route: str) -> dict[str, Any] | None:
+        """Return the arguments of an address; None where it names what is new here."""
         names = re.findall(r"<(?:\w+:)?(\w+)>", route)
+        if not {"pk", *self.words}.issuperset(names):
+            return None
         return {name: self.number(route) if name == "pk" else self.words[name] for name in names}
 
     def number(self, route: str) -> int:
