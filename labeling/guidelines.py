@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from labeling import campaigns, messages
 from labeling.members import RATES
-from labeling.models import Campaign, Example, Guideline, GuidelineRead, Membership
+from labeling.models import Campaign, Example, Guideline, GuidelineRead
 
 KEPT_LINES = 2
 # pairs of equal parts beyond which finding the best match takes seconds: all then counts as rewritten
@@ -61,7 +62,7 @@ def restore(guideline: Guideline, by: User) -> Guideline:
     return campaigns.add_guideline(guideline.campaign, guideline.text, by)
 
 
-def readers(campaign: Campaign) -> QuerySet[Membership]:
+def readers(campaign: Campaign) -> QuerySet[Any]:
     """Return who rates in a campaign, each with `number` and `read_at` of the newest version they opened."""
     reads = GuidelineRead.objects.filter(user=OuterRef("user"), guideline__campaign=OuterRef("campaign"))
     last = reads.order_by("-guideline__number")
