@@ -4,6 +4,7 @@ So a list that grows meanwhile gives each row once, and its thousandth page cost
 are counted nowhere. The order is that of the view's queryset, whose last field is unique.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -25,9 +26,7 @@ class CursorPages(CursorPagination):
     cursor_query_description = "Where to begin: what `next` or `previous` of another page says."
     offset_cutoff = 10_000
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         """Return a page's rows; 404 where the cursor is none that a page of this list gave."""
         try:
             return super().paginate_queryset(queryset, request, view)
@@ -39,7 +38,7 @@ class CursorPages(CursorPagination):
         ordering = queryset.query.order_by or ("pk",)
         return tuple(_spelt(each) for each in ordering)
 
-    def _get_position_from_instance(self, instance: Any, ordering: tuple[str, ...]) -> str:
+    def _get_position_from_instance(self, instance: Any, ordering: Sequence[str]) -> str:
         """Return where a row stands, by the field that orders first, which may be one of a row beside it."""
         value = instance
         for name in ordering[0].lstrip("-").split("__"):
@@ -50,6 +49,7 @@ class CursorPages(CursorPagination):
 def _spelt(order: Any) -> str:
     """Spell an order as DRF wants it."""
     if isinstance(order, OrderBy) and isinstance(order.expression, F):
-        return ("-" if order.descending else "") + order.expression.name
+        name: str = order.expression.name  # type: ignore[attr-defined]
+        return f"-{name}" if order.descending else name
     assert isinstance(order, str), f"{order!r} is no order by a field"
     return order

@@ -29,7 +29,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.CANCELLED: frozenset(),
 }
 
-TOLD = {S.OPEN: "opened", S.CLOSED: "closed", S.CANCELLED: "cancelled"}  # to webhooks
+TOLD: dict[str, str] = {S.OPEN: "opened", S.CLOSED: "closed", S.CANCELLED: "cancelled"}  # to webhooks
 BATCH = 2000
 
 

@@ -54,7 +54,7 @@ class Tried:
 @cache
 def operations() -> list[Any]:
     """Return every operation of the API's document."""
-    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    document = SchemaGenerator().get_schema(request=None, public=True)
     schema = schemathesis.openapi.from_dict(document)
     schema.app = get_wsgi_application()
     return [found.ok() for found in schema.get_all_operations()]

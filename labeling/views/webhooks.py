@@ -95,10 +95,8 @@ def _one(request: HttpRequest, campaign: Campaign | None, webhook: Webhook) -> H
         except DeliveryError as error:
             messages.error(request, str(error))
         if not secret and not form.errors:
-            slug = {"slug": campaign.slug} if campaign else {}
-            back = "campaign_webhooks" if campaign else "webhooks"
             gone = request.POST.get("do") == "remove"
-            return redirect(back, **slug) if gone else redirect(_address(campaign, webhook))
+            return redirect(_list_address(campaign) if gone else _address(campaign, webhook))
     deliveries = webhook.deliveries.select_related("event").order_by("-pk")
     page = Paginator(deliveries, ON_PAGE).get_page(request.GET.get("page"))
     context = {**_about(campaign), "webhook": webhook, "form": form, "page": page, "secret": secret}
@@ -134,6 +132,10 @@ def _do(request: HttpRequest, webhook: Webhook, form: WebhookForm) -> str:
 
 def _about(campaign: Campaign | None) -> dict[str, Any]:
     return {"campaign": campaign, "section": "campaigns", "tab": "webhooks"}
+
+
+def _list_address(campaign: Campaign | None) -> str:
+    return reverse("campaign_webhooks", args=[campaign.slug]) if campaign else reverse("webhooks")
 
 
 def _address(campaign: Campaign | None, webhook: Webhook) -> str:
