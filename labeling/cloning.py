@@ -74,8 +74,10 @@ def _copy_criteria(source: Campaign, target: Campaign, by: User) -> None:
     there = list(source.criteria.order_by("pk"))
     campaigns.set_criteria(target, by, {criterion.key: criterion.name for criterion in there})
     for criterion in there:
-        values = {"name": criterion.name, "points": criterion.points, "required": criterion.required}
-        campaigns.set_criterion(target, criterion.key, by, **values)
+        points, required = criterion.points, criterion.required
+        campaigns.set_criterion(
+            target, criterion.key, by, name=criterion.name, points=points, required=required
+        )
 
 
 def _copy_examples(source: Campaign, target: Campaign, by: User) -> None:

@@ -83,7 +83,7 @@ class QuestionForm(CampaignModelForm):
 
     class Meta(SettingsForm.Meta):
         fields = ["scale", "allow_ties", "red_team"]
-        widgets = {"scale": forms.RadioSelect}
+        widgets: dict[str, Any] = {"scale": forms.RadioSelect}
         help_texts: dict[str, Any] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -108,7 +108,8 @@ class QuestionForm(CampaignModelForm):
     def criteria(self) -> dict[str, str]:
         """Return the names of all criteria by key."""
         names = dict(COMMON)
-        return {key: str(names[key]) for key in self.cleaned_data["common"]} | self.cleaned_data["own"]
+        own: dict[str, str] = self.cleaned_data["own"]
+        return {key: str(names[key]) for key in self.cleaned_data["common"]} | own
 
 
 class PolicyForm(forms.Form):

@@ -148,7 +148,7 @@ def report(walker: Walker) -> None:
     )
 
 
-def make(walker: Walker, table: Path) -> list[str]:
+def make(walker: Walker, table: Path) -> str:
     """Walk from the list of campaigns to the start; return the link for raters."""
     page = walker.page
     walker.begin("name and kind")

@@ -1,5 +1,7 @@
 """A campaign's states: which follows which, what a draft needs to start, and the archive."""
 
+from typing import Any
+
 import pytest
 
 from accounts.models import AuditEvent
@@ -15,7 +17,7 @@ ALLOWED = {
 }  # fmt: skip
 
 
-def make_ready(**settings: object) -> Campaign:
+def make_ready(**settings: Any) -> Campaign:
     """Make a draft that lacks nothing."""
     campaign = make_campaign(raters=(make_user(),), status="draft", **settings)
     round_ = make_round(campaign)
