@@ -57,6 +57,7 @@ class WelcomeView(PasswordResetConfirmView):
     """Let an invited person choose a password, once."""
 
     http_method_names = PAGE_METHODS
+    http_method_names = ["get", "head", "post", "options"]
     template_name = "accounts/welcome.html"
     post_reset_login = True
 
