@@ -286,6 +286,7 @@ SPECTACULAR_SETTINGS = {
         "SubmissionKind": "labeling.api.history.TAKEABLE",
         "SetupStepKey": "labeling.api.setup.STEPS",
         "WayInStep": "labeling.api.onboarding.STEPS",
+        "CampaignScale": "labeling.models.Campaign.Scale",
         "PlotScale": "training.plots_api.SCALES",
         "ModelStatus": "models_app.models.ModelVersion.Status",
     },

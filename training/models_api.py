@@ -83,7 +83,7 @@ def spell(relative: lineage.Relative) -> dict[str, Any]:
     }
 
 
-class EstimateSerializer(serializers.Serializer[Estimate]):
+class PolicyEstimateSerializer(serializers.Serializer[Estimate]):
     """A figure with the ends of its 95 % interval; without a value, `why` there is none."""
 
     value = serializers.FloatField(allow_null=True)
@@ -96,8 +96,8 @@ class PolicyShareSerializer(serializers.Serializer[Any]):
     """Which share of the votes the first takes from the second in a campaign, a tie counting half."""
 
     campaign = serializers.CharField()
-    overall = EstimateSerializer()
-    direct = EstimateSerializer(allow_null=True)
+    overall = PolicyEstimateSerializer()
+    direct = PolicyEstimateSerializer(allow_null=True)
 
 
 class VotesSerializer(serializers.Serializer[Any]):
