@@ -67,8 +67,8 @@ class ReadingForm(forms.Form):
     )
 
     def mapping(self) -> dict[str, str] | None:
-        """Return which column is what, as chosen; None where nobody chose. Refuses two of a kind."""
-        if "columns" not in self.data:
+        """Return which column is what, as chosen; None where nobody chose for this format."""
+        if not self.data.get("columns") or self.data.get("columns") != self.data.get("format"):
             return None
         chosen: dict[str, str] = {}
         for name, field in self.data.items():
@@ -123,9 +123,7 @@ def one(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     context: dict[str, Any] = {}
     if uploads.is_here(found):
         form = ReadingForm(request.GET)
-        asked = (
-            form.mapping() if form.is_valid() and form.cleaned_data["format"] in ("", found.format) else None
-        )
+        asked = form.mapping() if form.is_valid() else None
         context = _shown(found, form, form.cleaned_data.get("format") or found.format, asked)
     return _page(request, found, context)
 
@@ -140,11 +138,12 @@ def start(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if form.errors:
         return _page(request, found, _shown(found, form, found.format, mapping), status=400)
     data = form.cleaned_data
+    format = data["format"] or found.format
     try:
         uploads.start(
             found,
-            format=data["format"] or found.format,
-            mapping=found.mapping if mapping is None else mapping,
+            format=format,
+            mapping=(found.mapping if format == found.format else {}) if mapping is None else mapping,
             dry_run=request.POST.get("how") != "import",
             keep_good=data["keep_good"],
             by=signed_in_user(request),
