@@ -135,7 +135,9 @@ def test_an_upload_waits_for_its_columns_to_be_named(campaign, client):
     page = client.post(reverse("import", args=[campaign.slug]), {"text": text}, follow=True)
     received = Import.objects.get()
     at = reverse("start_import", args=[campaign.slug, received.pk])
-    chosen = {"format": "columns", "columns": "columns", "column:frage": "prompt", "column:eins": "response_a"}
+    chosen = {"format": "columns", "columns": "columns", "column:frage": "prompt"} | {
+        "column:eins": "response_a"
+    }
     twice = client.post(at, chosen | {"column:zwei": "response_a", "how": "check"})
     assert (twice.status_code, "can&#x27;t both be" in twice.text) == (400, True)
     shown = client.get(page.request["PATH_INFO"], chosen | {"column:zwei": "response_b"})
