@@ -128,9 +128,10 @@ def count_rounds(rounds: Iterable[Round]) -> dict[int, Tally]:
 
 
 def of_rounds(rounds: Iterable[Round]) -> dict[int, Tally]:
-    """Return how far rounds are: small ones as they are, large ones as of half a minute ago at most."""
+    """Return how far rounds are: small ones that are open as they are now, the others as last counted."""
     rounds = list(rounds)
-    stored = RoundCount.objects.filter(round__in=rounds, tasks__gte=MANY)
+    kept = Q(tasks__gte=MANY) | Q(round__status=Round.Status.CLOSED)
+    stored = RoundCount.objects.filter(kept, round__in=rounds)
     found = {row.round_id: Tally(row.tasks, row.done, row.labels, row.wanted) for row in stored}
     small = [round_ for round_ in rounds if round_.pk not in found]
     counted = count_rounds(small) if small else {}
@@ -140,7 +141,7 @@ def of_rounds(rounds: Iterable[Round]) -> dict[int, Tally]:
 def _changed_rounds() -> list[Round]:
     """Return the rounds to count: open ones, those never counted, and others that may have changed."""
     rounds = Round.objects.exclude(status__in=[Round.Status.DRAFT, Round.Status.GENERATING])
-    old = Q(count__counted_at__lt=timezone.now() - ANEW, count__tasks__gte=MANY)
+    old = Q(count__counted_at__lt=timezone.now() - ANEW)
     moved = Q(moved_at__gt=F("count__counted_at"))
     due = rounds.annotate(moved_at=Max("events__created_at")).filter(
         Q(status=Round.Status.OPEN) | Q(count=None) | old | moved
