@@ -81,7 +81,10 @@ function listen() {
   if (!form) return;
   form.dataset.format = form.elements.format.value;
   form.addEventListener("change", (event) => {
-    if (event.target.tagName === "SELECT") showAgain(form);
+    if (event.target.tagName !== "SELECT") return;
+    // what a column is holds for the format chosen by then, even while its own guesses are still coming
+    if (event.target.name !== "format") form.elements.columns.value = form.elements.format.value;
+    showAgain(form);
   });
 }
 

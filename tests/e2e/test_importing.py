@@ -55,6 +55,7 @@ def test_columns_are_corrected_and_failed_lines_come_back(page: Page, live_serve
     mara = make_user("manager", username="mara")
     campaign = make_campaign(by=mara)
     sign_in(page.context, mara, live_server.url)
+    page.emulate_media(reduced_motion="reduce")  # a colour on its way is of no contrast
     page.goto(f"{live_server.url}/campaigns/{campaign.slug}/import/")
     page.get_by_label("paste it").fill("frage,eins,zwei\nWarum?,Darum.,So.\n,x,y\nWie?,So.,Anders.\n")
     page.get_by_role("button", name="Show the first rows").click()
@@ -84,6 +85,7 @@ def test_a_guideline_is_written_beside_its_preview_and_compared(page: Page, live
     campaign = make_campaign(by=mara)
     make_example(campaign, "edge_case")
     sign_in(page.context, mara, live_server.url)
+    page.emulate_media(reduced_motion="reduce")
     address = f"{live_server.url}/campaigns/{campaign.slug}/guideline/"
     page.goto(address)
     page.get_by_label("Text").fill("Be **right** first.\n\n- then brief")
