@@ -330,7 +330,7 @@ PREPARE_ABOVE = int(os.environ.get("PREPARE_ABOVE", "5000"))
 # Exports are kept so that downloads can go on: so many days after somebody wanted one, and so many GB in all.
 EXPORTS_KEEP_DAYS = float(os.environ.get("EXPORTS_KEEP_DAYS", "14"))
 EXPORTS_KEEP_GB = float(os.environ.get("EXPORTS_KEEP_GB", "20"))
-# Webhooks go to public addresses only; with this also to private ones, such as a receiver beside this machine.
+# Webhooks go to public addresses only; with this to private ones too, such as a receiver beside this machine.
 WEBHOOK_PRIVATE = flag("WEBHOOK_PRIVATE", False)
 CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "accounts.tasks.deliver_webhooks", "schedule": 5.0},

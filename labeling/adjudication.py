@@ -157,7 +157,8 @@ def decided(campaign: Campaign, *, unsorted: bool = False) -> QuerySet[Adjudicat
     rows = Adjudication.objects.filter(campaign=campaign, decided_at__isnull=False)
     if unsorted:
         rows = rows.filter(cause="")
-    return rows.select_related("reviewer", "task__prompt", "task__round", "gap").order_by("-decided_at", "-pk")
+    rows = rows.select_related("reviewer", "task__prompt", "task__round", "gap")
+    return rows.order_by("-decided_at", "-pk")
 
 
 # -- figures ------------------------------------------------------------------------------------------

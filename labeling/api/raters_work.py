@@ -78,7 +78,9 @@ class MessageAll(InCampaign):
 
     action_for = {"POST": "manage"}
 
-    @extend_schema(operation_id="message_raters", request=MessageTextSerializer, responses=RatersToldSerializer)
+    @extend_schema(
+        operation_id="message_raters", request=MessageTextSerializer, responses=RatersToldSerializer
+    )
     def post(self, request: Request, slug: str) -> Response:
         campaign = self.campaign
         form = MessageTextSerializer(data=request.data)
@@ -92,7 +94,9 @@ class MessageOne(MemberView):
 
     action_for = {"POST": "manage"}
 
-    @extend_schema(operation_id="message_rater", request=MessageTextSerializer, responses=RatersToldSerializer)
+    @extend_schema(
+        operation_id="message_rater", request=MessageTextSerializer, responses=RatersToldSerializer
+    )
     def post(self, request: Request, slug: str, username: str) -> Response:
         rater = self.member()
         form = MessageTextSerializer(data=request.data)

@@ -13,7 +13,6 @@ from labeling import campaigns, cloning, members, setup, states
 from labeling.api.campaigns import BasePolicySerializer, CampaignSerializer, InCampaign
 from labeling.models import Campaign
 
-
 STEPS = list(setup.STEPS)
 
 

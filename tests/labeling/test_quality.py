@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Skill
 from labeling import measuring, quality
 from labeling.imports import import_records
-from labeling.models import Campaign, QualityReport, Task
+from labeling.models import QualityReport, Task
 from labeling.tasks import measure_figures, tend_figures
 from tests.cast import add_task, make_campaign, make_round, make_user
 from tests.training.cast import judge

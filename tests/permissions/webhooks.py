@@ -60,4 +60,4 @@ def bodies(w: World) -> dict[str, dict[str, Any]]:
     lists = ["webhooks", "campaign_webhooks", "api_webhooks", "api_campaign_webhooks"]
     changes = {"webhook": {"do": "test"}, "campaign_webhook": {"do": "test"}}
     paused = {"api_webhook": {"active": False}, "api_campaign_webhook": {"active": False}}
-    return {name: ASKED for name in lists} | changes | paused
+    return dict.fromkeys(lists, ASKED) | changes | paused
