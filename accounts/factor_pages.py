@@ -3,13 +3,14 @@
 accounts.urls loads them when one is asked for: the library brings what few processes need.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from allauth.account.views import ReauthenticateView as ConfirmPassword
 from allauth.mfa.base.views import AuthenticateView, IndexView, ReauthenticateView
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -17,7 +18,10 @@ from django.views.decorators.cache import never_cache
 from accounts import two_factors
 from accounts.roles import require, signed_in_user
 
-own = [require("own_account"), never_cache]
+own: list[Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]] = [
+    require("own_account"),
+    never_cache,
+]
 
 
 class AskFactor(AuthenticateView):

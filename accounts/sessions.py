@@ -52,7 +52,8 @@ class SessionStore(cached_db.SessionStore):
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row of what the session holds, with whose it is and where it was begun."""
-        row: Session = super().create_model_instance(data)
+        row = super().create_model_instance(data)
+        assert isinstance(row, Session)  # as get_model_class says
         place = data.get(PLACE, {})
         row.name = name_of(row.session_key)
         row.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None

@@ -20,7 +20,7 @@ def later(module: str, name: str) -> Callable[..., HttpResponseBase]:
     @cache
     def load() -> Callable[..., HttpResponseBase]:
         found = getattr(import_module(module), name)
-        view: Callable[..., HttpResponseBase] = found.as_view() if isinstance(found, type) else found
+        view: Callable[..., HttpResponseBase] = found.as_view() if hasattr(found, "as_view") else found
         return view
 
     @require_http_methods(["GET", "HEAD", "POST"])

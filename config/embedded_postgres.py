@@ -27,7 +27,8 @@ class EmbeddedPostgres(EmbeddedServer):
 
     name = "PostgreSQL"
     major = MAJOR
-    ordering = ("--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # as initdb takes it
+    # as initdb takes it
+    ordering: tuple[str, ...] = ("--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
     def __init__(self, home: Path, sockets: Path, log: Path) -> None:
         super().__init__()

@@ -87,6 +87,7 @@ def _votes(
     counts = {task: [0, 0, 0] for task in chosen.values()}
     judgments = Judgment.objects.filter(counting(), task__in=counts, verdict__isnull=False)
     for task, verdict, order in judgments.values_list("task", "verdict", "order_shown"):
+        assert verdict is not None  # as the query asks
         # below 0: the answer at position 0 is better
         better = verdict if order[0] == 0 else -verdict
         mine = better if tasks[task][first.pk][1] == 0 else -better

@@ -131,7 +131,7 @@ class SnapshotDifference(APIView):
         operation_id="snapshot_difference", responses={200: OpenApiTypes.OBJECT, 202: OpenApiTypes.OBJECT}
     )
     def get(self, request: Request, first: int, second: int) -> Response:
-        sides = [visible_snapshot(request, pk) for pk in (first, second)]
+        sides = visible_snapshot(request, first), visible_snapshot(request, second)
         found = difference.find(*sides, compare_snapshots.delay_on_commit)  # type: ignore[attr-defined]
         if found is None:
             return Response({"status": "queued"}, status.HTTP_202_ACCEPTED)

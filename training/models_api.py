@@ -40,7 +40,7 @@ class RelativeSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices)
     status = serializers.ChoiceField(choices=ModelVersion.Status.choices)
     how = serializers.ChoiceField(choices=["ancestor", "self", "child", "chosen"])
-    parent = serializers.IntegerField(allow_null=True)
+    parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment]
     run = serializers.IntegerField(allow_null=True)
     round = serializers.IntegerField(allow_null=True)
     labels = LabelsSerializer(allow_null=True)

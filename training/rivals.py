@@ -1,6 +1,7 @@
 """Have two policies answer the same questions now, to be looked at side by side."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -54,7 +55,7 @@ def ask(
                 "prompts", _("There is no prompt to ask them yet: write a question of your own.")
             )
     config = next((campaign.sampling for campaign in campaigns if campaign.sampling), None)
-    params = {"max_new_tokens": TOKENS}
+    params: dict[str, Any] = {"max_new_tokens": TOKENS}
     if config is not None:
         length = min(config.max_new_tokens, samples.MOST_TOKENS)
         params = {"temperature": config.temperature, "top_p": config.top_p, "max_new_tokens": length}

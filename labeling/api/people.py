@@ -87,38 +87,51 @@ class InvitationLinkSerializer(serializers.Serializer[Any]):
     mailed = serializers.BooleanField(default=False)
 
 
-class Links(generics.ListAPIView[Invitation]):
+class Everywhere:
+    """A view of links that give a role everywhere."""
+
+    def into(self) -> Campaign | None:
+        """Return the campaign that the links lead into, or None."""
+        return None
+
+
+class IntoCampaign(InCampaign):
+    """A view of links into one campaign."""
+
+    def into(self) -> Campaign:
+        return self.campaign
+
+
+class Links(Everywhere, generics.ListAPIView[Invitation]):
     """List the links that give a role everywhere, newest first, or make one."""
 
     action_for = {"*": "administer"}
     serializer_class = InvitationSerializer
     queryset = Invitation.objects.none()
-    campaign: Campaign | None = None
 
     def get_queryset(self) -> QuerySet[Invitation]:
-        return invitations.listed(self.campaign)
+        return invitations.listed(self.into())
 
     @extend_schema(request=NewLinkSerializer, responses={201: InvitationLinkSerializer})
     def post(self, request: Request, **kwargs: Any) -> Response:
         form = NewLinkSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         said = {**form.validated_data, "pool": pool_named(request, form.validated_data["pool"])}
-        made = Invited(*invitations.offer(signed_in_user(request), campaign=self.campaign, **said))
+        made = Invited(*invitations.offer(signed_in_user(request), campaign=self.into(), **said))
         return Response(describe(request, made), status=status.HTTP_201_CREATED)
 
 
-class CampaignLinks(InCampaign, Links):
+class CampaignLinks(IntoCampaign, Links):
     """List the links into a campaign, newest first, or make one."""
 
     action_for = {"*": "manage"}
 
 
-class ListOfLinks(generics.GenericAPIView[Any]):
+class ListOfLinks(Everywhere, generics.GenericAPIView[Any]):
     """Make a link for each person on a list, or none where a line is wrong."""
 
     action_for = {"*": "administer"}
     pagination_class = None
-    campaign: Campaign | None = None
 
     @extend_schema(request=NewListSerializer, responses={201: InvitationLinkSerializer(many=True)})
     def post(self, request: Request, **kwargs: Any) -> Response:
@@ -129,36 +142,35 @@ class ListOfLinks(generics.GenericAPIView[Any]):
         if mail and not invitation_lists.can_mail():
             raise serializers.ValidationError({"mail": ["No mail server is set up."]})
         made = invitation_lists.invite(
-            signed_in_user(request), said.pop("people"), campaign=self.campaign, **said
+            signed_in_user(request), said.pop("people"), campaign=self.into(), **said
         )
         letters = [
             (one.invitation.email, link_to(request, one.token)) for one in made if one.invitation.email
         ]
-        failed = set(invitation_lists.send(letters, self.campaign)) if mail else {a for a, _link in letters}
+        failed = set(invitation_lists.send(letters, self.into())) if mail else {a for a, _link in letters}
         answers = [describe(request, one, one.invitation.email not in {"", *failed} and mail) for one in made]
         return Response(answers, status=status.HTTP_201_CREATED)
 
 
-class CampaignListOfLinks(InCampaign, ListOfLinks):
+class CampaignListOfLinks(IntoCampaign, ListOfLinks):
     """Make a link into a campaign for each person on a list, or none where a line is wrong."""
 
     action_for = {"*": "manage"}
 
 
-class Link(generics.GenericAPIView[Any]):
+class Link(Everywhere, generics.GenericAPIView[Any]):
     """Take back a link that gives a role everywhere."""
 
     action_for = {"*": "administer"}
-    campaign: Campaign | None = None
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, pk: int, **kwargs: Any) -> Response:
-        found = get_object_or_404(Invitation, pk=pk, campaign=self.campaign)
+        found = get_object_or_404(Invitation, pk=pk, campaign=self.into())
         invitations.revoke(found, signed_in_user(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class CampaignLink(InCampaign, Link):
+class CampaignLink(IntoCampaign, Link):
     """Take back a link into a campaign."""
 
     action_for = {"*": "manage"}

@@ -1,5 +1,8 @@
 """The manager's pages about campaigns: list, settings, guideline, raters, rounds."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -47,8 +50,9 @@ def campaigns(request: HttpRequest) -> HttpResponse:
         .order_by("-pk")
     )
     page = Paginator(rows, 50).get_page(request.GET.get("page"))
-    judgments, edits = quality.counts(page.object_list), quality.edits(page.object_list)
-    for campaign in page.object_list:
+    rows_shown: Iterable[Any] = page.object_list  # which are given two more attributes
+    judgments, edits = quality.counts(rows_shown), quality.edits(rows_shown)
+    for campaign in rows_shown:
         campaign.n_judgments, campaign.n_edits = judgments[campaign.pk], edits.get(campaign.pk, 0)
     context = {"page": page, "archived": archived, "section": "campaigns"}
     return render(request, "manage/campaigns.html", context)

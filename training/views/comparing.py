@@ -1,5 +1,6 @@
 """Two policies' answers to the same prompts, side by side: those that are stored, and those asked for now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ from models_app.tasks import draw_samples
 from training import rivals
 
 Changes = list[tuple[str, str]]
+# a question, the answers that are there, and the votes for them
+Asked = tuple[str, Sequence[str | None], tuple[int, int, int] | None]
 OTHERS = 200  # policies to choose from
 
 
@@ -132,7 +135,7 @@ def answered(request: HttpRequest, key: str, diff: bool) -> dict[str, Any]:
     if wanted is None or sample is None:
         return {"sample": None, "asked_rows": [], "asked_models": []}
     told = sample.get("models", [])
-    rows = []
+    rows: list[Asked] = []
     for number, question in enumerate(wanted["questions"]):
         texts = [model["answers"][number] for model in told] + [None] * (2 - len(told))
         rows.append((question[-1]["content"], texts, None))
@@ -148,7 +151,7 @@ def stored(pairs: list[side_by_side.Pair], diff: bool) -> list[Row]:
     return shown(rows, diff)
 
 
-def shown(rows: list[tuple[str, list[str | None], tuple[int, int, int] | None]], diff: bool) -> list[Row]:
+def shown(rows: Sequence[Asked], diff: bool) -> list[Row]:
     """Render questions and answers at one go."""
     html = iter(render_many([text or "" for question, texts, _votes in rows for text in (question, *texts)]))
     found = []

@@ -160,7 +160,7 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
 @require("export")
 def snapshot_difference(request: HttpRequest, first: int, second: int) -> HttpResponse:
     """Show what came and went between two snapshots."""
-    sides = [visible_snapshot(request, pk) for pk in (first, second)]
+    sides = visible_snapshot(request, first), visible_snapshot(request, second)
     try:
         found = difference.find(*sides, compare_snapshots.delay_on_commit)  # type: ignore[attr-defined]
     except SnapshotError as error:
