@@ -106,7 +106,9 @@ def cut(campaign: Campaign, manager: User) -> list[Snapshot]:
 def make_runs(campaign: Campaign, rounds: list[Round], sets: list[Snapshot], steps: int) -> None:
     """Let each round have made a reward model and a policy, with curves, logs, gates and promotions."""
     family = campaign.model_family
-    parent = {"reward": None, "policy": ModelVersion.objects.filter(family=family, kind="policy").first()}
+    base = ModelVersion.objects.filter(family=family, kind="policy").first()
+    assert base is not None  # a campaign begins with one
+    parent: dict[str, ModelVersion] = {"policy": base}
     reward = None
     for number, round_ in enumerate(rounds):
         for kind in (Run.Kind.REWARD, Run.Kind.POLICY):
@@ -116,7 +118,7 @@ def make_runs(campaign: Campaign, rounds: list[Round], sets: list[Snapshot], ste
                 name=f"{kind}-of-round-{round_.number}",
                 backend="transformers",
                 location=f"/models/{kind}-{round_.number}",
-                parent=parent[kind],
+                parent=parent.get(kind),
                 status="champion" if round_ is rounds[-1] else "retired",
             )
             run = Run.objects.create(
@@ -125,14 +127,14 @@ def make_runs(campaign: Campaign, rounds: list[Round], sets: list[Snapshot], ste
                 kind=kind,
                 status=Run.Status.SUCCEEDED,
                 snapshot=sets[number % len(sets)],
-                parent=parent[kind] or parent["policy"],
+                parent=parent.get(kind, parent["policy"]),
                 reward_model=reward if kind == Run.Kind.POLICY else None,
                 produced=version,
                 result=TEST if kind == Run.Kind.REWARD else PROXY,
                 started_at=timezone.now(),
             )
             note_run(run, steps)
-            Promotion.objects.create(version=version, previous=parent[kind], gate={"passed": True})
+            Promotion.objects.create(version=version, previous=parent.get(kind), gate={"passed": True})
             parent[kind] = version
             reward = version if kind == Run.Kind.REWARD else reward
         round_.policies.add(parent["policy"])

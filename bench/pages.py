@@ -174,7 +174,7 @@ class Things:
             "watch": Watch,
         }  # fmt: skip
         if word in self.numbers:
-            return self.numbers[word]
+            return int(self.numbers[word])
         if word == "snapshots":
             return int(self.snapshots[0].pk)
         if word == "gold":

@@ -6,7 +6,8 @@ its actions are entered.
 
 import pytest
 
-from tests.test_permissions import LOGIN, PATTERNS, TABLE
+from tests.permissions.columns import LOGIN
+from tests.test_permissions import PATTERNS, TABLE
 
 
 class Without(str):
@@ -52,9 +53,7 @@ TWINS: dict[str, dict[str, str]] = {
     "join": {"GET": FORM, "POST": Without("makes newcomers; who is here already has POST api_join")},
     "invitations": {"GET": "GET api_invitations", "POST": "POST api_invitations"},
     "revoke_invitation": {"POST": "DELETE api_invitation"},
-    "campaign_invitations": {
-        "GET": "GET api_campaign_invitations", "POST": "POST api_campaign_invitations"
-    },
+    "campaign_invitations": {"GET": "GET api_campaign_invitations", "POST": "POST api_campaign_invitations"},
     "revoke_campaign_invitation": {"POST": "DELETE api_campaign_invitation"},
     "pools": {"GET": "GET api_pools", "POST": "POST api_pools"},
     "pool": {"GET": "GET api_pool_members", "POST": "POST api_pool_members"},

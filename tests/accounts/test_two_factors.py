@@ -26,7 +26,7 @@ def set_up(client: Client) -> str:
     confirm = client.get(address)
     assert confirm["Location"].startswith(reverse("account_reauthenticate"))
     client.post(confirm["Location"], {"password": "password"})
-    secret = client.get(address).context["form"].secret
+    secret: str = client.get(address).context["form"].secret
     assert "incorrect" in client.post(address, {"code": "000000"}).text.lower()
     cache.clear()  # the wrong code counts
     done = client.post(address, {"code": code_of(secret)})

@@ -30,7 +30,8 @@ class Receiver:
     """A real HTTP server that keeps what it got; `status` is what it answers, and it can be down."""
 
     def __init__(self) -> None:
-        self.status, self.got, self.location = 204, [], ""
+        self.status, self.location = 204, ""
+        self.got: list[tuple[dict[str, str], bytes]] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):

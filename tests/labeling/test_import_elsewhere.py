@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ NESTED = {
         "why": [{"value": "It is one.", "user_id": "u1"}],
     },
 }  # fmt: skip
-FLAT = {"id": "r2", "instruction": "Name a fruit."}
+FLAT: dict[str, Any] = {"id": "r2", "instruction": "Name a fruit."}
 for number, (fruit, rating) in enumerate((("Apple", 5), ("Stone", 1), ("Plum", 5)), start=1):
     FLAT[f"response_{number}"] = fruit
     FLAT[f"rating_{number}.responses"] = [rating, 1]
