@@ -21,7 +21,7 @@ LANGUAGES = [code for code, _ in settings.LANGUAGES if code != "en"]
 PLURAL_FORMS = {"ar": 6}
 
 # what stands in pages as it is: a name, and what is printed on keys
-SAME_EVERYWHERE = {"Touchstone", "· Touchstone", "Ctrl", "Ctrl ↵", "Esc", "Enter"}
+SAME_EVERYWHERE = {"CSV", "Touchstone", "· Touchstone", "Ctrl", "Ctrl ↵", "Esc", "Enter"}
 
 
 class Entry(NamedTuple):
@@ -175,7 +175,7 @@ def test_a_template_says_nothing_that_is_not_translated(path):
 
 
 # what only programs, logs and tables of an upload's lines say
-NOT_FOR_RATERS = ("import_", "imports", "chat_answers", "demo", "tokens")
+NOT_FOR_RATERS = ("import_", "imports", "hub", "openid", "chat_answers", "demo", "tokens")
 
 
 def bare_refusals(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import TruncDate
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -185,9 +185,9 @@ def _sent(
 def say_pace(found: Pace) -> str:
     """Say how fast labels come, and how long what is asked now takes at this pace."""
     if found.an_hour.value is None:
-        return _("Pace: %(why)s.") % {"why": _(found.an_hour.why)}
+        return _("Pace: %(why)s.") % {"why": translation.gettext(found.an_hour.why)}
     unit = "n" if found.an_hour.value >= 10 else "g"
-    between = interval(found.an_hour, unit) or _(found.an_hour.why)
+    between = interval(found.an_hour, unit) or translation.gettext(found.an_hour.why)
     says = _("%(pace)s labels an hour over the last 24 hours (95 %%: %(between)s).") % {
         "pace": value(found.an_hour, unit),
         "between": between,
@@ -195,7 +195,8 @@ def say_pace(found: Pace) -> str:
     if found.hours.value is None:
         return says
     if not found.left:
-        return f"{says} {_('The open rounds have all the labels that they want.')}"
+        enough = _("The open rounds have all the labels that they want.")
+        return f"{says} {enough}"
     ends = found.hours.interval
     left = _("%(left)s labels left: about %(time)s at this pace%(between)s.") % {
         "left": found.left,
@@ -284,7 +285,7 @@ def _policies(facts: Facts) -> Plot:
         series,
         [Level(_("As good"), 0.5)],
         title=title,
-        why=_("Nothing to show: %(why)s.") % {"why": _(figures.policies_why or UNCOMPARED)},
+        why=_("Nothing to show: %(why)s.") % {"why": translation.gettext(figures.policies_why or UNCOMPARED)},
     )
 
 

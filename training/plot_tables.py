@@ -3,7 +3,7 @@
 import csv
 from typing import Any, TextIO
 
-from django.utils.translation import gettext as _
+from django.utils import translation
 
 from labeling.templatetags.figures import interval, value
 from preferences.types import Estimate
@@ -20,7 +20,7 @@ def cells(plot: Plot) -> list[tuple[str, list[Cell]]]:
 
 def _cell(estimate: Estimate, unit: str) -> Cell:
     if estimate.value is None:
-        return "–", _(estimate.why) if estimate.why else ""
+        return "–", translation.gettext(estimate.why) if estimate.why else ""
     more = [interval(estimate, unit)] if estimate.interval else []
     # a count is its own n
     more += [f"n = {estimate.n}"] if estimate.n and unit not in ("n", "g") else []

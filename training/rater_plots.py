@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.db.models import F
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
@@ -81,7 +82,7 @@ def _plot(
 def _none_of(marks: Sequence[Mark]) -> str:
     """Say why there is no figure of anybody, in a sentence."""
     why = next((mark.estimate.why for mark in marks), "")
-    return _("Nothing to show: %(why)s.") % {"why": _(why)} if why else ""
+    return _("Nothing to show: %(why)s.") % {"why": translation.gettext(why)} if why else ""
 
 
 def _entry(

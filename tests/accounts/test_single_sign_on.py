@@ -1,7 +1,5 @@
 """Single sign-on against a real OpenID provider: who comes in, as what, and who doesn't."""
 
-import time
-
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -68,7 +66,7 @@ def test_who_was_invited_under_the_address_comes_in_as_themselves(provider):
     "spoilt",
     [
         {"aud": "somebody-else"},
-        {"exp": int(time.time()) - 600},
+        {"exp": 1_000_000_000},
         {"iss": "https://evil.example"},
         "another key",
     ],
