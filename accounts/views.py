@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import keys, own_settings, skills, tokens
 from accounts import people as people_
@@ -52,12 +52,12 @@ def invitation_link(request: HttpRequest, user: User) -> str:
 PAGE_METHODS = ["get", "post", "head", "options"]
 
 
+# told beforehand, as a false token is answered before the method is looked at
+@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
 @method_decorator(login_not_required, name="dispatch")
 class WelcomeView(PasswordResetConfirmView):
     """Let an invited person choose a password, once."""
 
-    http_method_names = PAGE_METHODS
-    http_method_names = ["get", "head", "post", "options"]
     template_name = "accounts/welcome.html"
     post_reset_login = True
 

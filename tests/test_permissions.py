@@ -72,7 +72,8 @@ def world(django_db_setup, django_db_blocker):
         clients = {person: Client() for person in world["people"]}
         for person, client in clients.items():
             client.force_login(world["people"][person])
-        yield {**world, "cookies": {person: client.cookies.output() for person, client in clients.items()}}
+        cookies = {person: client.cookies.output() for person, client in clients.items()}
+        yield {**world, "cookies": cookies, "handler": Client().handler}
         transaction.set_rollback(True)
     log.setLevel(logging.NOTSET)
 
@@ -110,6 +111,7 @@ def outcome(client: Client, method: str, url: str, body: dict[str, Any]) -> int 
 
 def signed_in(world: dict[str, Any], person: str) -> Client:
     client = Client()
+    client.handler = world["handler"]  # every other would load the middleware anew
     if person != "nobody":
         client.cookies = SimpleCookie(world["cookies"][person].replace("Set-Cookie: ", ""))
     return client
