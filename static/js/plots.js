@@ -72,7 +72,9 @@
       ticks: { stroke: colours.line, width: 1, size: 4 } };
     const { scale, at, unit } = drawing.plot;
     if (scale === "time") {
-      const days = at[at.length - 1] - at[0] > 3 * 86400;
+      const daily = at.every((second) => second % 86400 === 0);
+      const days = daily || at[at.length - 1] - at[0] > 3 * 86400;
+      if (daily) axis.splits = (u) => named(u, { at, scale: "category" });
       axis.space = 4.5 * colours.rem;
       axis.values = (u, splits) => splits.map((second) => {
         const when = new Date(second * 1000);
