@@ -10,7 +10,6 @@ from accounts import skills
 from accounts.models import User
 from labeling import campaigns
 from labeling.campaigns import CampaignError
-from labeling.import_formats import FORMATS
 from labeling.models import Campaign, Criterion
 from labeling.models.campaign import default_reasons
 from models_app import sampling
@@ -271,15 +270,3 @@ class UploadForm(forms.Form):
         if bool(data.get("file")) == bool((data.get("text") or "").strip()):
             self.add_error("file", _("Choose a file or paste a text (one of the two)."))
         return data
-
-
-class ImportForm(UploadForm):
-    """An upload or a paste of prompts, answers and past judgments."""
-
-    file = forms.FileField(required=False, label=_("File"), help_text=_("JSONL or CSV; gzip is fine."))
-    format = forms.ChoiceField(
-        required=False, choices=[("", _("Guess it")), *FORMATS.items()], label=_("Format")
-    )
-    dry_run = forms.BooleanField(
-        required=False, initial=True, label=_("Only check and count; keep nothing yet")
-    )

@@ -111,21 +111,27 @@ def test_raters_are_added_counted_and_removed(client, manager):
     assert not members.rated_by(rafi).exists()
 
 
+def upload_and(how, client, campaign, name, content):
+    """Upload a file, see its first rows, and check or import it as it was guessed."""
+    address = reverse("import", args=[campaign.slug])
+    page = client.post(address, {"file": SimpleUploadedFile(name, content)}, follow=True)
+    assert "not imported yet" in page.text
+    start = reverse("start_import", args=[campaign.slug, page.context["import"].pk])
+    return client.post(start, {"how": how}, follow=True)
+
+
 def test_an_import_is_checked_then_kept(client, manager):
     campaign = make_campaign(by=manager)
-    address = reverse("import", args=[campaign.slug])
     rows = [{"prompt": f"Question {n}?", "chosen": "Yes.", "rejected": "No."} for n in range(3)]
     upload = gzip.compress("\n".join(map(json.dumps, rows)).encode())
 
-    checked = client.post(
-        address, {"file": SimpleUploadedFile("p.jsonl.gz", upload), "dry_run": "on"}, follow=True
-    )
+    checked = upload_and("check", client, campaign, "p.jsonl.gz", upload)
     assert "This would be imported" in checked.text
     assert not Prompt.objects.exists()
-    kept = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload)}, follow=True)
-    assert "Imported" in kept.text
+    keep = reverse("keep_import", args=[campaign.slug, checked.context["import"].pk])
+    assert "Imported" in client.post(keep, follow=True).text
     assert Prompt.objects.count() == 3
-    again = client.post(address, {"file": SimpleUploadedFile("p.jsonl.gz", upload)}, follow=True)
+    again = upload_and("import", client, campaign, "p.jsonl.gz", upload)
     assert "0 new, 3 known already" in again.text
 
 
@@ -139,9 +145,7 @@ def test_an_import_is_checked_then_kept(client, manager):
 )
 def test_a_bad_upload_is_refused_by_line_and_changes_nothing(client, manager, upload, says):
     campaign = make_campaign(by=manager)
-    page = client.post(
-        reverse("import", args=[campaign.slug]), {"file": SimpleUploadedFile("p.jsonl", upload)}, follow=True
-    )
+    page = upload_and("import", client, campaign, "p.jsonl", upload)
     assert "Nothing was imported" in page.text
     shown = page.text[page.text.index("<main") :]
     assert any(word in shown for word in says.split("|"))
@@ -150,7 +154,7 @@ def test_a_bad_upload_is_refused_by_line_and_changes_nothing(client, manager, up
 
 def test_neither_or_both_of_file_and_text_is_said_so(client, manager):
     campaign = make_campaign(by=manager)
-    page = client.post(reverse("import", args=[campaign.slug]), {"dry_run": "on"})
+    page = client.post(reverse("import", args=[campaign.slug]), {"text": ""})
     assert "one of the two" in page.text
 
 

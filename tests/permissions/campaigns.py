@@ -125,7 +125,7 @@ def bodies(w: World) -> dict[str, dict[str, Any]]:
         "criteria": w.criterion,
         "api_criteria": w.criterion,
         "campaign_raters": {"users": [w.outsider.pk]},
-        "import": {"text": '{"prompt": "How?"}', "format": "prompts", "dry_run": "on"},
+        "import": {"text": '{"prompt": "How?"}'},
         "api_campaigns": {"name": "Another"},
         "api_priority": {"priority": 5, "round": w.round_.number},
         "api_reserve": {"rater": w.member.username},
