@@ -18,12 +18,14 @@ class EventSerializer(serializers.ModelSerializer[AuditEvent]):
         source="actor", read_only=True, allow_null=True, slug_field="username"
     )
     what = serializers.CharField(source="action", read_only=True)
+    # the slug of one; empty for what concerns the whole installation, which no slug's pattern allows
+    campaign = serializers.CharField(read_only=True)
     detail = serializers.DictField(read_only=True)
 
     class Meta:
         model = AuditEvent
         fields = ["id", "created_at", "who", "what", "target", "campaign", "address", "detail"]
-        read_only_fields = ["created_at", "target", "campaign", "address"]
+        read_only_fields = ["created_at", "target", "address"]
 
 
 class WhichSerializer(serializers.Serializer[AuditEvent]):
