@@ -62,7 +62,9 @@
 
   // names stand where there is room for them, the last one always
   function named(u, plot) {
-    const room = Math.max(1, Math.floor(u.bbox.width / devicePixelRatio / (plot.scale === "category" ? 84 : 36)));
+    const longest = Math.min(12, Math.max(...plot.labels.map((label) => label.length)));
+    const each = plot.scale === "category" ? 12 + 0.42 * colours.rem * longest : 36;
+    const room = Math.max(1, Math.floor(u.bbox.width / devicePixelRatio / each));
     const stride = Math.ceil(plot.at.length / room);
     return plot.at.filter((_, at) => (plot.at.length - 1 - at) % stride === 0);
   }
@@ -74,7 +76,7 @@
     if (scale === "time") {
       const daily = at.every((second) => second % 86400 === 0);
       const days = daily || at[at.length - 1] - at[0] > 3 * 86400;
-      if (daily) axis.splits = (u) => named(u, { at, scale: "category" });
+      if (daily) axis.splits = (u) => named(u, { ...drawing.plot, scale: "category" });
       axis.space = 4.5 * colours.rem;
       axis.values = (u, splits) => splits.map((second) => {
         const when = new Date(second * 1000);
