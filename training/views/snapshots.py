@@ -134,7 +134,10 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": row.campaign,
         "title": snapshots_.title(row),
         "sources": snapshots_.sources(row),
-        "counts": [(name.replace("_", " "), number) for name, number in row.counts.items()],
+        "counts": [
+            (name.replace("_", " "), number)
+            for name, number in sorted(row.counts.items(), key=lambda each: (-each[1], each[0]))
+        ],
         "filters": [
             (name, ", ".join(map(str, value)) if isinstance(value, list) else value)
             for name, value in row.filters.items()
