@@ -235,8 +235,21 @@ visit("models", "/models/", "manager")
 visit("register-model", "/models/register/", "manager")
 visit("join-refused", "/join/unknown/", "")
 visit("webhooks", "/campaigns/tour/webhooks/", "manager")
+visit("import", "/campaigns/tour/import/", "manager")
+visit("guideline-written", "/campaigns/tour/guideline/", "manager")
+visit("guideline-readers", "/campaigns/tour/guideline/readers/", "manager")
+visit("dataset-builder", "/snapshots/?campaign=tour", "manager")
+visit("campaign-settings", "/campaigns/tour/settings/", "manager")
 visit("not-found", "/rate/nowhere/")
 visit("forbidden", "/campaigns/")
+
+
+@place("import-columns", "manager")
+def _(page: Page, world: World) -> None:
+    page.goto(world.address + "/campaigns/tour/import/")
+    page.locator("[name=text]").fill("question,first,second\nWhy?,Because.,So.\n,x,y")
+    page.locator("main form.card button[type=submit]").click()
+    expect(page.locator(".columns")).to_be_visible()
 
 
 @place("model", "manager")
