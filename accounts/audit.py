@@ -34,6 +34,8 @@ def _campaign_of(target: Any) -> str:
     if target._meta.label_lower == "labeling.campaign":
         return str(target.slug)
     campaign = getattr(target, "campaign", None)
+    if isinstance(campaign, str):  # as a webhook's, below whose floor campaigns are
+        return campaign
     # a model's family bears the slug of its campaign
     return str(getattr(campaign, "slug", "") or getattr(target, "family", ""))
 

@@ -206,7 +206,7 @@ def test_who_never_answers_is_given_up_and_paused_and_can_go_on(receiver, manage
     hook.refresh_from_db()
     assert not hook.active
     assert "5 events in a row" in hook.paused_why
-    assert AuditEvent.objects.filter(action="pause webhook").count() == 1
+    assert AuditEvent.objects.filter(action="pause webhook", campaign="talk").count() == 1
     receiver.status = 200
     webhooks.change(hook, active=True, by=manager)
     webhooks.retry(rows[0], by=manager)
