@@ -243,8 +243,10 @@ if HTTPS:
 TRUSTED_PROXIES = ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXIES", "0"))
 # Requests a minute: of a token or person over the API, and from an address through signed links.
 RATE_LIMITS = {
-    name: int(os.environ.get(f"LIMIT_{name.upper()}", str(most)))
-    for name, most in {"rating": 1200, "reading": 1200, "writing": 600, "links": 60}.items()
+    "rating": int(os.environ.get("LIMIT_RATING", "1200")),
+    "reading": int(os.environ.get("LIMIT_READING", "1200")),
+    "writing": int(os.environ.get("LIMIT_WRITING", "600")),
+    "links": int(os.environ.get("LIMIT_LINKS", "60")),
 }
 if TESTING or not flag("RATE_LIMITS", True):
     RATE_LIMITS = {}  # benches and tests ask as fast as they can

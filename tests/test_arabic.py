@@ -51,6 +51,8 @@ SAME_EVERYWHERE = {
         "SFT",
         "Top",
     ),
+    *("Argilla", "Elo", "Face", "Hugging", "KTO", "Label", "Parquet", "Studio", "UTC", "UltraFeedback"),
+    *("owner", "name", "split", "train"),  # of the hub
     *(
         "policy",
         "reward",

@@ -152,7 +152,7 @@ def test_an_import_by_text_and_its_errors_by_line(managing, manager):
     assert bad.status_code == 400
     assert bad.json()["errors"][0]["line"] == 2
     assert managing("POST", "api_imports", campaign.slug).json() == {
-        "file": ["Send either a file or a text."]
+        "file": ["Send either a file or a text, or name a dataset."]
     }
 
 

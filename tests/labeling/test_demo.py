@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import Role, User
-from labeling import campaigns, demo, demo_tour
+from labeling import demo, demo_tour, members
 from labeling.models import Campaign, Slot
 from models_app import registry
 from models_app.models import ModelVersion
@@ -25,7 +25,7 @@ def test_the_demo_is_loaded_once_and_follows_the_checkout(capsys):
     assert base.location == str(demo.POLICY)
     rater = User.objects.get(username="rater")
     assert rater.check_password(demo.PASSWORD)
-    assert [c.slug for c in campaigns.visible_to(rater)] == [demo_tour.SLUG, demo.SLUG]
+    assert [c.slug for c in members.rated_by(rater)] == [demo_tour.SLUG, demo.SLUG]
     assert User.objects.filter(role=Role.RATER).count() == 2
 
 
