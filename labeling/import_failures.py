@@ -16,7 +16,6 @@ from labeling.import_source import LineError, container_of
 
 HEADER = ["line", "field", "error", "text"]
 TEXT_SHOWN = 2000  # characters of a line in the table; the file of bad rows has all of it
-EXTENSIONS = {"csv": "csv", "jsonl": "jsonl", "json": "json", "parquet": "parquet"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a cell a formula where such a table is opened
 
 
