@@ -58,8 +58,9 @@ def guess_format(source: BinaryIO) -> str:
     """Return the key of FORMATS that the beginning of an upload looks like."""
     if container_of(source) == "csv":
         header = csv_header(source)
-        tables = "prompt" not in header and import_mapping.guess([dict.fromkeys(header)]).keys()
-        return "columns" if tables and {"prompt", "chosen"} & tables else "csv"
+        named = import_mapping.guess([dict.fromkeys(header)])
+        answers_elsewhere = any(named.get(field, field) != field for field in import_mapping.ANSWERS)
+        return "csv" if not header or ("prompt" in header and not answers_elsewhere) else "columns"
     first = next((row for _number, row in first_rows(source, 1)), None)
     return _guess_by_head(source) if first is None else _guess_by_row(first)
 
@@ -108,15 +109,19 @@ def _guess_by_head(source: BinaryIO) -> str:
     return "touchstone" if keys & {"responses", "annotations", "ranking", "original", "edited"} else "prompts"
 
 
-def guess_mapping(source: BinaryIO, format: str) -> dict[str, str]:
-    """Return what stands where as far as one can guess; empty for a format that says it by itself."""
+def guess_mapping(source: BinaryIO, format: str, *, by_looks: bool = False) -> dict[str, str]:
+    """Return what stands where as far as one can guess; empty for a format that says it by itself.
+
+    Names alone are sure enough to import by; what columns look like (`by_looks`) is for somebody to confirm.
+    """
     if format not in MAPPED:
         return {}
     rows = [row for _number, row in first_rows(source)]
     if format == "csv":
         rows = rows or [dict.fromkeys(csv_header(source))]
         return {name: name for name in OWN_NAMES if name in rows[0]} if "prompt" in rows[0] else {}
-    return import_mapping.guess([_asked(row) for row in rows])
+    guess = import_mapping.guess_by_looks if by_looks and format == "columns" else import_mapping.guess
+    return guess([_asked(row) for row in rows])
 
 
 def _asked(row: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ FIELDS = {
     "language": _("Language"),
     "purpose": _("Purpose"),
 }
+ANSWERS = ("response_a", "response_b", "chosen", "rejected", "response")
 MOST_COLUMNS = 60
 DEEPEST = 4
 LISTED = 4  # places of a list that are offered
@@ -163,6 +164,40 @@ def guess(rows: Sequence[Row]) -> dict[str, str]:
         found.pop("choice", None)
         found.pop("verdict", None)
     return {field: found[field] for field in FIELDS if field in found}
+
+
+def guess_by_looks(rows: Sequence[Row]) -> dict[str, str]:
+    """Return a guess that goes on where names say too little: sentences are what was asked, and the answers.
+
+    Of the columns that hold text, those whose names differ by a place alone ("bot 1", "bot 2") are the two
+    answers; else the first is the prompt, and one or two after it are answers.
+    """
+    found = guess(rows)
+    taken = set(found.values())
+    texts = [
+        path for path in columns(rows) if path not in taken and _is_prose([pick(row, path) for row in rows])
+    ]
+    if not found.keys() & set(ANSWERS):
+        plain = {_plain(path): path for path in texts}
+        ends = ((name.removesuffix(a), a, b) for a, b in _PAIRS for name in plain if name.endswith(a))
+        pair = next(((plain[s + a], plain[s + b]) for s, a, b in ends if s + b in plain), None)
+        left = [path for path in texts if not pair or path not in pair]
+        if "prompt" not in found and left:
+            found["prompt"] = left.pop(0)
+        if pair or len(left) == 2:
+            found["response_a"], found["response_b"] = pair or (left[0], left[1])
+        elif len(left) == 1:
+            found["response"] = left[0]
+    elif not found.keys() & {"prompt", "chosen"} and texts:
+        found["prompt"] = texts[0]
+    return {field: found[field] for field in FIELDS if field in found}
+
+
+def _is_prose(values: list[Any]) -> bool:
+    """Tell whether what stands in a column is talk or text of several words, as far as there is any."""
+    given = [value for value in values if value is not None and value != ""]
+    sentences = [v for v in given if is_talk(v) or (isinstance(v, str) and len(v.split()) > 2)]
+    return len(sentences) * 2 > len(given)
 
 
 def _pair(plain: dict[str, list[str]], stems: Sequence[str]) -> tuple[str, str] | None:

@@ -61,7 +61,7 @@ def look(source: BinaryIO, format: str = "", mapping: Mapping[str, str] | None =
     if format not in MAPPED:
         mapping = {}
     elif mapping is None:
-        mapping = guess_mapping(source, format)
+        mapping = guess_mapping(source, format, by_looks=True)
     rows = [row for _number, row in first_rows(source, SHOWN)]
     if not rows and container_of(source) == "csv":
         rows = [dict.fromkeys(csv_header(source))]

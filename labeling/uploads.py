@@ -109,7 +109,7 @@ def fetch(pk: int) -> None:
             hub.fetch(import_.dataset, import_.split, file)
             size = file.seek(0, 2)
             format = guess_format(file)
-            mapping = guess_mapping(file, format)
+            mapping = guess_mapping(file, format, by_looks=True)
     except hub.HubError as error:
         fetching.update(status=S.FAILED, error=str(error)[:500], finished_at=timezone.now())
     except Exception:

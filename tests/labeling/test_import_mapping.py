@@ -117,3 +117,38 @@ def test_a_json_list_is_read_piece_by_piece(monkeypatch):
     assert (len(good), type(broken), broken.line) == (39, FileError, 40)
     (number,) = [item for item in read_rows(io.BytesIO(b'[{"a": 1}, 2]')) if isinstance(item, LineError)]
     assert (number.line, "not a number" in number.message) == (2, True)
+
+
+SOUP = "How long does soup keep?", "Three days in the fridge.", "It depends on many things."
+
+
+@pytest.mark.parametrize(
+    ("table", "mapping"),
+    [
+        ("no.,what they asked,bot one,bot two\n1,{},{},{}\n",
+         {"prompt": "what they asked", "response_a": "bot one", "response_b": "bot two"}),
+        ("\ufefffrage\tclaude\tllama\tid\r\n{}\t{}\t{}\tx7\r\n",
+         {"prompt": "frage", "response_a": "claude", "response_b": "llama", "id": "id"}),
+        ("date;ticket;our reply\n2024-05-01;{};{}{}\n", {"prompt": "ticket", "response": "our reply"}),
+        ("frage,prompt_id\n{}{}{},5\n", {"prompt": "frage"}),
+        ("Question,chosen,rejected\n{},{},{}\n",
+         {"prompt": "question", "chosen": "chosen", "rejected": "rejected"}),
+        ("instruction;output_1;output_2;rating\n{};{};{};4\n",
+         {"prompt": "instruction", "response_a": "output_1", "response_b": "output_2"}),
+        ("prompt,output_a,output_b\n{},{},{}\n",
+         {"prompt": "prompt", "response_a": "output_a", "response_b": "output_b"}),
+    ],
+)  # fmt: skip
+def test_a_table_with_any_header_opens_as_columns_told_apart_by_what_stands_in_them(table, mapping):
+    seen = import_preview.look(io.BytesIO(table.format(*SOUP).encode()))
+    assert (seen.format, seen.mapping) == ("columns", mapping)
+    (record,) = seen.records
+    assert (record.error, record.prompt[: len(SOUP[0])]) == ("", SOUP[0])
+    assert len(record.answers) == len(mapping.keys() & set(import_mapping.ANSWERS))
+
+
+def test_what_columns_only_look_like_is_not_imported_by_unseen():
+    source = io.BytesIO("asked,bot\n{},{}{}\n".format(*SOUP).encode())
+    (refused,) = read_records(source, guess_format(source))
+    assert isinstance(refused, FileError)
+    assert refused.message == "the column “prompt” is missing; the header has: asked, bot"
