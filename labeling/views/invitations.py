@@ -65,7 +65,7 @@ def _page(request: HttpRequest, campaign: Campaign | None) -> HttpResponse:
         "campaign": campaign, "link": link, "list": list_, "page": rows,
         "made": [(one.invitation, link_to(request, one.token)) for one in made],
         "rows": [(row, invitations.state(row)) for row in rows],
-        "section": "campaigns" if campaign else "people", "tab": "raters",
+        "section": "campaigns" if campaign else "people", "tab": "invitations",
     }  # fmt: skip
     bad = link.errors or list_.errors
     response = render(request, "manage/invitations.html", context, status=400 if bad else 200)
