@@ -68,13 +68,14 @@ def details(event: AuditEvent) -> list[tuple[str, str]]:
     """Return what is told of a change as (name, value), what was before what is; nothing empty."""
     given = event.detail
     names = sorted(given, key=lambda name: (name == "after", name == "before"))
-    told = [(name, _worded(given[name])) for name in names]
+    told = [(name, worded(given[name])) for name in names]
     return [(name, value) for name, value in told if value]
 
 
-def _worded(value: Any) -> str:
+def worded(value: Any) -> str:
+    """Return what a change tells of as text; nothing for what is empty."""
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_worded(each) or '–'}" for name, each in value.items())
+        return ", ".join(f"{name}: {worded(each) or '–'}" for name, each in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)

@@ -10,16 +10,17 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from accounts import audit, skills
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from labeling import assignment, onboarding, overlaps
 from labeling.members import visible_to as visible_to  # callers ask for it here
 from labeling.models import Campaign, Criterion, Guideline, Membership, Slot
 from models_app import registry, sampling
-from models_app.models import ModelVersion
+from models_app.models import ModelVersion, SamplingConfig
 
 REASON_LENGTH = 40
 SHARES = ("edit_share", "rank_share", "chat_share")
 OPPONENTS = ("champion_share", "history_share")
+CHANGED = "change settings"  # in the audit log
 
 
 class CampaignError(Exception):
@@ -100,19 +101,45 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
         Campaign.objects.filter(pk=campaign.pk).update(**{key: changes[key] for key in before})
         if "skills" in changes:
             before["skills"] = skills_of(campaign)
+            changes["skills"] = sorted(changes["skills"])
             campaign.skills.set(skills.named(changes["skills"]))
-        audit.record(
-            by,
-            "change campaign",
-            campaign,
-            before={k: str(v) for k, v in before.items()},
-            after={k: str(v) for k, v in changes.items()},
-        )
+        changed = [key for key, value in before.items() if value != changes[key]]
+        if changed:
+            was, is_ = ({key: _plain(values[key]) for key in changed} for values in (before, changes))
+            audit.record(by, CHANGED, campaign, before=was, after=is_)
         campaign.refresh_from_db()
         if "pass_mark" in changes:
             onboarding.settle(campaign)
         if "overlap" in changes and campaign.status == Campaign.Status.DRAFT:
             overlaps.refit(campaign)
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as JSON has it."""
+    return sampling.values(value) if isinstance(value, SamplingConfig) else value
+
+
+def last_change(campaign: Campaign) -> AuditEvent | None:
+    """Return how a campaign's settings were changed last, with who did it; None if never."""
+    events = AuditEvent.objects.filter(campaign=campaign.slug, action=CHANGED)
+    return events.select_related("actor").order_by("-pk").first()
+
+
+def undo(campaign: Campaign, number: str, by: User) -> None:
+    """Put settings back to what they were before the last change, which must be that of this number.
+
+    Undone twice, it holds again. Raises CampaignError where the settings were changed since.
+    """
+    with transaction.atomic():
+        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        event = last_change(campaign)
+        if event is None or str(event.pk) != number:
+            message = _("The settings were changed again meanwhile; look at the newest change.")
+            raise CampaignError("undo", message)
+        before = dict(event.detail["before"])
+        if "sampling" in before:
+            before["sampling"] = sampling.get_config(**(before["sampling"] or {}))
+        update(campaign, by, **before)
 
 
 def listed(user: User, *, archived: bool = False) -> QuerySet[Campaign]:

@@ -7,8 +7,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from labeling.demo import POLICY
-from labeling.forms import SettingsForm
 from labeling.models import Campaign
+from labeling.settings_forms import SettingsForm
 from labeling.setup import KINDS, kind_of
 from models_app.models import ModelVersion
 
@@ -84,7 +84,6 @@ class QuestionForm(CampaignModelForm):
     class Meta(SettingsForm.Meta):
         fields = ["scale", "allow_ties", "red_team"]
         widgets: dict[str, Any] = {"scale": forms.RadioSelect}
-        help_texts: dict[str, Any] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -191,13 +190,6 @@ class ChecksForm(CampaignModelForm):
     class Meta(SettingsForm.Meta):
         fields = ["overlap", "gold_share", "repeat_share", "pass_mark", "test_attempts"]
         widgets: dict[str, Any] = {}
-        help_texts = {
-            **SettingsForm.Meta.help_texts,
-            "overlap": _("At 1, each task is asked once. With 2 or more you see how far raters agree."),
-            "gold_share": _("0.1 makes one task in ten a gold task, as long as there are any below."),
-            "repeat_share": _("Their own, asked again later: shows who answers alike twice. 0 for none."),
-            "pass_mark": _("Such as 0.8: who gets fewer right gets no work. Empty: no test."),
-        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

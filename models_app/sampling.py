@@ -17,6 +17,11 @@ def get_config(
     return config
 
 
+def values(config: SamplingConfig) -> dict[str, float]:
+    """Return what `get_config` takes to give this row."""
+    return {name: getattr(config, name) for name in ("temperature", "top_p", "max_new_tokens", "seed")}
+
+
 def warmed(config: SamplingConfig, temperature: float) -> SamplingConfig:
     """Return the row that differs from another in its temperature only."""
     return get_config(temperature, config.top_p, config.max_new_tokens, config.seed)

@@ -17,11 +17,12 @@ from accounts.roles import require, signed_in_user
 from labeling import campaigns as campaigns_
 from labeling import cloning, quality, rounds, states
 from labeling.campaigns import CampaignError
-from labeling.forms import CriterionForm, SettingsForm
+from labeling.forms import CriterionForm
 from labeling.members import RATES
 from labeling.members import named as named  # the other pages take it from here
 from labeling.models import Campaign, Membership, Prompt, Round
 from labeling.rounds import StateError
+from labeling.settings_forms import SettingsForm, told
 from labeling.setup_forms import CloneForm
 from labeling.tasks import generate_round
 from models_app.registry import ModelError
@@ -60,15 +61,31 @@ def campaigns(request: HttpRequest) -> HttpResponse:
 
 @require("manage")
 def campaign_settings(request: HttpRequest, slug: str) -> HttpResponse:
-    """Change a campaign's settings."""
-    campaign = named(request, slug)
+    """Change a campaign's settings, or undo their last change."""
+    campaign, by = named(request, slug), signed_in_user(request)
+    undone = request.POST.get("undo")
+    if undone:
+        try:
+            campaigns_.undo(campaign, undone, by)
+            messages.success(request, _("The change is undone."))
+        except CampaignError as error:
+            messages.error(request, str(error))
+        return redirect("campaign_settings", slug)
     form = SettingsForm(request.POST or None, instance=campaign)
     if request.method == "POST" and form.is_valid():
         # validating has written the form's values into the instance; `update` notes what they were before
-        campaigns_.update(named(request, slug), signed_in_user(request), **form.settings())
+        campaigns_.update(named(request, slug), by, **form.settings())
         messages.success(request, _("Saved. The next round follows the new settings."))
         return redirect("campaign_settings", slug)
-    context = {"campaign": campaign, "form": form, "section": "campaigns", "tab": "settings"}
+    last = campaigns_.last_change(campaign)
+    context = {
+        "campaign": campaign,
+        "form": form,
+        "last": last,
+        "changes": told(last) if last else [],
+        "section": "campaigns",
+        "tab": "settings",
+    }
     return render(request, "manage/settings.html", context)
 
 
@@ -85,7 +102,7 @@ def criteria(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "criteria": campaign.criteria.order_by("pk"),
         "section": "campaigns",
-        "tab": "settings",
+        "tab": "criteria",
     }
     return render(request, "manage/criteria.html", context)
 

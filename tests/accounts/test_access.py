@@ -139,13 +139,13 @@ def test_the_audit_log_says_who_what_where_and_from_where():
     client.force_login(manager)
     url = reverse("api_campaign", args=[campaign.slug])
     client.patch(url, {"overlap": 3}, content_type="application/json")
-    found = client.get(reverse("api_audit"), {"what": "change campaign"}).json()["results"][0]
+    found = client.get(reverse("api_audit"), {"what": "change settings"}).json()["results"][0]
     assert (found["who"], found["campaign"], found["address"]) == (
         manager.username,
         campaign.slug,
         "192.0.2.4",
     )
-    assert found["detail"] == {"before": {"overlap": "1"}, "after": {"overlap": "3"}}
+    assert found["detail"] == {"before": {"overlap": 1}, "after": {"overlap": 3}}
     assert whence.current() is None
 
 
@@ -189,3 +189,21 @@ def test_what_starts_a_formula_is_made_harmless_in_the_csv():
 def test_an_unknown_action_is_a_mistake_of_the_program():
     with pytest.raises(KeyError):
         roles.can(make_user(), "fly")
+
+
+def test_pages_are_limited_but_where_people_rate(settings, monkeypatch):
+    settings.RATE_LIMITS = {"reading": 3, "writing": 2, "costly": 1, "rating": 0}
+    monkeypatch.setattr(limits.time, "time", lambda: 6_200_000_000.0)
+    client = Client()
+    manager, rafi = make_user("manager"), make_user()
+    campaign = make_campaign(by=manager, raters=[rafi])
+    client.force_login(manager)
+    cut = reverse("cut_snapshot", args=[campaign.slug])
+    assert [client.post(cut).status_code for _ in range(2)] == [302, 429]
+    late = client.post(cut)
+    assert (late["Retry-After"], "Too many requests" in late.text) == ("40", True)
+    assert [client.post(reverse("end_sessions")).status_code for _ in range(3)] == [302, 302, 429]
+    assert client.get(reverse("campaigns")).status_code == 200
+    rater = Client()
+    rater.force_login(rafi)
+    assert [rater.get(reverse("rate", args=[campaign.slug])).status_code for _ in range(4)] == [200] * 4

@@ -85,8 +85,8 @@ def test_changed_settings_are_audited_with_what_they_were(client, manager):
     campaign.refresh_from_db()
     assert campaign.overlap == 3
     assert campaigns.skills_of(campaign) == ["french", "medicine"]
-    event = AuditEvent.objects.get(action="change campaign")
-    assert (event.detail["before"]["overlap"], event.detail["after"]["overlap"]) == ("1", "3")
+    event = AuditEvent.objects.get(action="change settings")
+    assert (event.detail["before"]["overlap"], event.detail["after"]["overlap"]) == (1, 3)
 
 
 def test_a_guideline_is_versioned_rendered_and_cannot_run_script(client, manager):
