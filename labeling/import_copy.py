@@ -87,7 +87,8 @@ def take_ids(model: type[models.Model], n: int) -> list[int]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT array_agg(nextval(pg_get_serial_sequence(%s, 'id'))) FROM generate_series(1, %s)",
+            "WITH numbers AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS sequence)"
+            " SELECT array_agg(nextval(sequence)) FROM numbers, generate_series(1, %s)",
             [model._meta.db_table, n],
         )
         ids: list[int] = cursor.fetchone()[0]
