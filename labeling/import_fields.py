@@ -55,7 +55,7 @@ class Rewrite:
     instruction: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ImportRecord:
     """Hold one line: a conversation, its answers as (text, model), and what people said about them.
 
@@ -248,7 +248,7 @@ def read_messages(value: Any, where: str) -> list[Message]:
 
 def _purpose(row: dict[str, Any]) -> str:
     purpose = row.get("purpose") or ""
-    if purpose not in ("", *PURPOSES):
+    if purpose and purpose not in PURPOSES:
         shown = json.dumps(purpose, ensure_ascii=False)
         raise FieldError("purpose", f"must be one of {', '.join(PURPOSES)} or left out, not {shown}")
     return str(purpose)
@@ -290,7 +290,7 @@ def read_name(row: dict[str, Any], key: str, where: str = "") -> str | None:
 
 def read_text(value: Any, where: str) -> str:
     """Read a text."""
-    return str(expect(value, str, where, "text"))
+    return value if isinstance(value, str) else str(expect(value, str, where, "text"))
 
 
 def expect(value: Any, kind: type, where: str, words: str) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from random import random
 
 from django.db.models import Max
 from django.utils import timezone
@@ -25,63 +25,28 @@ from labeling.import_copy import (
     text,
 )
 from labeling.import_fields import ImportRecord
+from labeling.import_report import ImportReport
 from labeling.import_source import LineError
 from labeling.import_voices import Voices
-from labeling.models import Campaign, Import, Prompt, Response, Round, Task, TaskResponse
+from labeling.models import Campaign, Import, Prompt, Response, Round, Slot, Task, TaskResponse
 from labeling.prompts import content_hash, split_of, text_hash
 from models_app import registry
 from models_app.models import ModelVersion
-
-ERRORS_KEPT = 100
 
 # Prompt, policy, text's hash, and which of equal ones within a record.
 AnswerKey = tuple[int, int | None, str, int]
 
 
-@dataclass
-class ImportReport:
-    """Count what an upload added, and list what is wrong with it; with errors nothing was added.
+class Row:
+    """Follow one record through the import: its prompt, its answers and its question to raters.
 
-    `identical_pairs` and `empty_responses` describe the upload itself, whether it was known or not.
+    Its cells are made here, while PostgreSQL stores others: once it is asked for the next, it waits.
     """
 
-    prompts_added: int = 0
-    prompts_known: int = 0
-    responses_added: int = 0
-    tasks_added: int = 0
-    judgments_added: int = 0
-    edits_added: int = 0
-    raters_added: int = 0
-    identical_pairs: int = 0
-    empty_responses: int = 0
-    empty_edits: int = 0
-    lines: int = 0
-    errors: list[LineError] = field(default_factory=list)
-    errors_total: int = 0
-    refused: bool = False  # nothing was added for the errors
-    broken: bool = False  # the upload can't be read to its end
-
-    def __post_init__(self) -> None:
-        self.listener: Callable[[LineError], None] | None = None  # hears of all errors
-
-    @property
-    def has_good(self) -> bool:
-        """Tell whether the upload can be read to its end and has a line without errors."""
-        return not self.broken and self.lines > self.errors_total
-
-    def refuse(self, error: LineError) -> None:
-        """Note an error; the first hundred are kept, all are counted."""
-        self.errors_total += 1
-        if self.listener:
-            self.listener(error)
-        if len(self.errors) < ERRORS_KEPT:
-            self.errors.append(error)
-
-
-class Row:
-    """Follow one record through the import: its prompt, its answers and its question to raters."""
-
-    __slots__ = ("answers", "digest", "hashes", "key", "kind", "prompt", "record", "task")
+    __slots__ = (
+        "answer_cells", "answers", "digest", "hashes", "key", "kind",
+        "prompt", "prompt_cells", "record", "task",
+    )  # fmt: skip
 
     def __init__(self, record: ImportRecord, report: ImportReport) -> None:
         self.record = record
@@ -90,6 +55,8 @@ class Row:
             self.hashes = [text_hash(answer, turns) for answer, _model, turns in record.answers()]
         else:
             self.hashes = [text_hash(answer) for answer, _model in record.responses]
+        self.prompt_cells = _prompt_cells(record, self.digest)
+        self.answer_cells = _answer_cells(record, self.hashes)
         self.kind = _kind(record, self.hashes, report)  # of its task; empty when it asks nothing
         self.key = (record.external_id or self._content_id()) if self.kind else ""  # the task's external id
         self.prompt = 0
@@ -128,6 +95,20 @@ def _kind(record: ImportRecord, hashes: list[str], report: ImportReport) -> str:
     return Task.Kind.COMPARE.value
 
 
+def _prompt_cells(record: ImportRecord, digest: str) -> str:
+    purpose = record.purpose
+    return (
+        f"{messages_text(record.messages)}\t{digest}\t{split_of(digest, purpose)}\t{purpose}"
+        f"\t{text(record.language)}\t{array(record.tags)}\t{json_text(record.meta)}"
+    )
+
+
+def _answer_cells(record: ImportRecord, hashes: list[str]) -> list[str]:
+    said = [messages_text(turns) for turns in record.turns] or ["[]"] * len(hashes)
+    answers = zip(hashes, record.responses, said, strict=True)
+    return [f"{digest}\t{text(answer)}\t{turns}" for digest, (answer, _model), turns in answers]
+
+
 class Loading:
     """Add batches of rows to a campaign: first look up what is known, then write what is new."""
 
@@ -155,11 +136,12 @@ class Loading:
         )
         self.response_columns = Columns(
             Response,
-            ["id", "prompt_id", "policy_id", "text_hash", "copy", "text", "turns"],
+            ["id", "prompt_id", "policy_id", "copy", "text_hash", "text", "turns"],
             origin=Response.Origin.IMPORTED.value,
             created_at=now,
         )
         self.place_columns = Columns(TaskResponse, ["task_id", "response_id", "position"])
+        self.slot_columns = Columns(Slot, ["task_id", "order_key"], campaign_id=campaign.pk)
 
     def add(self, rows: list[Row]) -> None:
         """Add one batch; what it writes may still be under way when this returns."""
@@ -252,26 +234,22 @@ class Loading:
 
     def _find_answers(
         self, rows: list[Row], numbers: dict[AnswerKey, int], free: list[int]
-    ) -> dict[AnswerKey, tuple[int, Row, int]]:
-        """Find or number each row's answers; return the new ones: number, row, and place in it."""
-        wanted: dict[AnswerKey, tuple[Row, int]] = {}
-        asked = []
+    ) -> dict[AnswerKey, tuple[int, str]]:
+        """Find or number each row's answers; return the new ones: number and cells."""
+        new: dict[AnswerKey, tuple[int, str]] = {}
+        unused = iter(free)
         for row in rows:
-            keys: list[AnswerKey] = []
-            pairs = zip(row.record.responses, row.hashes, strict=True)
-            for place, ((_text, model), digest) in enumerate(pairs):
+            row.answers = []
+            pairs = zip(row.record.responses, row.hashes, row.answer_cells, strict=True)
+            for (_text, model), digest, cells in pairs:
                 key = (row.prompt, self.policies[model], digest, 0)
-                while key in keys:  # equal texts of one model within a record
+                while (pk := numbers.get(key)) in row.answers:  # equal texts of one model within a record
                     key = (*key[:3], key[3] + 1)
-                keys.append(key)
-                if key not in numbers and key not in wanted:
-                    wanted[key] = (row, place)
-            asked.append(keys)
-        new = {key: (pk, *at) for (key, at), pk in zip(wanted.items(), free, strict=False)}
-        numbers.update((key, pk) for key, (pk, _row, _place) in new.items())
+                if pk is None:
+                    pk = numbers[key] = next(unused)
+                    new[key] = (pk, cells)
+                row.answers.append(pk)
         self.report.responses_added += len(new)
-        for row, keys in zip(rows, asked, strict=True):
-            row.answers = [numbers[key] for key in keys]
         return new
 
     def _stored_tasks(self, rows: list[Row]) -> dict[str, Task]:
@@ -336,37 +314,25 @@ class Loading:
     def _hold_known(
         self,
         prompts: dict[int, Row],
-        answers: dict[AnswerKey, tuple[int, Row, int]],
+        answers: dict[AnswerKey, tuple[int, str]],
         tasks: dict[int, Row],
     ) -> None:
         """Hold what was there before and is now referred to."""
-        fresh = {pk for pk, _row, _place in answers.values()}
+        fresh = {pk for pk, _cells in answers.values()}
         asked = {key[0] for key in answers} | {row.prompt for row in tasks.values()}
         hold(Prompt, asked - prompts.keys())
         hold(Response, {pk for row in tasks.values() for pk in row.answers} - fresh)
 
     def _write_prompts(self, new: dict[int, Row]) -> None:
         tail = self.prompt_columns.tail
-        self.writer.write(
-            self.prompt_columns,
-            [
-                f"{pk}\t{messages_text(row.record.messages)}\t{row.digest}"
-                f"\t{split_of(row.digest, row.record.purpose)}\t{row.record.purpose}"
-                f"\t{text(row.record.language)}\t{array(row.record.tags)}\t{json_text(row.record.meta)}{tail}"
-                for pk, row in new.items()
-            ],
-        )
+        self.writer.write(self.prompt_columns, [f"{pk}\t{row.prompt_cells}{tail}" for pk, row in new.items()])
 
-    def _write_answers(self, new: dict[AnswerKey, tuple[int, Row, int]]) -> None:
+    def _write_answers(self, new: dict[AnswerKey, tuple[int, str]]) -> None:
         tail = self.response_columns.tail
-        lines = []
-        for (prompt, policy, digest, copy), (pk, row, place) in new.items():
-            record = row.record
-            turns = messages_text(record.turns[place]) if record.turns else "[]"
-            lines.append(
-                f"{pk}\t{prompt}\t{NULL if policy is None else policy}\t{digest}\t{copy}"
-                f"\t{text(record.responses[place][0])}\t{turns}{tail}"
-            )
+        lines = [
+            f"{pk}\t{prompt}\t{NULL if policy is None else policy}\t{copy}\t{cells}{tail}"
+            for (prompt, policy, _digest, copy), (pk, cells) in new.items()
+        ]
         self.writer.write(self.response_columns, lines)
 
     def _write_tasks(self, new: dict[int, Row], counted: Counter[str]) -> None:
@@ -381,15 +347,18 @@ class Loading:
             selection=Task.Selection.IMPORTED.value,
             created_at=timezone.now(),
         )
-        lines = []
+        lines, slots = [], []
         for pk, row in new.items():
             said = counted[row.key] if counted else 0
             status, overlap = ("done", said) if said else ("open", self.campaign.overlap)
             lines.append(
                 f"{pk}\t{row.prompt}\t{row.kind}\t{text(row.key)}\t{status}\t{overlap}\t{said}{columns.tail}"
             )
+            if not said:  # as rounds.open_ would, in the time that PostgreSQL has while the next are read
+                slots += [f"{pk}\t{random()}{self.slot_columns.tail}" for _ in range(overlap)]
         self.writer.write(columns, lines)
         self.writer.write(self.place_columns, list(self._places(new)))
+        self.writer.write(self.slot_columns, slots)
 
     def _places(self, tasks: dict[int, Row]) -> Iterable[str]:
         tail = self.place_columns.tail

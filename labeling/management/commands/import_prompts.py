@@ -15,8 +15,8 @@ from labeling import hub
 from labeling.import_failures import Failures
 from labeling.import_fields import FieldError
 from labeling.import_formats import FORMATS, guess_format
-from labeling.import_loading import ImportReport
 from labeling.import_mapping import check
+from labeling.import_report import ImportReport
 from labeling.imports import import_records
 from labeling.models import Campaign
 
