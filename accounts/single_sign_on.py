@@ -89,6 +89,13 @@ def refusal(request: HttpRequest, says: str) -> HttpResponse:
     return render(request, "accounts/refused.html", {"says": says}, status=403)
 
 
+def unreachable(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer that the provider can't be asked now."""
+    logger.warning("Single sign-on can't reach its provider: %s", error)
+    says = _("The provider can not be reached now. Try again in a while, or sign in with your password.")
+    return render(request, "accounts/refused.html", {"says": says}, status=503)
+
+
 def refuse(request: HttpRequest, says: str, error: object = None) -> NoReturn:
     """Break a sign-in off with a page that says why."""
     if error is not None:

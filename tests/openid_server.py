@@ -67,7 +67,8 @@ class Provider:
         assert hashed.rstrip(b"=").decode() == begun["code_challenge"]
         assert (asked["client_id"], asked["client_secret"]) == (CLIENT, SECRET)
         now = int(time.time())
-        claims = {"iss": self.address, "aud": CLIENT, "iat": now, "exp": now + 60, **self.claims}
+        claims = {"iss": self.address, "aud": CLIENT, "iat": now, "exp": now + 60, "nonce": begun["nonce"]}
+        claims |= self.claims
         signed = jwt.encode({**claims, **self.overrides}, self.key, algorithm="RS256", headers={"kid": "1"})
         return {"access_token": "a", "token_type": "Bearer", "expires_in": 60, "id_token": signed}
 

@@ -1,7 +1,10 @@
 """Single sign-on against a real OpenID provider: who comes in, as what, and who doesn't."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 import requests
+from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.cache import cache
 from django.test import Client
@@ -68,6 +71,8 @@ def test_who_was_invited_under_the_address_comes_in_as_themselves(provider):
         {"aud": "somebody-else"},
         {"exp": 1_000_000_000},
         {"iss": "https://evil.example"},
+        {"nonce": "that of another request"},
+        {"nonce": None},
         "another key",
     ],
     ids=str,
@@ -120,6 +125,40 @@ def test_newcomers_can_be_refused_and_the_kept_out_stay_out(provider, settings):
 def test_an_answer_that_nobody_asked_for_is_refused(provider):
     page = Client().get(reverse("openid_connect_callback", args=["sso"]), {"code": "1", "state": "forged"})
     assert page.status_code == 403
+
+
+def test_a_code_of_another_browser_lets_nobody_in(provider):
+    """Whoever gets hold of a code can't spend it in a sign-in of their own: verifier and nonce differ."""
+    eve, nina = Client(), Client()
+    begun = [c.get(reverse("openid_connect_login", args=["sso"]))["Location"] for c in (eve, nina)]
+    assert begun[0].partition("nonce=")[2] != begun[1].partition("nonce=")[2]
+    spent = [parse_qs(urlsplit(url).query) for url in begun]
+    code = provider.authorize({name: values[0] for name, values in spent[1].items()}).partition("code=")[2]
+    provider.codes[code[: code.index("&")]]["code_challenge"] = spent[0]["code_challenge"][0]  # PKCE is off
+    back = reverse("openid_connect_callback", args=["sso"])
+    page = eve.get(back, {"code": code[: code.index("&")], "state": spent[0]["state"][0]})
+    assert page.status_code == 403
+    assert not User.objects.exists()
+
+
+def test_a_link_can_not_ask_the_provider_for_more(provider):
+    client = Client()
+    client.force_login(make_user("manager", username="mara"))
+    query = "?process=connect&scope=offline_access&auth_params=redirect_uri%3Dhttps://evil.example"
+    away = client.get(reverse("openid_connect_login", args=["sso"]) + query)["Location"]
+    assert "evil" not in away
+    assert "offline" not in away
+    come(client, query)
+    assert not SocialAccount.objects.filter(user__username="mara").exists()
+    assert come(Client(), "?next=https://evil.example/")["Location"] == "/"
+
+
+def test_a_provider_that_is_away_is_told_in_words(provider, settings):
+    settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"][0]["settings"] = {
+        "server_url": "http://127.0.0.1:9"
+    }
+    page = Client().get(reverse("openid_connect_login", args=["sso"]))
+    assert (page.status_code, "can not be reached" in page.text) == (503, True)
 
 
 def test_without_a_provider_there_is_nothing(settings):
