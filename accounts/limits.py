@@ -1,24 +1,21 @@
-"""How often somebody may ask, counted in Redis by the minute."""
+"""How often somebody may ask, counted in Redis by the minute: pages and the API together, rating apart."""
 
 import math
 import time
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from redis import RedisError
-from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
-
-from accounts.roles import required_action
-from accounts.whence import address_of
-
-if TYPE_CHECKING:
-    # REST framework loads this module while it loads its views
-    from rest_framework.views import APIView
 
 WINDOW = 60  # seconds
 READS = {"GET", "HEAD", "OPTIONS"}
+# what keeps a worker, a disk or somebody's server busy, as soon as it is sent
+COSTLY = frozenset(
+    {"cut_snapshot", "api_snapshots", "import", "api_imports", "api_preview_import", "start_import",
+     "api_start_import", "import_examples", "api_import_examples", "register_model", "api_model_samples"}
+)  # fmt: skip
 
 
 def wait_for(kind: str, who: str) -> int:
@@ -41,26 +38,18 @@ def wait_for(kind: str, who: str) -> int:
     return 0 if count <= most else max(1, math.ceil(WINDOW - now % WINDOW))
 
 
-class Limit(BaseThrottle):
-    """Limit each token, each person, and each address of nobody known; rating apart from all else."""
+def kind_of(request: HttpRequest, action: str | None) -> str:
+    """Return the kind that a request counts as, which asks for an action."""
+    if action == "rate":
+        return "rating"
+    if request.method in READS:
+        return "reading"
+    match = request.resolver_match
+    return "costly" if match is not None and match.url_name in COSTLY else "writing"
 
-    _wait = 0
 
-    def allow_request(self, request: Request, view: "APIView") -> bool:
-        token = getattr(request.user, "acts_by", None)
-        if token is not None:
-            who = f"token-{token.pk}"
-        elif request.user.is_authenticated:
-            who = f"user-{request.user.pk}"
-        else:
-            who = address_of(request._request) or "nowhere"
-        self._wait = wait_for(self._kind(request, view), who)
-        return not self._wait
-
-    def _kind(self, request: Request, view: "APIView") -> str:
-        if required_action(view, request.method or "") == "rate":
-            return "rating"
-        return "reading" if request.method in READS else "writing"
-
-    def wait(self) -> float:
-        return self._wait
+def too_many(request: HttpRequest, seconds: int = WINDOW) -> HttpResponse:
+    """Answer with a page that says when to go on."""
+    late = render(request, "429.html", {"seconds": seconds}, status=429)
+    late["Retry-After"] = str(seconds)
+    return late

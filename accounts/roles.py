@@ -15,6 +15,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accounts import limits
 from accounts.models import ApiToken, Role, User
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def allows(token: ApiToken | None, action: str, campaign: str = "") -> bool:
 def require(action: str, *, post: str = "") -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Guard a page: 403 for a signed-in user who may take `action` nowhere (to POST: `post`, if given).
 
-    In which campaigns they may is for the page to see to, by labeling.members.
+    In which campaigns they may is for the page to see to, by labeling.members. Who asks too often gets 429,
+    but not where people rate: that costs nothing more.
     """
 
     def guard(view: Callable[..., R]) -> Callable[..., R]:
@@ -108,6 +110,10 @@ def require(action: str, *, post: str = "") -> Callable[[Callable[..., R]], Call
             if not can_somewhere(request.user, needed):
                 raise PermissionDenied
             request.META[ASKED] = needed
+            if needed != "rate":
+                wait = limits.wait_for(limits.kind_of(request, needed), f"user-{request.user.pk}")
+                if wait:
+                    return cast(R, limits.too_many(request, wait))
             return view(request, *args, **kwargs)
 
         return guarded

@@ -164,7 +164,11 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = {"login_failed": "9999/m/ip" if TESTING else SIGN_IN_LIMIT}
 MFA_ADAPTER = "accounts.two_factors.Adapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# nobody signs up with somebody else's address: what the rule guards against can't be
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}  # two requests a sign-in; an office shares its address
 MFA_TOTP_ISSUER = "Touchstone"
 SOCIALACCOUNT_ADAPTER = "accounts.single_sign_on.SocialAccountAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
@@ -242,11 +246,12 @@ if HTTPS:
 
 # How many proxies of ours write X-Forwarded-For; what the header says beyond them is not believed.
 TRUSTED_PROXIES = ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXIES", "0"))
-# Requests a minute: of a token or person over the API, and from an address through signed links.
+# Requests a minute: of a token or person over the API and on pages, and from an address through signed links.
 RATE_LIMITS = {
     "rating": int(os.environ.get("LIMIT_RATING", "1200")),
     "reading": int(os.environ.get("LIMIT_READING", "1200")),
     "writing": int(os.environ.get("LIMIT_WRITING", "600")),
+    "costly": int(os.environ.get("LIMIT_COSTLY", "60")),
     "links": int(os.environ.get("LIMIT_LINKS", "60")),
 }
 if TESTING or not flag("RATE_LIMITS", True):
@@ -258,7 +263,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.roles.RolePermission"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.limits.Limit"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.Limit"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "config.api_pages.CursorPages",
     "PAGE_SIZE": 50,

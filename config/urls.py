@@ -12,6 +12,7 @@ from drf_spectacular.views import SpectacularAPIView
 from labeling import webhook_urls
 
 handler404 = "config.api_errors.not_found"
+handler429 = "accounts.limits.too_many"  # asked for by django-allauth
 
 
 @cache
