@@ -8,8 +8,10 @@ from typing import Any
 
 from allauth.account.views import ReauthenticateView as ConfirmPassword
 from allauth.mfa.base.views import AuthenticateView, IndexView, ReauthenticateView
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
@@ -27,6 +29,12 @@ own: list[Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponse
 class AskFactor(AuthenticateView):
     template_name = "accounts/ask_factor.html"
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Say which factors they have."""
+        types = set(Authenticator.objects.filter(user=self.stage.login.user).values_list("type", flat=True))
+        has = {"passkeys": Authenticator.Type.WEBAUTHN in types, "app": Authenticator.Type.TOTP in types}
+        return {**super().get_context_data(**kwargs), **has}
+
 
 @method_decorator(own, name="dispatch")
 class Factors(IndexView):
@@ -37,9 +45,12 @@ class Factors(IndexView):
 class SetUp(ActivateTOTPView):
     template_name = "accounts/two_factors_set_up.html"
 
+    @transaction.atomic
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
-        two_factors.note(self.request, signed_in_user(self.request), "set up second factor")
+        two_factors.note(
+            self.request, signed_in_user(self.request), "set up second factor", Authenticator.Type.TOTP
+        )
         return response
 
 
@@ -48,6 +59,7 @@ class TakeAway(DeactivateTOTPView):
     template_name = "accounts/two_factors_remove.html"
     success_url = reverse_lazy("mfa_index")
 
+    @transaction.atomic
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
         two_factors.note(self.request, signed_in_user(self.request), "remove second factor")

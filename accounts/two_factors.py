@@ -1,4 +1,4 @@
-"""A second factor: codes of an authenticator app and recovery codes, kept encrypted; who must have one."""
+"""A second factor: codes of an authenticator app, passkeys and recovery codes; who must have one."""
 
 import base64
 import hashlib
@@ -23,8 +23,9 @@ from accounts.models import Role, User
 MANAGERS, EVERYBODY = "managers", "everybody"
 # what somebody without the factor that they need may open: to set it up, and to leave
 OPEN = frozenset(
-    {"mfa_index", "mfa_activate_totp", "account_reauthenticate", "mfa_reauthenticate",
-     "mfa_view_recovery_codes", "mfa_generate_recovery_codes", "login", "logout", "api_me"}
+    {"mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "account_reauthenticate", "mfa_reauthenticate",
+     "mfa_reauthenticate_webauthn", "mfa_view_recovery_codes", "mfa_generate_recovery_codes",
+     "login", "logout", "api_me"}
 )  # fmt: skip
 
 
@@ -59,11 +60,11 @@ def was_shown(request: HttpRequest, user: User) -> bool:
     return any(record["method"] in {"mfa", "socialaccount"} for record in records)
 
 
-def note(request: HttpRequest, user: User, action: str) -> None:
-    """Write down that somebody set a factor up, or took it away; whoever just did has shown it."""
-    audit.record(user, action, user)
-    if Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
-        record_authentication(request, user, method="mfa", type=str(Authenticator.Type.TOTP))
+def note(request: HttpRequest, user: User, action: str, shown: str = "", **detail: Any) -> None:
+    """Write down that somebody changed a factor; who set one up just now has `shown` it."""
+    audit.record(user, action, user, **detail)
+    if shown:
+        record_authentication(request, user, method="mfa", type=str(shown))
 
 
 def take_away(user: User, *, by: User) -> None:

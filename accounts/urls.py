@@ -35,13 +35,20 @@ def factors(name: str) -> Callable[..., HttpResponseBase]:
     return later("accounts.factor_pages", name)
 
 
+def passkeys(name: str) -> Callable[..., HttpResponseBase]:
+    """Return a page of passkeys."""
+    return later("accounts.passkey_pages", name)
+
+
 urlpatterns = [
     path("login/", sign_in.SignInView.as_view(), name="login"),
     # names that begin with account, mfa and openid_connect are those that django-allauth looks for
     path("login/", sign_in.SignInView.as_view(), name="account_login"),
     path("login/factor/", login_not_required(factors("AskFactor")), name="mfa_authenticate"),
+    path("login/passkey/", login_not_required(passkeys("SignInByPasskey")), name="mfa_login_webauthn"),
     path("login/confirm/", factors("ConfirmByPassword"), name="account_reauthenticate"),
     path("login/confirm/factor/", factors("ConfirmByFactor"), name="mfa_reauthenticate"),
+    path("login/confirm/passkey/", passkeys("ConfirmByPasskey"), name="mfa_reauthenticate_webauthn"),
     path(
         "login/with/<str:provider_id>/",
         login_not_required(later("accounts.openid", "leave")),
@@ -55,6 +62,9 @@ urlpatterns = [
     path("account/factors/", factors("Factors"), name="mfa_index"),
     path("account/factors/app/", factors("SetUp"), name="mfa_activate_totp"),
     path("account/factors/app/remove/", factors("TakeAway"), name="mfa_deactivate_totp"),
+    path("account/factors/passkeys/new/", passkeys("AddPasskey"), name="mfa_add_webauthn"),
+    path("account/factors/passkeys/<int:pk>/name/", passkeys("RenamePasskey"), name="mfa_edit_webauthn"),
+    path("account/factors/passkeys/<int:pk>/remove/", passkeys("RemovePasskey"), name="mfa_remove_webauthn"),
     path("account/factors/codes/", factors("Codes"), name="mfa_view_recovery_codes"),
     path("account/factors/codes/new/", factors("NewCodes"), name="mfa_generate_recovery_codes"),
     path("logout/", LogoutView.as_view(), name="logout"),

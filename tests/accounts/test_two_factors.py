@@ -114,3 +114,25 @@ def test_wrong_passwords_have_to_wait(settings):
     assert "Too many failed login attempts" in page.text
     cache.clear()
     assert client.post(reverse("login"), {"username": "slow", "password": "password"}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "credential", ["", "{", "1", "[]", '"x"', "{}", '{"response": 5}', '{"response": {"userHandle": 5}}']
+)
+def test_what_is_no_passkey_lets_nobody_in(mara, credential):
+    client = Client()
+    asked = client.get(reverse("mfa_login_webauthn"), headers={"Accept": "application/json"}).json()
+    assert asked["request_options"]["publicKey"]["userVerification"] == "required"
+    said = client.post(reverse("mfa_login_webauthn"), {"credential": credential, "next": "/campaigns/"})
+    assert said["Location"] == reverse("login")
+    assert "was not recognised" in client.get(reverse("login")).text
+    assert client.get(reverse("home")).status_code == 302
+
+    client.post(reverse("login"), SIGN_IN)
+    page = client.post(reverse("account_reauthenticate") + "?next=/", {"password": "password"})
+    assert page.status_code == 302
+    page = client.post(
+        reverse("mfa_add_webauthn"), {"credential": credential, "name": "x", "passwordless": "on"}
+    )
+    assert "could not be checked" in page.text
+    assert not Authenticator.objects.exists()

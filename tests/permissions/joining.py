@@ -26,6 +26,7 @@ from tests.permissions.world import World
 ENDED: Row = (401, 403, 403, 403, 204)
 ADMINISTER_ENDED: Row = (401, 403, 403, 403, 204, 403, 403, 403)
 GO: Row = (LOGIN, 302, 302, 302, 302, 302, 302, 302)
+GO_ON: Row = (302,) * 8
 GONE: Row = (401, 404, 404, 404, 404, 404, 404, 404)  # there is no such session
 MISSING: Row = (404,) * 8  # no provider is set up
 SIGN_IN: Row = (200, 302, 302, 302, 302, 302, 302, 302)
@@ -33,14 +34,19 @@ SIGN_IN: Row = (200, 302, 302, 302, 302, 302, 302, 302)
 TABLE: Table = {
     # the ways in
     "account_login": {"GET": SIGN_IN, "POST": SIGN_IN},
-    "mfa_authenticate": {"GET": (302,) * 8, "POST": (302,) * 8},  # nobody is half signed in
+    "mfa_authenticate": {"GET": GO_ON, "POST": GO_ON},  # nobody is half signed in
     "account_reauthenticate": {"GET": OWN, "POST": OWN},  # a wrong password is told so
     "mfa_reauthenticate": {"GET": GO, "POST": GO},  # nobody has a factor: on to the password
+    "mfa_reauthenticate_webauthn": {"GET": GO, "POST": GO},
+    "mfa_login_webauthn": {"GET": GO_ON, "POST": GO_ON},  # without a passkey: back to the sign-in page
     "openid_connect_login": {"GET": MISSING, "POST": MISSING},
     "openid_connect_callback": {"GET": MISSING, "POST": MISSING},
     "mfa_index": {"GET": OWN},
     "mfa_activate_totp": {"GET": GO, "POST": GO},  # the password first
     "mfa_deactivate_totp": {"GET": (LOGIN, *(404,) * 7), "POST": (LOGIN, *(404,) * 7)},  # there is none
+    "mfa_add_webauthn": {"GET": GO, "POST": GO},
+    "mfa_edit_webauthn": {"GET": GO, "POST": GO},
+    "mfa_remove_webauthn": {"GET": GO, "POST": GO},
     "mfa_view_recovery_codes": {"GET": (LOGIN, *(404,) * 7)},
     "mfa_generate_recovery_codes": {"GET": GO, "POST": GO},
     "sessions": {"GET": OWN},
@@ -110,6 +116,7 @@ def args(w: World) -> dict[str, dict[str, Any]]:
         **{f"api_{name}": named for name in pages},
         "openid_connect_login": {"provider_id": "sso"},
         "openid_connect_callback": {"provider_id": "sso"},
+        **{name: {"pk": 0} for name in ("mfa_edit_webauthn", "mfa_remove_webauthn")},
         "api_session": {"name": "none"},
         **{name: {"pk": w.outsider.pk} for name in ("sign_out_person", "remove_factor")},
         **{name: {"pk": w.outsider.pk} for name in ("api_sign_out_person", "api_remove_factor")},
