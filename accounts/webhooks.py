@@ -45,6 +45,7 @@ TEST = "test"
 MOST = 20  # of one campaign, or of all campaigns
 OVERLAP = timedelta(days=1)  # for which the secret before the newest still signs
 PREFIX = "whsec_"
+OPEN_PART = 24  # the longest first part of an address that is shown; longer ones may be keys
 
 
 class WebhookError(Exception):
@@ -94,7 +95,7 @@ def add(campaign: str, url: str, events: list[str], *, by: User) -> tuple[Webhoo
         webhook = Webhook.objects.create(
             url=url, campaign=campaign, events=events, sealed_secret=seal(secret), created_by=by
         )
-        audit.record(by, "add webhook", webhook, url=url, campaign=campaign, events=events)
+        audit.record(by, "add webhook", webhook, url=shown(url), campaign=campaign, events=events)
     return webhook, secret
 
 
@@ -111,6 +112,9 @@ def change(webhook: Webhook, *, by: User, **changes: Any) -> Webhook:
     with transaction.atomic():
         Webhook.objects.filter(pk=webhook.pk).update(**changes)
         after = {name: changes[name] for name in before}
+        for told in (before, after):
+            if "url" in told:
+                told["url"] = shown(told["url"])
         audit.record(by, "change webhook", webhook, before=before, after=after)
     webhook.refresh_from_db()
     return webhook
@@ -131,7 +135,7 @@ def rotate(webhook: Webhook, *, by: User) -> str:
 def remove(webhook: Webhook, *, by: User) -> None:
     """Tell a webhook nothing any more; what waits for it goes with it."""
     with transaction.atomic():
-        audit.record(by, "remove webhook", webhook, url=webhook.url, campaign=webhook.campaign)
+        audit.record(by, "remove webhook", webhook, url=shown(webhook.url), campaign=webhook.campaign)
         webhook.delete()
 
 
@@ -177,6 +181,16 @@ def check_url(url: str) -> str:
     except posting.PostError as error:
         raise WebhookError("url", str(error)) from error
     return url
+
+
+def shown(url: str) -> str:
+    """Return an address as pages and the audit log show it: what follows the first part may be a secret."""
+    parts = urlsplit(url)
+    first, *rest = parts.path.removeprefix("/").split("/")
+    if len(first) > OPEN_PART:
+        first, rest = "", ["…"]
+    more = "…" if any(rest) or parts.query or parts.fragment else ""
+    return f"{parts.scheme}://{parts.netloc}/{first}{'/' if first and any(rest) else ''}{more}"
 
 
 def check_events(events: Iterable[str]) -> list[str]:

@@ -37,6 +37,19 @@ class WebhookForm(forms.Form):
     )
 
 
+class ChangeForm(WebhookForm):
+    """The same of a webhook that is there, whose address isn't given away."""
+
+    def __init__(self, *args: Any, webhook: Webhook, **kwargs: Any) -> None:
+        super().__init__(*args, initial={"events": webhook.events}, **kwargs)
+        self.fields["url"].required = False
+        self.fields["url"].help_text = _("Empty: it stays %(url)s.") % {"url": webhooks.shown(webhook.url)}
+
+    def changes(self) -> dict[str, Any]:
+        """Return what webhooks.change takes."""
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
 @require("manage")
 def in_campaign(request: HttpRequest, slug: str) -> HttpResponse:
     """List a campaign's webhooks, and add one."""
@@ -77,7 +90,9 @@ def _list(request: HttpRequest, campaign: Campaign | None) -> HttpResponse:
     context = {
         **_about(campaign),
         "form": form,
-        "webhooks": [(hook, _address(campaign, hook)) for hook in webhooks.of(slug)],
+        "webhooks": [
+            (hook, webhooks.shown(hook.url), _address(campaign, hook)) for hook in webhooks.of(slug)
+        ],
         "secret": secret,
         "made": made,
     }
@@ -85,7 +100,7 @@ def _list(request: HttpRequest, campaign: Campaign | None) -> HttpResponse:
 
 
 def _one(request: HttpRequest, campaign: Campaign | None, webhook: Webhook) -> HttpResponse:
-    form = WebhookForm(request.POST if request.POST.get("do") == "change" else None, initial=vars(webhook))
+    form = ChangeForm(request.POST if request.POST.get("do") == "change" else None, webhook=webhook)
     secret = ""
     if request.method == "POST":
         try:
@@ -100,18 +115,19 @@ def _one(request: HttpRequest, campaign: Campaign | None, webhook: Webhook) -> H
     deliveries = webhook.deliveries.select_related("event").order_by("-pk")
     page = Paginator(deliveries, ON_PAGE).get_page(request.GET.get("page"))
     context = {**_about(campaign), "webhook": webhook, "form": form, "page": page, "secret": secret}
+    context["url"] = webhooks.shown(webhook.url)
     context["kinds"] = {**webhooks.KINDS, webhooks.TEST: _("A test")}
     return _shown(request, "manage/webhook.html", context, secret, bool(form.errors))
 
 
-def _do(request: HttpRequest, webhook: Webhook, form: WebhookForm) -> str:
+def _do(request: HttpRequest, webhook: Webhook, form: ChangeForm) -> str:
     """Do what a form of a webhook's page says; return a new secret, where there is one."""
     by, do = signed_in_user(request), request.POST.get("do", "")
     if do == "rotate":
         return webhooks.rotate(webhook, by=by)
     if do == "change":
         if form.is_valid():
-            webhooks.change(webhook, **form.cleaned_data, by=by)
+            webhooks.change(webhook, **form.changes(), by=by)
             messages.success(request, _("Saved."))
     elif do in {"pause", "resume"}:
         webhooks.change(webhook, active=do == "resume", by=by)

@@ -64,6 +64,21 @@ def test_the_secret_is_shown_once_and_a_test_can_be_sent(office, campaign, every
     assert not Webhook.objects.exists()
 
 
+def test_what_may_be_a_secret_in_an_address_is_on_no_page_and_in_no_audit_event(office, campaign):
+    address = reverse("campaign_webhooks", args=[campaign.slug])
+    office.post(address, {"url": f"{URL}/s3cret", "events": ["run.failed"]})
+    hook = Webhook.objects.get()
+    one = f"{address}{hook.pk}/"
+    office.post(one, {"do": "change", "url": "", "events": ["round.closed"]})
+    hook.refresh_from_db()
+    assert (hook.url, hook.events) == (f"{URL}/s3cret", ["round.closed"])
+    office.post(one, {"do": "change", "url": f"{URL}/s3cret/2", "events": ["round.closed"]})
+    for url in (address, one, reverse("audit")):
+        text = office.get(url).text
+        assert f"{URL}/…" in text, url
+        assert "s3cret" not in text, url
+
+
 def test_a_wrong_address_comes_back_with_a_sentence(office, campaign):
     address = reverse("campaign_webhooks", args=[campaign.slug])
     answer = office.post(address, {"url": "http://10.0.0.1/", "events": ["run.failed"]})
