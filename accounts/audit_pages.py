@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts import audit
+from accounts import audit, audit_names
 from accounts.forms import AuditForm
 from accounts.roles import require, signed_in_user
 
@@ -31,7 +31,10 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "events": rows[:PAGE],
-        "told": [(event, audit.details(event)) for event in rows[:PAGE]],
+        "told": [
+            (event, audit_names.called(event), audit_names.told(audit.details(event)))
+            for event in rows[:PAGE]
+        ],
         "older": rows[PAGE - 1].pk if len(rows) > PAGE else None,
         "newer": bool(before),
         "query": kept.urlencode(),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts import audit_names
 from accounts.models import Role, User, languages
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class AuditForm(forms.Form):
     """Choose what of the audit log is shown."""
 
     who = forms.CharField(required=False, max_length=150, label=_("Who"))
-    what = forms.CharField(required=False, max_length=60, label=_("Did"))
+    what = forms.ChoiceField(required=False, label=_("Did"), choices=audit_names.choices)
     campaign = forms.SlugField(required=False, max_length=60, label=_("Campaign"))
     since = forms.DateField(
         required=False, label=_("From day"), widget=forms.DateInput(attrs={"type": "date"})

@@ -84,7 +84,8 @@ def test_the_audit_page_says_who_did_what(manager):
     client.post(reverse("people"), {"username": "nina", "role": "rater"})
     page = client.get(reverse("audit")).text
     assert "mara" in page
-    assert "<dt>username</dt><dd><bdi>nina</bdi></dd>" in page
+    assert "<dt>user name</dt><dd><bdi>nina</bdi></dd>" in page
+    assert "invited a person" in page
 
 
 def test_a_manager_notes_what_somebody_is_good_at(client):

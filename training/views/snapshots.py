@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.roles import require, signed_in_user
 from labeling import campaigns
 from labeling.models import Campaign
-from training import difference, links, preparations, withdrawal
+from training import difference, links, preparations, snapshot_names, withdrawal
 from training import snapshots as snapshots_
 from training.export_formats import FORMATS
 from training.forms import SnapshotForm
@@ -129,17 +129,15 @@ def snapshot(request: HttpRequest, pk: int) -> HttpResponse:
     except SnapshotError as error:
         messages.error(request, str(error))
         manifest = ""
+    called = {name: field.label for name, field in SnapshotForm.base_fields.items()}
     context = {
         "snapshot": row,
         "campaign": row.campaign,
         "title": snapshots_.title(row),
         "sources": snapshots_.sources(row),
-        "counts": [
-            (name.replace("_", " "), number)
-            for name, number in sorted(row.counts.items(), key=lambda each: (-each[1], each[0]))
-        ],
+        "counts": snapshot_names.told(row.counts),
         "filters": [
-            (name, ", ".join(map(str, value)) if isinstance(value, list) else value)
+            (called.get(name, name), ", ".join(map(str, value)) if isinstance(value, list) else value)
             for name, value in row.filters.items()
             if name not in ("campaigns", "rounds")
         ],
