@@ -111,14 +111,17 @@ class TaskResponse(models.Model):
     """An answer at its place in a task; raters see places shuffled, this order is never shown."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="task_responses", db_index=False)
-    response = models.ForeignKey("labeling.Response", on_delete=models.PROTECT, related_name="task_responses")
+    response = models.ForeignKey(
+        "labeling.Response", on_delete=models.PROTECT, related_name="task_responses", db_index=False
+    )
     position = models.PositiveSmallIntegerField()
 
     class Meta:
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(fields=["task", "position"], name="task_position_once"),
-            models.UniqueConstraint(fields=["task", "response"], name="task_response_once"),
+            # in this order the tasks of an answer are found by it, too
+            models.UniqueConstraint(fields=["response", "task"], name="task_response_once"),
         ]
 
     def __str__(self) -> str:
