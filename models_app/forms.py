@@ -5,10 +5,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from models_app import samples
 from models_app.models import ModelVersion
-from models_app.registry import MOST_AT_ONCE, ModelError
+from models_app.registry import MOST_AT_ONCE
 
 QUESTION = _("How long does rice take?")
+ANSWERS = _("White rice takes about 18 minutes, brown rice 40.\nI don't know.")
 TRIAL_TOKENS = 96
 
 
@@ -34,7 +36,7 @@ class RegisterForm(forms.Form):
         required=False,
         max_length=80,
         label=_("Variable that holds the server's key"),
-        help_text=_("The name of an environment variable of the workers; the key itself is not stored."),
+        help_text=_("An environment variable of the workers whose name ends in _API_KEY; the key itself is not stored."),
     )
     concurrency = forms.IntegerField(
         required=False,
@@ -54,17 +56,24 @@ class RegisterForm(forms.Form):
         label=_("Question to try it with"),
         help_text=_("It is asked before the model is registered, and nothing is kept."),
     )
+    answers = forms.CharField(
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label=_("Answers to score"),
+        help_text=_("Reward models only, one a line: it should like the better one more."),
+    )
 
     def trial(self) -> dict[str, Any]:
-        """Return what samples.ask takes: the model, one question and how to answer it."""
+        """Return what samples.ask takes: the model, one question and how to answer it, or its answers."""
         data, registration = self.cleaned_data, self.registration()
-        if data["kind"] != ModelVersion.Kind.POLICY:
-            raise ModelError(
-                _("Only a policy can be asked something; a reward model is looked at when it is registered.")
-            )
-        model = {name: registration[name] for name in ("name", "backend", "location", "options")}
-        question = [{"role": "user", "content": data["question"].strip() or str(QUESTION)}]
-        return {"models": [model], "questions": [question], "params": {"max_new_tokens": TRIAL_TOKENS}}
+        model = {name: registration[name] for name in ("kind", "name", "backend", "location", "options")}
+        answers: list[str] = []
+        if data["kind"] == ModelVersion.Kind.REWARD:
+            lines = data["answers"] or str(ANSWERS)
+            answers = [line.strip() for line in lines.splitlines() if line.strip()]
+        questions = samples.exchanges(data["question"].strip() or str(QUESTION), answers)
+        return {"models": [model], "questions": questions, "params": {"max_new_tokens": TRIAL_TOKENS}}
 
     def registration(self) -> dict[str, Any]:
         """Return what registry.register takes."""

@@ -1,25 +1,29 @@
 """Answers that models are asked for to be looked at, a few at a time: by a worker, with the cache between.
 
 `ask` has them drawn, `find` says how far that is, `answer` is the worker's part. A model need not be
-registered.
+registered. A reward model is given conversations with their answers instead, and says what these are worth.
 """
 
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from models_app import registry
+from models_app import registry, scoring
 from models_app.backends import BackendError, Conversation, Policy, SamplingParams
 from models_app.models import ModelVersion
 from models_app.queries import QueryError
 from models_app.registry import ModelError
+from models_app.scoring import ScoringError
+
+if TYPE_CHECKING:
+    from models_app.backends.transformers import TransformersRewardModel
 
 MOST = 20  # questions
 MOST_TOKENS = 512  # of an answer
@@ -31,13 +35,20 @@ Sample = dict[str, Any]
 
 
 def spell(version: ModelVersion) -> dict[str, Any]:
-    """Return what a worker needs to know of a model: {"name", "backend", "location", "options"}."""
+    """Return what a worker needs to know of a model: {"kind", "name", "backend", "location", "options"}."""
     return {
+        "kind": version.kind,
         "name": version.name,
         "backend": version.backend,
         "location": version.location,
         "options": version.options,
     }
+
+
+def exchanges(question: str, answers: Sequence[str]) -> list[Conversation]:
+    """Return what is asked: the question, or for a reward model the question with each of the answers."""
+    asked = {"role": "user", "content": question}
+    return [[asked, {"role": "assistant", "content": text}] for text in answers] or [[asked]]
 
 
 def ask(
@@ -49,6 +60,7 @@ def ask(
 ) -> Sample:
     """Have each model answer each question; return what is known, {"id", "status", …}.
 
+    `models` are as `spell` says, policies if no kind is said; a reward model's questions end with an answer.
     `params` are {"temperature", "top_p", "max_new_tokens", "seed"} or some of them; `send` gives the key to a
     worker. The same again, while it is kept and hasn't failed, is the same request. Raises QueryError and
     ModelError.
@@ -98,8 +110,9 @@ def asked(key: str, by: User) -> dict[str, Any] | None:
 def answer(key: str) -> None:
     """Draw what a request asks for and keep it as it comes; checkpoints bring torch into this process.
 
-    Kept are {"status", "done", "total", "models": [{"name", "answers": [text or None], "loaded" and "seconds"
-    in seconds, "tokens_per_second" or None, "error"}]}. A request fails when no model has answered.
+    Kept are {"status", "done", "total", "models": [{"name", "answers": [text or None], a reward model's
+    "rewards" of these, "loaded" and "seconds" in seconds, "tokens_per_second" or None, "error"}]}. A request
+    fails when no model has answered.
     """
     wanted = cache.get(_name(key, "asked"))
     if wanted is None:
@@ -122,19 +135,22 @@ def _keep(key: str, status: str, told: Sequence[dict[str, Any]], total: int) -> 
 
 def _answers(model: dict[str, Any], wanted: dict[str, Any], told: dict[str, Any]) -> Iterator[None]:
     """Write a model's answers into `told` one by one, with what they took or why there are none."""
-    version = ModelVersion(kind=ModelVersion.Kind.POLICY, **model)
+    version = ModelVersion(**{"kind": ModelVersion.Kind.POLICY, **model})
     began = time.monotonic()
     tokens: list[int | None] = []
     try:
         registry.look(version.kind, version.backend, version.location, version.options)
-        policy = registry.policy(version)
+        if version.kind == ModelVersion.Kind.REWARD:
+            drawn = _score(version.name, registry.reward_model(version), wanted["questions"], told)
+        else:
+            drawn = _draw(registry.policy(version), wanted["questions"], SamplingParams(**wanted["params"]))
         told["loaded"] = round(time.monotonic() - began, 3)
         began = time.monotonic()
-        for index, text, length in _draw(policy, wanted["questions"], SamplingParams(**wanted["params"])):
+        for index, text, length in drawn:
             told["answers"][index] = text
             tokens.append(length)
             yield
-    except (BackendError, ModelError) as error:
+    except (BackendError, ModelError, ScoringError) as error:
         told["error"] = str(error)
     except SoftTimeLimitExceeded:
         told["error"] = _("It took longer than is waited for.")
@@ -160,6 +176,16 @@ def _draw(
     tokenizer = getattr(policy, "tokenizer", None)
     for index, text in policy.generate(questions, params):
         yield index, text, len(tokenizer(text)["input_ids"]) if tokenizer else None
+
+
+def _score(
+    name: str, model: "TransformersRewardModel", answered: Sequence[Conversation], told: dict[str, Any]
+) -> Iterator[tuple[int, str, int]]:
+    """Write what answers are worth into `told`, and yield (index, answer, tokens that were read)."""
+    scored = scoring.read(name, model, answered)
+    told["rewards"] = scored.rewards
+    for index, (conversation, length) in enumerate(zip(answered, scored.tokens, strict=True)):
+        yield index, conversation[-1]["content"], length
 
 
 def _name(key: str, what: str = "told") -> str:

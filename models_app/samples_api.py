@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -16,21 +17,36 @@ from models_app.tasks import draw_samples
 
 
 class AskSampleSerializer(serializers.Serializer[Any]):
-    """A policy that need not be registered, and a question to try it with."""
+    """A model that need not be registered, and what to try it with: a reward model reads `answers`."""
 
+    kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices, default=ModelVersion.Kind.POLICY)
     backend = serializers.ChoiceField(choices=ModelVersion.Backend.choices)
     location = serializers.CharField(max_length=500)
     options = serializers.DictField(required=False, default=dict)
     question = serializers.CharField(max_length=4000)
+    answers = serializers.ListField(
+        child=serializers.CharField(max_length=4000), required=False, default=list, max_length=samples.MOST
+    )
     temperature = serializers.FloatField(default=1.0, min_value=0.01, max_value=5.0)
     max_new_tokens = serializers.IntegerField(default=96, min_value=1, max_value=samples.MOST_TOKENS)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["kind"] == ModelVersion.Kind.REWARD and not attrs["answers"]:
+            raise serializers.ValidationError({"answers": _("Give the answers that it is to score.")})
+        if attrs["kind"] == ModelVersion.Kind.POLICY and attrs["answers"]:
+            raise serializers.ValidationError({"answers": _("Only a reward model scores answers.")})
+        return attrs
+
 
 class AnsweredSerializer(serializers.Serializer[Any]):
-    """What one model answered: a text for each question, or none with the reason in `error`."""
+    """What one model answered: a text for each question, or none with the reason in `error`.
+
+    Of a reward model the answers that it was given, and `rewards`, what they are worth.
+    """
 
     name = serializers.CharField(allow_blank=True)
     answers = serializers.ListField(child=serializers.CharField(allow_null=True, allow_blank=True))
+    rewards = serializers.ListField(child=serializers.FloatField(), required=False)
     loaded = serializers.FloatField(required=False)
     seconds = serializers.FloatField(required=False)
     tokens_per_second = serializers.FloatField(required=False, allow_null=True)
@@ -61,11 +77,12 @@ class AskSample(APIView):
         form = AskSampleSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
-        model = {"name": "", **{name: data[name] for name in ("backend", "location", "options")}}
+        spelt = {name: data[name] for name in ("kind", "backend", "location", "options")}
+        model = {"name": "", **spelt}
         params = {name: data[name] for name in ("temperature", "max_new_tokens")}
-        question = [{"role": "user", "content": data["question"]}]
+        questions = samples.exchanges(data["question"], data["answers"])
         send = draw_samples.delay_on_commit  # type: ignore[attr-defined]
-        return told(samples.ask(signed_in_user(request), [model], [question], params, send))
+        return told(samples.ask(signed_in_user(request), [model], questions, params, send))
 
 
 class OneSample(APIView):

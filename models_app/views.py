@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
 from models_app import registry, samples
-from models_app.forms import QUESTION, RegisterForm
+from models_app.forms import ANSWERS, QUESTION, RegisterForm
 from models_app.models import ModelVersion
 from models_app.queries import QueryError
 from models_app.registry import ModelError
@@ -29,7 +29,7 @@ def models(request: HttpRequest) -> HttpResponse:
 @require("administer")
 def register(request: HttpRequest) -> HttpResponse:
     """Register a model after looking at what it names, or ask it something first."""
-    known = {"family": request.GET.get("family", ""), "question": QUESTION}
+    known = {"family": request.GET.get("family", ""), "question": QUESTION, "answers": ANSWERS}
     form = RegisterForm(request.POST or None, initial=known)
     if request.method == "POST" and form.is_valid():
         user = signed_in_user(request)
@@ -50,7 +50,7 @@ def register(request: HttpRequest) -> HttpResponse:
 def _register_page(
     request: HttpRequest, form: RegisterForm, sample: samples.Sample | None = None
 ) -> HttpResponse:
-    context = {"form": form, "sample": sample, "section": "models"}
+    context = {"form": form, "sample": _shown(sample), "section": "models"}
     return render(request, "models_app/register.html", context)
 
 
@@ -59,7 +59,19 @@ def _register_page(
 def sample(request: HttpRequest, key: str) -> HttpResponse:
     """Give the part of a page that shows what a model answers, as far as it has."""
     found = samples.find(key, signed_in_user(request))
-    return render(request, "models_app/_sample.html", {"sample": found}, status=200 if found else 404)
+    status = 200 if found else 404
+    return render(request, "models_app/_sample.html", {"sample": _shown(found)}, status=status)
+
+
+def _shown(sample: samples.Sample | None) -> samples.Sample | None:
+    """Return a request with each answer that a reward model read beside its reward."""
+    if sample is None or "models" not in sample:
+        return sample
+    models = [
+        {**told, "scored": list(zip(told["answers"], told.get("rewards", []), strict=False))}
+        for told in sample["models"]
+    ]
+    return {**sample, "models": models}
 
 
 @require_POST

@@ -7,9 +7,11 @@ from django.urls import reverse
 from models_app import samples
 from models_app.backends import BackendError, SamplingParams
 from models_app.backends.openai_compatible import OpenAICompatiblePolicy
+from models_app.backends.transformers import load_reward_model
 from models_app.models import ModelVersion
 from tests import chat_server
 from tests.cast import POLICY, make_user
+from tests.models_app.test_serving import save
 
 pytestmark = pytest.mark.django_db
 HELLO = [{"role": "user", "content": "Hello?"}]
@@ -103,7 +105,29 @@ def test_answers_are_for_who_asked_and_the_rest_is_refused_in_words(client, sent
     assert client.get(reverse("model_sample", args=[key])).status_code == 404
     with pytest.raises(samples.QueryError, match="at most 20"):
         samples.ask(mara, [model], [HELLO] * 21, {}, sent.append)
-    reward = client.post(
-        reverse("register_model"), form(kind="reward", backend="transformers", location="/x")
-    )
-    assert "Only a policy can be asked" in reward.text
+    body = {"kind": "reward", "backend": "transformers", "location": "/x", "question": "Rice?"}
+    for said, fault in (
+        ({}, "Give the answers"),
+        ({"kind": "policy", "answers": ["18"]}, "Only a reward model"),
+    ):
+        told = client.post(reverse("api_model_samples"), {**body, **said}, content_type="application/json")
+        assert (told.status_code, fault in told.json()["answers"][0]) == (400, True)
+
+
+def test_a_reward_model_scores_answers_before_it_is_registered(client, sent, tmp_path):
+    model = {"kind": "reward", "backend": "transformers", "location": save(tmp_path, 0)}
+    page = client.post(reverse("register_model"), form(**model, answers="18 minutes.\n\nNo idea."))
+    assert "Waiting for a worker" in page.text
+    samples.answer(sent[0])
+    shown = client.get(reverse("model_sample", args=[sent[0]])).text
+    assert "18 minutes." in shown
+    assert "No idea." in shown
+    body = {**model, "question": "How long does rice take?", "answers": ["18 minutes.", "No idea."]}
+    client.post(reverse("api_model_samples"), body, content_type="application/json")
+    samples.answer(sent[1])
+    [told] = client.get(reverse("api_model_sample", args=[sent[1]])).json()["models"]
+    assert told["answers"] == ["18 minutes.", "No idea."]
+    asked = samples.exchanges("How long does rice take?", told["answers"])
+    assert told["rewards"] == pytest.approx(load_reward_model(model["location"]).score(asked), abs=1e-4)
+    assert f"{told['rewards'][0]:.3f}" in shown
+    assert not ModelVersion.objects.exists()
