@@ -42,10 +42,14 @@ class Refusal(Exception):
 
 
 class Doorkeeper:
-    """Lets in who knows the secret, or has an API token of somebody who may see campaigns."""
+    """Lets in who knows the secret, or has an API token of somebody who may see the model's campaign.
 
-    def __init__(self, secret: str = "") -> None:
+    A family of models bears its campaign's slug; with none, that is who may see all campaigns.
+    """
+
+    def __init__(self, secret: str = "", family: str = "") -> None:
         self._secret = secret
+        self._family = family
         self._known: dict[str, float] = {}  # digests of tokens, until when they are believed
 
     def admits(self, header: str) -> bool:
@@ -62,7 +66,7 @@ class Doorkeeper:
             found = tokens.find(token)
         finally:
             connection.close()  # each request has a thread of its own
-        if found is None or not can(found.user, "view_campaigns"):
+        if found is None or not can(found.user, "view_campaigns", self._family):
             return False
         self._known = {d: until for d, until in self._known.items() if until > now}
         self._known[digest] = now + KNOWN_SECONDS

@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig
 
 from accounts import tokens
-from accounts.models import ApiToken, Role
+from accounts.models import ApiToken, Role, User
 from models_app import queries, scoring, serving
 from models_app.backends.transformers import load_reward_model
 from models_app.demo import corpus
@@ -231,6 +231,19 @@ def test_tokens_of_who_may_see_campaigns_let_in(monkeypatch: pytest.MonkeyPatch)
     tokens.revoke(ApiToken.objects.get(user__role=Role.RESEARCHER))
     assert Doorkeeper().admits(f"Bearer {issued[Role.RESEARCHER]}") is False
     assert door.admits(f"Bearer {issued[Role.RESEARCHER]}")  # for half a minute
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.RESEARCHER])
+def test_whoever_runs_a_campaign_gets_in_where_its_model_is_served(
+    monkeypatch: pytest.MonkeyPatch, role: Role
+) -> None:
+    monkeypatch.setattr("models_app.serving.connection.close", lambda: None)  # the test's own transaction
+    person = make_user()
+    User.objects.filter(pk=person.pk).update(campaign_roles={"kitchen": role})
+    header = f"Bearer {tokens.issue(person, 'trainer')}"
+    let_in = {family: Doorkeeper(family=family).admits(header) for family in ("kitchen", "garden", "")}
+    assert let_in == {"kitchen": True, "garden": False, "": False}
 
 
 def test_it_follows_a_promotion_and_keeps_a_model_whose_successor_is_broken(

@@ -36,8 +36,9 @@ class Command(BaseCommand):
         if options["token_env"] and not (secret := os.environ.get(options["token_env"], "")):
             raise CommandError(f"The variable {options['token_env']} is empty.")
         try:
-            scorer = Scorer(self._finder(options))
-            server = Server((options["host"], options["port"]), scorer, Doorkeeper(secret))
+            find, family = self._finder(options)
+            scorer = Scorer(find)
+            server = Server((options["host"], options["port"]), scorer, Doorkeeper(secret, family))
         except (ScoringError, BackendError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
@@ -53,15 +54,16 @@ class Command(BaseCommand):
             server.serve_forever()
         scorer.close()
 
-    def _finder(self, options: dict[str, Any]) -> Callable[[], Source | None]:
+    def _finder(self, options: dict[str, Any]) -> tuple[Callable[[], Source | None], str]:
+        """Return what finds the model, and its family; "" for a model that isn't registered."""
         if options["campaign"]:
             campaign = Campaign.objects.filter(slug=options["campaign"]).first()
             if campaign is None:
                 raise CommandError(f"There is no campaign “{options['campaign']}”.")
-            return partial(scoring.of_champion, campaign.model_family)
+            return partial(scoring.of_champion, campaign.model_family), campaign.model_family
         if not options["model"].isdecimal():
-            return partial(scoring.of_path, options["model"])
+            return partial(scoring.of_path, options["model"]), ""
         version = ModelVersion.objects.filter(pk=options["model"], kind=ModelVersion.Kind.REWARD).first()
         if version is None:
             raise CommandError(f"There is no reward model {options['model']}.")
-        return partial(scoring.of_version, version)
+        return partial(scoring.of_version, version), version.family
