@@ -40,7 +40,11 @@ class Standing:
 
 
 def pairs(
-    campaigns: Iterable[Campaign], first: ModelVersion, second: ModelVersion, before: int | None = None
+    campaigns: Iterable[Campaign],
+    first: ModelVersion,
+    second: ModelVersion,
+    before: int | None = None,
+    most: int = PAIRS,
 ) -> list[Pair]:
     """Return the newest prompts, of those before a key, that both answered, in four queries.
 
@@ -50,8 +54,8 @@ def pairs(
     prompts = Prompt.objects.filter(campaign__in=list(campaigns)).order_by("-pk")
     if before is not None:
         prompts = prompts.filter(pk__lt=before)
-    both = prompts.filter(Exists(answers.filter(policy=first)), Exists(answers.filter(policy=second)))[:PAIRS]
-    shown = list(both)
+    both = prompts.filter(Exists(answers.filter(policy=first)), Exists(answers.filter(policy=second)))
+    shown = list(both[:most])
     said: dict[int, list[Response]] = {prompt.pk: [] for prompt in shown}
     for response in Response.objects.filter(prompt__in=shown, policy__in=[first, second]).order_by("pk"):
         said[response.prompt_id].append(response)

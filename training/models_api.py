@@ -1,11 +1,14 @@
 """Models' lineages and two policies side by side, over the API."""
 
+import csv
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -47,15 +50,48 @@ class RelativeSerializer(serializers.Serializer[Any]):
     reward_model = serializers.IntegerField(allow_null=True)
 
 
+FORMAT = OpenApiParameter("format", str, enum=["json", "csv"], description="csv: a table as a file")
+# the columns of lineages, and of pairs, as files
+RELATIVE = [
+    "id", "name", "kind", "status", "how", "parent", "run", "round", "labels", "judgments", "reward_model",
+]  # fmt: skip
+PAIR = ["prompt", "question", "first", "second", "votes_first", "votes_neither", "votes_second"]
+MOST_LINES = 1000  # of a file of pairs
+
+
 class Lineage(APIView):
     """Show what a model was made from and what was made of it, the oldest first."""
 
     action_for = {"GET": "view_campaigns"}
 
-    @extend_schema(operation_id="model_lineage", responses=RelativeSerializer(many=True))
-    def get(self, request: Request, pk: int) -> Response:
+    @extend_schema(
+        operation_id="model_lineage",
+        parameters=[FORMAT],
+        responses={200: RelativeSerializer(many=True), (200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, pk: int) -> HttpResponseBase:
         version = get_object_or_404(mine(request), pk=pk)
-        return Response([spell(each) for each in lineage.read(version)])
+        line = [spell(each) for each in lineage.read(version)]
+        if request.query_params.get("format") == "csv":
+            rows = ({**each, **as_columns(each["labels"])} for each in line)
+            return as_csv(RELATIVE, rows, f"lineage-{pk}")
+        return Response(line)
+
+
+def as_columns(labels: dict[str, Any] | None) -> dict[str, Any]:
+    """Write the dataset that a model learnt from as two columns."""
+    known = labels or {}
+    return {"labels": known.get("digest"), "judgments": known.get("judgments")}
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[dict[str, Any]], name: str) -> HttpResponse:
+    """Answer with rows as a CSV file, whatever they have beside the columns left out."""
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    lines = csv.DictWriter(answer, columns, extrasaction="ignore")
+    lines.writeheader()
+    lines.writerows({name: harmless(row.get(name)) for name in columns} for row in rows)
+    return answer
 
 
 def spell(relative: lineage.Relative) -> dict[str, Any]:
@@ -146,12 +182,20 @@ class Compare(APIView):
 
     @extend_schema(
         operation_id="models_compare",
-        parameters=[WITH, OpenApiParameter("before", int, description="only prompts with a lower id")],
-        responses=PolicyBesideSerializer,
+        parameters=[
+            WITH,
+            FORMAT,
+            OpenApiParameter("before", int, description="only prompts with a lower id"),
+        ],
+        responses={200: PolicyBesideSerializer, (200, "text/csv"): OpenApiTypes.STR},
     )
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: Request, pk: int) -> HttpResponseBase:
         first, second, campaigns = both(request, pk)
-        found = side_by_side.pairs(campaigns, first, second, number(request, "before"))
+        before = number(request, "before")
+        if request.query_params.get("format") == "csv":
+            pairs = side_by_side.pairs(campaigns, first, second, before, MOST_LINES)
+            return as_csv(PAIR, map(flat_pair, pairs), f"{first.pk}-beside-{second.pk}")
+        found = side_by_side.pairs(campaigns, first, second, before)
         people = [
             {
                 "campaign": each.campaign.slug,
@@ -220,3 +264,10 @@ def spell_pair(pair: side_by_side.Pair) -> dict[str, Any]:
         "second": pair.second.text,
         "votes": dict(zip(("first", "neither", "second"), pair.votes, strict=True)),
     }
+
+
+def flat_pair(pair: side_by_side.Pair) -> dict[str, Any]:
+    """Write a pair as a line of a file: the question is the last message."""
+    told = spell_pair(pair)
+    votes = {f"votes_{side}": n for side, n in told["votes"].items()}
+    return {**told, "question": pair.prompt.messages[-1]["content"], **votes}

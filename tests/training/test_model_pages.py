@@ -1,5 +1,6 @@
 """A model's page shows where it comes from; two policies' answers stand side by side."""
 
+import csv
 import re
 
 import pytest
@@ -79,6 +80,12 @@ def test_the_line_says_which_labels_round_and_reward_model_made_each(campaign, c
     }  # fmt: skip
     assert told[1]["labels"]["judgments"] == 400
     assert told[0]["labels"] is None
+    file = client.get(reverse("api_lineage", args=[line[1].pk]), {"format": "csv"})
+    rows = list(csv.DictReader(file.text.splitlines()))
+    assert [(row["name"], row["judgments"]) for row in rows] == [
+        (each["name"], n) for each, n in zip(told, ["", "400", "400"], strict=True)
+    ]
+    assert rows[1]["labels"] == told[1]["labels"]["digest"]
     chosen = lineage.read(rewards[1])
     assert [(each.version.name, each.how) for each in chosen][-1] == ("policy-2", "chosen")
 
@@ -146,6 +153,11 @@ def test_stored_answers_stand_side_by_side_with_what_people_said(campaign, clien
         {"with": second.pk, "before": told["pairs"][0]["prompt"]},
     ).json()
     assert len(older["pairs"]) == 1
+    file = client.get(reverse("api_compare_models", args=[first.pk]), {"with": second.pk, "format": "csv"})
+    rows = [dict(row) for row in csv.DictReader(file.text.splitlines())]
+    assert [row["first"] for row in rows] == [pair["first"] for pair in told["pairs"]]
+    assert rows[0]["question"] == told["pairs"][0]["messages"][-1]["content"]
+    assert [rows[0][f"votes_{side}"] for side in ("first", "neither", "second")] == ["2", "1", "0"]
     page = client.get(reverse("compare_models", args=[first.pk]), {"with": second.pk, "diff": 1}).text
     assert "<del>one</del>" in page
     assert "<ins>other</ins>" in page
