@@ -1,10 +1,12 @@
 """Over the API: what managers state of a campaign's data, and what one is told of one's downloads."""
 
+from typing import Any
+
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import generics, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import signed_in_user
 from labeling.api.campaigns import InCampaign
@@ -54,15 +56,19 @@ class NoticeSerializer(serializers.ModelSerializer[WithdrawalNotice]):
         return withdrawal.sentence(notice.withdrawal)
 
 
-class Notices(APIView):
+class Notices(generics.ListAPIView[WithdrawalNotice]):
     """List what one was told of one's downloads and hasn't seen; POST notes that all of it is seen."""
 
     action_for = {"*": "export"}
+    serializer_class = NoticeSerializer
+    queryset = WithdrawalNotice.objects.none()
 
-    @extend_schema(operation_id="withdrawal_notices", responses=NoticeSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        unseen = withdrawal.unseen(signed_in_user(request))
-        return Response(NoticeSerializer(unseen, many=True).data)
+    def get_queryset(self) -> QuerySet[WithdrawalNotice]:
+        return withdrawal.unseen(signed_in_user(self.request))
+
+    @extend_schema(operation_id="withdrawal_notices")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
 
     @extend_schema(operation_id="withdrawal_notices_seen", request=None, responses={204: None})
     def post(self, request: Request) -> Response:

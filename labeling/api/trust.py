@@ -1,5 +1,6 @@
 """How far raters are trusted, and gold tasks, over the API."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -93,23 +94,27 @@ class ProposalSerializer(serializers.Serializer[Any]):
     margin = serializers.FloatField(allow_null=True, help_text="Of the reward model's scores")
 
 
-def told(campaign: Campaign) -> list[Gold]:
-    """Return a campaign's gold tasks with how they were answered, newest first."""
-    found, answered = list(golds.listed(campaign)), golds.answered(campaign)
+def told(campaign: Campaign, found: Sequence[Gold]) -> list[dict[str, Any]]:
+    """Write some of a campaign's gold tasks with how they were answered."""
+    answered = golds.answered(campaign)
     for gold in found:
         gold.right, gold.asked = answered.get(gold.pk, (0, 0))  # type: ignore[attr-defined]
-    return found
+    return [dict(row) for row in GoldSerializer(found, many=True).data]
 
 
 class Golds(InCampaign):
-    """List gold tasks, or make a comparison one."""
+    """List gold tasks, newest first, or make a comparison one."""
 
     action_for = {"GET": "manage", "POST": "manage"}
-    pagination_class = None
+    queryset = Gold.objects.none()
+
+    def get_queryset(self) -> QuerySet[Gold]:
+        return golds.listed(self.campaign).order_by("-pk")
 
     @extend_schema(operation_id="gold_tasks", request=None, responses=GoldSerializer(many=True))
     def get(self, request: Request, slug: str) -> Response:
-        return Response(GoldSerializer(told(self.campaign), many=True).data)
+        page = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(told(self.campaign, page))
 
     @extend_schema(operation_id="make_gold", request=NewGoldSerializer, responses={201: GoldSerializer})
     def post(self, request: Request, slug: str) -> Response:
@@ -121,8 +126,8 @@ class Golds(InCampaign):
             raise serializers.ValidationError({"task": ["This campaign has no such task."]})
         by = signed_in_user(request)
         gold = golds.make(task, by, **said) if "verdict" in said else golds.accept(self.campaign, task, by)
-        made = next(row for row in told(self.campaign) if row.pk == gold.pk)
-        return Response(GoldSerializer(made).data, status=status.HTTP_201_CREATED)
+        [made] = told(self.campaign, [gold])
+        return Response(made, status=status.HTTP_201_CREATED)
 
 
 class Proposals(InCampaign):
