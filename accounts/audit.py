@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from accounts import whence
 from accounts.models import AuditEvent, User
 from accounts.roles import campaigns_for, can
+from accounts.spreadsheets import harmless
 
 COLUMNS = ["when", "who", "action", "target", "campaign", "address", "detail"]
 
@@ -88,17 +89,12 @@ def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     for event in events:
         who = event.actor.username if event.actor else ""
         yield writer.writerow(
-            _harmless(cell)
+            harmless(cell)
             for cell in [
                 event.created_at.isoformat(), who, event.action, event.target, event.campaign,
                 event.address or "", "; ".join(f"{name}: {value}" for name, value in details(event)),
             ]
         )  # fmt: skip
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking what somebody wrote for a formula."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@"} else cell
 
 
 class _Echo:

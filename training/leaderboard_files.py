@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TextIO
 
+from accounts.spreadsheets import harmless
 from preferences.types import Estimate
 from training.boards import Leaderboards
 from training.outlook import Ahead
@@ -37,7 +38,7 @@ def write_csv(boards: Leaderboards, table: str, to: TextIO) -> None:
     lines = csv.writer(to)
     if rows:
         lines.writerow(rows[0])
-    lines.writerows(row.values() for row in rows)
+    lines.writerows(map(harmless, row.values()) for row in rows)
 
 
 def _flatten(row: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import asked, signed_in_user
+from accounts.spreadsheets import harmless
 from labeling import side_by_side
 from labeling.members import reachable
 from labeling.models import Campaign

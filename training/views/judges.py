@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accounts.roles import require, signed_in_user
+from accounts.spreadsheets import harmless
 from labeling.models import Campaign
 from labeling.rounds import StateError
 from models_app.models import ModelVersion
@@ -132,8 +133,8 @@ def download(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "task", "task__prompt__content_hash", "answers", "first", "second"
     )
     for task, prompt, said, first, second in listed:
-        cells = [task, prompt, judging.judge.name, digest, *(_plain(text) for text in said), first, second]
-        rows.writerow([*cells, *people.get(task, (0, 0, 0))])
+        cells = [task, prompt, judging.judge.name, digest, *said, first, second]
+        rows.writerow(map(harmless, [*cells, *people.get(task, (0, 0, 0))]))
     return answer
 
 
@@ -144,16 +145,3 @@ def votes_by_task(judging: Judging) -> dict[int, tuple[int, int, int]]:
         first=Count("pk", filter=first), tie=Count("pk", filter=Q(verdict=0)), n=Count("pk")
     )  # fmt: skip
     return {row["task"]: (row["first"], row["n"] - row["first"] - row["tie"], row["tie"]) for row in rows}
-
-
-def _plain(text: str) -> str:
-    # a spreadsheet must not take what a model says for a formula
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import require, signed_in_user
+from accounts.spreadsheets import harmless
 from labeling.campaigns import CampaignError
 from labeling.models import Campaign
 from labeling.rounds import StateError
@@ -126,8 +127,7 @@ def download(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     rows.writerow(["policy", "prompt", "failed", "answer"])
     for check in target.checks.select_related("version").order_by("version"):
         for prompt, text, failed in check.answers:
-            safe = f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-            rows.writerow([check.version.name, prompt, int(failed), safe])
+            rows.writerow(map(harmless, [check.version.name, prompt, int(failed), text]))
     return answer
 
 
