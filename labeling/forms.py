@@ -6,7 +6,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import Pool, User
 from labeling.models import Criterion
 
 if TYPE_CHECKING:
@@ -38,11 +38,22 @@ class CriterionForm(CriterionModelForm):
         help_texts = {"key": _("Its name in datasets, e.g. helpful."), "points": _("From 1 to this many.")}
 
 
+class FindForm(forms.Form):
+    """Look for people who could rate in a campaign."""
+
+    find = forms.CharField(required=False, max_length=150, label=_("Name"))
+    pool = forms.ModelChoiceField(
+        Pool.objects.order_by("name"), required=False, label=_("Of the pool"), empty_label=_("Any")
+    )
+
+
 class AddRatersForm(forms.Form):
     """Let people rate in a campaign."""
 
     users = forms.ModelMultipleChoiceField(
-        queryset=User.objects.none(), label=_("People"), widget=forms.CheckboxSelectMultiple
+        queryset=User.objects.none(),
+        label=_("People"),
+        error_messages={"required": _("Tick at least one person.")},
     )
 
     def __init__(self, *args: Any, choices: QuerySet[User], **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from accounts import audit
-from accounts.models import Role, User
+from accounts.models import Pool, Role, User
 from accounts.roles import asked, campaigns_for, can, signed_in_user
 from labeling import assignment
 from labeling.models import Campaign, Membership, Slot
@@ -116,6 +116,13 @@ def give_role(campaign: Campaign, user: User, role: str, by: User) -> Membership
 def may_have_roles() -> QuerySet[User]:
     """Return the people who sign in."""
     return User.objects.filter(is_active=True, imported=False, simulated=False).order_by("username")
+
+
+def could_rate(campaign: Campaign, find: str = "", pool: Pool | None = None) -> QuerySet[User]:
+    """Return who could be added as a rater, by a part of their name, and of one pool."""
+    people = may_have_roles().filter(role__in=RATES).exclude(memberships__campaign=campaign)
+    people = people.filter(username__icontains=find)
+    return people.filter(pools=pool) if pool else people
 
 
 def copy(source: Campaign, target: Campaign, by: User) -> None:

@@ -3,23 +3,26 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.models import Pool, Role, User
 from accounts.roles import require, signed_in_user
 from labeling import agreement, golds, members, qualification, repeats, trust
 from labeling import campaigns as campaigns_
-from labeling.forms import AddRatersForm
+from labeling.forms import AddRatersForm, FindForm
 from labeling.models import Campaign, Edit, Reliability, Slot
 from labeling.verdict_scale import say
 from labeling.views.manage import named
 
 PAGE = 100
+COULD = 50  # people at once who could be added
 WIDTH, HEIGHT, MARGIN = 640, 160, 8
 
 
@@ -38,13 +41,17 @@ class Person:
 def list_(request: HttpRequest, slug: str) -> HttpResponse:
     """Show who may rate, how much each has done and how far to trust it, and add people."""
     campaign = named(request, slug)
-    could = User.objects.filter(role__in=[Role.RATER, Role.MANAGER], imported=False, is_active=True)
-    could = could.exclude(simulated=True).exclude(memberships__campaign=campaign).order_by("username")
-    form = AddRatersForm(request.POST or None, choices=could)
-    if request.method == "POST" and form.is_valid():
-        for user in form.cleaned_data["users"]:
+    find = FindForm(request.GET or None)
+    sought = find.cleaned_data if find.is_valid() else {}
+    form = AddRatersForm(request.POST, choices=members.could_rate(campaign)) if request.POST else None
+    if form and form.is_valid():
+        added = form.cleaned_data["users"]
+        for user in added:
             campaigns_.add_rater(campaign, user, signed_in_user(request))
+        says = ngettext("%(n)s person may rate now.", "%(n)s people may rate now.", len(added))
+        messages.success(request, says % {"n": len(added)})
         return redirect("campaign_raters", slug)
+    could = members.could_rate(campaign, sought.get("find", ""), sought.get("pool"))
     page = Paginator(working_in(campaign), PAGE).get_page(request.GET.get("page"))
     people = describe(campaign, list(page))
     context = {
@@ -53,7 +60,8 @@ def list_(request: HttpRequest, slug: str) -> HttpResponse:
         "people": people,
         "computed_at": max((p.trust.row.computed_at for p in people if p.trust.row), default=None),
         "form": form,
-        "could": could,
+        "find": find,
+        "could": Paginator(could, COULD).get_page(request.GET.get("more")),
         "entrusted": members.entrusted(campaign),
         "may_be_entrusted": members.may_have_roles().values_list("username", flat=True),
         "campaign_roles": [(r.value, r.label) for r in (Role.MANAGER, Role.RESEARCHER, Role.RATER)],
@@ -62,7 +70,7 @@ def list_(request: HttpRequest, slug: str) -> HttpResponse:
         "section": "campaigns",
         "tab": "raters",
     }
-    return render(request, "manage/raters.html", context)
+    return render(request, "manage/raters.html", context, status=400 if form else 200)
 
 
 def working_in(campaign: Campaign) -> QuerySet[User]:

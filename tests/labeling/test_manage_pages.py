@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Pool
 from labeling import campaigns, members
 from labeling.models import Campaign, Prompt, Round
 from models_app import registry
@@ -109,6 +109,31 @@ def test_raters_are_added_counted_and_removed(client, manager):
     assert members.rated_by(rafi).get() == campaign
     client.post(reverse("remove_rater", args=[campaign.slug, rafi.pk]))
     assert not members.rated_by(rafi).exists()
+
+
+def test_whom_to_add_is_found_by_name_and_pool_and_shown_page_by_page(
+    client, manager, django_assert_max_num_queries
+):
+    campaign = make_campaign(by=manager)
+    crowd = [make_user(username=f"crowd-{n:02}") for n in range(60)]
+    night = Pool.objects.create(name="Night shift")
+    night.members.add(*crowd[:3])
+    address = reverse("campaign_raters", args=[campaign.slug])
+
+    def shown(**query):
+        return [person.username for person in client.get(address, query).context["could"]]
+
+    assert len(shown()) == 50
+    assert shown(more=2)[-2:] == ["crowd-59", "mara"]
+    assert shown(find="D-2") == [f"crowd-2{n}" for n in range(10)]
+    assert shown(pool=night.pk, find="02") == ["crowd-02"]
+    assert "Nobody like that" in client.get(address, {"find": "nobody"}).text
+    refused = client.post(address, {"users": ""})
+    assert (refused.status_code, "Tick at least one person." in refused.text) == (400, True)
+    client.post(address, {"users": [crowd[3].pk, crowd[59].pk]})
+    assert campaign.memberships.count() == 2
+    with django_assert_max_num_queries(30):
+        assert "crowd-03" not in shown(find="crowd-0")
 
 
 def upload_and(how, client, campaign, name, content):
