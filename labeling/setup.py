@@ -86,9 +86,9 @@ class Setup:
         return next((step for step in self.steps if step.state != DONE), self.steps[-1])
 
     def after(self, key: str) -> Step:
-        """Return the step after one."""
-        keys = list(STEPS)
-        return self.steps[min(keys.index(key) + 1, len(keys) - 1)]
+        """Return the step after one, past those that rows say are done: the last never is."""
+        later = self.steps[list(STEPS).index(key) + 1 :] or self.steps[-1:]
+        return next(step for step in later if step.key not in TOLD or step.state != DONE)
 
 
 def read(campaign: Campaign) -> Setup:

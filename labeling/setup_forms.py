@@ -6,10 +6,12 @@ from django import forms
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from labeling.demo import POLICY
 from labeling.models import Campaign
 from labeling.settings_forms import SettingsForm
 from labeling.setup import KINDS, kind_of
+from models_app import registry
 from models_app.models import ModelVersion
 
 if TYPE_CHECKING:
@@ -18,11 +20,11 @@ else:
     CampaignModelForm = forms.ModelForm
 
 KIND_CHOICES = [
-    ("compare", _("Compare two answers: which is better, and by how much?")),
-    ("edit", _("Edit an answer until it is good: each edit also counts as “edited over original”")),
-    ("rank", _("Put several answers in order, the best first")),
-    ("chat", _("Talk with two policies at once, and pick the better answer at each turn")),
-    ("mixed", _("A mixture: four comparisons for each edit; the shares can be changed in the settings")),
+    ("compare", _("Compare two answers")),
+    ("edit", _("Edit an answer until it is good")),
+    ("rank", _("Put several answers in order")),
+    ("chat", _("Talk with two policies, and pick the better answer at each turn")),
+    ("mixed", _("A mixture: four comparisons for each edit")),
 ]
 COMMON = [
     ("helpful", _("Helpful")),
@@ -39,7 +41,7 @@ class BasicsForm(forms.Form):
     name = forms.CharField(
         max_length=120,
         label=_("Name"),
-        help_text=_("Raters see it in their list of work; its address is made of it."),
+        help_text=_("Raters see it in their list of work."),
     )
     description = forms.CharField(
         required=False,
@@ -124,14 +126,15 @@ class PolicyForm(forms.Form):
         required=False,
         max_length=80,
         label=_("Variable that holds the server's key"),
-        help_text=_("The name of an environment variable of the workers; the key itself is not stored."),
+        help_text=_(
+            "An environment variable of the workers whose name ends in _API_KEY; the key itself is not stored."
+        ),
     )
 
-    def __init__(self, *args: Any, policy: str = "", answered: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, by: User, policy: str = "", answered: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = ModelVersion.objects.filter(kind=ModelVersion.Kind.POLICY).exclude(
-            backend=ModelVersion.Backend.IMPORTED
-        )
+        choices = registry.visible_to(by).filter(kind=ModelVersion.Kind.POLICY)
+        choices = choices.exclude(backend=ModelVersion.Backend.IMPORTED)
         existing = self.fields["existing"]
         assert isinstance(existing, forms.ModelChoiceField)
         existing.queryset = choices.order_by("-pk")
@@ -141,7 +144,7 @@ class PolicyForm(forms.Form):
         none = _("Nobody: answers come with the import")
         base.choices = [
             ("none", _("The policy that does so now") if policy else none),
-            ("demo", _("The demo policy: small, comes along, and answers everyday questions in its way")),
+            ("demo", _("The demo policy: small, for everyday questions")),
             ("existing", _("A model that is registered already")),
             ("transformers", _("A Transformers checkpoint: a folder or a hub id")),
             ("openai_compatible", _("A server that speaks the chat-completions protocol")),

@@ -47,6 +47,7 @@ def guideline(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "shown": shown or render_markdown(form["text"].value() or ""),
         "gap": gap,
+        "following": setup.read(campaign).after("guideline") if campaign.status == "draft" else None,
         "section": "campaigns",
         "tab": "guideline",
     }
@@ -60,7 +61,8 @@ def _publish(request: HttpRequest, campaign: Campaign, text: str, gap: Guideline
         if gap is not None:
             gaps.write_in(gap, by, published)
     messages.success(request, _("Version %(number)s is in use.") % {"number": published.number})
-    return redirect("guideline", campaign.slug)
+    draft = campaign.status == Campaign.Status.DRAFT
+    return redirect(setup.read(campaign).after("guideline").page if draft else "guideline", campaign.slug)
 
 
 def _cases(campaign: Campaign) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def everywhere(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, campaign: Campaign | None) -> HttpResponse:
     user, make = signed_in_user(request), request.POST.get("make", "")
     pools = Pool.objects.order_by("name") if can(user, "administer") else None
-    first = {"role": Role.RATER}
+    first = {"role": Role.RATER, "uses": max(2, campaign.overlap) if campaign else 1}
     link = LinkForm(request.POST if make == "link" else None, pools=pools, initial=first, prefix="link")
     list_ = ListForm(
         request.POST if make == "list" else None, pools=pools, initial=first, prefix="list",

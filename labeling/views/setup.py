@@ -22,7 +22,7 @@ from labeling.views.golds import comparisons
 from labeling.views.manage import named
 from models_app.registry import ModelError
 
-CASES = 8  # comparisons whose right verdict may be given at once
+CASES = 5  # comparisons whose right verdict may be given at once
 
 StepView = Callable[[HttpRequest, Campaign], HttpResponse]
 
@@ -111,7 +111,9 @@ def question(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 def answers(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Choose who answers the prompts."""
     facts = setup.read_facts(campaign)
-    form = PolicyForm(request.POST or None, policy=facts.policy, answered=facts.questions)
+    form = PolicyForm(
+        request.POST or None, by=signed_in_user(request), policy=facts.policy, answered=facts.questions
+    )
     if request.method == "POST" and form.is_valid():
         policy = form.policy()
         try:

@@ -39,6 +39,7 @@ async function show(section) {
   const answer = await fetch(window.location.href, { credentials: "same-origin" });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   section.replaceWith(page.getElementById("import"));
+  document.querySelector("nav.steps")?.replaceWith(page.querySelector("nav.steps"));
   const reading = page.getElementById("reading");
   if (reading) {
     document.getElementById("import").after(reading);

@@ -60,8 +60,12 @@ def test_step_by_step_with_nothing_but_next(client):
     }
     page = client.get(done["Location"])
     assert "Which of them is better?" in page.text
-    assert f'href="{at("import", campaign)}">Next: Prompts' in page.text
+    assert "Publish and go on: Prompts" in page.text
+    done = client.post(at("guideline", campaign), {"text": page.context["form"]["text"].value()})
+    assert done["Location"] == at("import", campaign)
+    assert "Next:" not in client.get(done["Location"]).text  # nothing is imported yet
     make_prompt(campaign)
+    assert f'href="{at("setup_answers", campaign)}">Next: Answers' in client.get(done["Location"]).text
     done = client.post(at("setup_answers", campaign), {"base": "demo"})
     assert done["Location"] == at("campaign_invitations", campaign)
     assert registry.champion("kitchen-talk", "policy").name == "demo"
@@ -73,7 +77,7 @@ def test_step_by_step_with_nothing_but_next(client):
     page = client.get(done["Location"])
     assert "Nobody could rate: add or invite at least one person." in page.text
     assert "Start the campaign" not in page.text
-    assert client.get(at("setup", campaign))["Location"] == at("guideline", campaign)
+    assert client.get(at("setup", campaign))["Location"] == at("campaign_invitations", campaign)
     campaigns.add_rater(campaign, make_user(), campaign.created_by)
     assert "Start the campaign" in client.get(done["Location"]).text
     client.post(at("set_status", campaign), {"status": "active"})
