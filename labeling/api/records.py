@@ -1,8 +1,9 @@
 """Rounds, tasks, imports and what raters said, over the API."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
@@ -10,10 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import signed_in_user
-from labeling import rounds
+from labeling import counting, rounds
 from labeling.api.campaigns import InCampaign
 from labeling.models import Edit, Judgment, Likeness, Prompt, Round, Task, TaskResponse
-from labeling.models.task import fresh
 from labeling.tasks import generate_round
 from models_app.models import ModelVersion
 
@@ -22,8 +22,8 @@ class RoundSerializer(serializers.ModelSerializer[Round]):
     """A round with how far it is."""
 
     policies = serializers.SlugRelatedField[ModelVersion](many=True, read_only=True, slug_field="name")
-    tasks = serializers.IntegerField(source="n_tasks", read_only=True)
-    tasks_done = serializers.IntegerField(source="n_done", read_only=True)
+    tasks = serializers.IntegerField(source="tally.tasks", read_only=True)
+    tasks_done = serializers.IntegerField(source="tally.done", read_only=True)
 
     class Meta:
         model = Round
@@ -33,12 +33,17 @@ class RoundSerializer(serializers.ModelSerializer[Round]):
         ]  # fmt: skip
 
 
-def with_counts(rows: QuerySet[Round]) -> QuerySet[Round]:
-    """Add how many tasks each round has and how many are done."""
-    return rows.prefetch_related("policies").annotate(
-        n_tasks=Count("tasks", filter=fresh("tasks__") & ~Q(tasks__status=Task.Status.CANCELLED)),
-        n_done=Count("tasks", filter=fresh("tasks__") & Q(tasks__status=Task.Status.DONE)),
-    )
+def with_tallies(shown: Sequence[Round], tallies: dict[int, counting.Tally]) -> Sequence[Round]:
+    """Tell rounds how far they are."""
+    for each in shown:
+        each.tally = tallies.get(each.pk, counting.Tally())  # type: ignore[attr-defined]
+    return shown
+
+
+def describe(round_: Round) -> dict[str, Any]:
+    """Return a round as it is now."""
+    (now,) = with_tallies([Round.objects.get(pk=round_.pk)], counting.count_rounds([round_]))
+    return RoundSerializer(now).data
 
 
 class Rounds(InCampaign, generics.ListAPIView[Round]):
@@ -49,14 +54,17 @@ class Rounds(InCampaign, generics.ListAPIView[Round]):
     queryset = Round.objects.none()
 
     def get_queryset(self) -> QuerySet[Round]:
-        return with_counts(self.campaign.rounds.all()).order_by("-number")
+        return self.campaign.rounds.prefetch_related("policies").order_by("-number")
+
+    def paginate_queryset(self, queryset: Any) -> Sequence[Any] | None:
+        shown = super().paginate_queryset(queryset) or []
+        return with_tallies(shown, counting.of_rounds(shown))
 
     @extend_schema(request=None, responses={201: RoundSerializer})
     def post(self, request: Request, slug: str) -> Response:
         round_ = rounds.start_next(self.campaign, signed_in_user(request))
         generate_round.delay_on_commit(round_.pk)  # type: ignore[attr-defined]
-        shown = with_counts(Round.objects.filter(pk=round_.pk)).get()
-        return Response(RoundSerializer(shown).data, status=status.HTTP_201_CREATED)
+        return Response(describe(round_), status=status.HTTP_201_CREATED)
 
 
 class ReasonSerializer(serializers.Serializer[Round]):
@@ -79,7 +87,7 @@ class EndRound(InCampaign):
         form.is_valid(raise_exception=True)
         end = rounds.close if self.verb == "close" else rounds.cancel
         end(round_, by=signed_in_user(request), reason=form.validated_data["reason"])
-        return Response(RoundSerializer(with_counts(Round.objects.filter(pk=round_.pk)).get()).data)
+        return Response(describe(round_))
 
 
 class PromptSerializer(serializers.ModelSerializer[Prompt]):
