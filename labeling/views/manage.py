@@ -5,8 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -28,10 +27,9 @@ from labeling.tasks import generate_round
 from models_app.registry import ModelError
 
 
-def count_of(rows: QuerySet, campaign: str = "campaign") -> Coalesce:  # type: ignore[type-arg]
-    """Count a campaign's rows in a subquery, so that several counts of one list don't multiply."""
-    counts = rows.filter(**{campaign: OuterRef("pk")}).order_by().values(campaign).annotate(n=Count("pk"))
-    return Coalesce(Subquery(counts.values("n"), output_field=IntegerField()), 0)
+def count_of(rows: QuerySet[Any]) -> dict[int, int]:
+    """Count rows by campaign, those of campaigns that have some."""
+    return dict(rows.order_by().values_list("campaign").annotate(n=Count("pk")))
 
 
 @require_safe
@@ -43,18 +41,19 @@ def campaigns(request: HttpRequest) -> HttpResponse:
     rows = (
         campaigns_.listed(signed_in_user(request), archived=archived)
         .annotate(
-            n_prompts=count_of(Prompt.objects.all()),
-            n_raters=count_of(Membership.objects.filter(role__in=RATES)),
             round_number=Subquery(current.values("number")[:1]),
             round_status=Subquery(current.values("status")[:1]),
         )
         .order_by("-pk")
     )
     page = Paginator(rows, 50).get_page(request.GET.get("page"))
-    rows_shown: Iterable[Any] = page.object_list  # which are given two more attributes
+    rows_shown: Iterable[Any] = page.object_list  # which are given four more attributes
     judgments, edits = quality.counts(rows_shown), quality.edits(rows_shown)
+    prompts = count_of(Prompt.objects.filter(campaign__in=rows_shown))
+    raters = count_of(Membership.objects.filter(role__in=RATES, campaign__in=rows_shown))
     for campaign in rows_shown:
         campaign.n_judgments, campaign.n_edits = judgments[campaign.pk], edits.get(campaign.pk, 0)
+        campaign.n_prompts, campaign.n_raters = prompts.get(campaign.pk, 0), raters.get(campaign.pk, 0)
     context = {"page": page, "archived": archived, "section": "campaigns"}
     return render(request, "manage/campaigns.html", context)
 
