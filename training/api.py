@@ -101,7 +101,8 @@ class SnapshotCount(InCampaign, APIView):
             {
                 name: serializers.IntegerField()
                 for name in ("judgments", "edits", "tasks", "prompts", "raters")
-            },
+            }
+            | {"about": serializers.BooleanField()},
         ),
     )
     def post(self, request: Request, slug: str) -> Response:

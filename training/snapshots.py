@@ -2,14 +2,15 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Right
 from django.utils.translation import gettext as _
 
 from accounts import webhooks
@@ -17,15 +18,20 @@ from accounts.audit import record
 from accounts.models import User
 from labeling import campaigns as campaigns_
 from labeling import trust
-from labeling.models import Campaign, Edit, Judgment, Task
+from labeling.models import Campaign, Edit, Judgment, Prompt, Task
 from labeling.models.task import fresh
 from training import canonical_rows
 from training import filters as filters_
+from training import standing as standing_
 from training.filters import FilterError, Filters
 from training.formats import Row
 from training.models import Snapshot
 
 SPLITS = ("train", "validation", "test")
+EVERYTHING = Q()
+MANY_PROMPTS = 20_000  # beyond which a preview doesn't look at all of them
+LOOKED_AT = 2000  # of which it looks at so many
+ENOUGH = 500  # judgments and edits of those, of which it tells how many there are
 
 
 class SnapshotError(Exception):
@@ -88,9 +94,34 @@ def cut(
 
 
 def count(campaign: Campaign, given: dict[str, Any], by: User | None = None) -> dict[str, int]:
-    """Count what filters would take, but for agreement, which only a cut looks at. Raises SnapshotError."""
+    """Count what filters would take, but for agreement, which only a cut looks at. Raises SnapshotError.
+
+    Where there are many prompts and much is taken of them, `about` is true: about LOOKED_AT of the prompts
+    are looked at, and counts are what they tell of all, to two digits; of raters, those found there.
+    """
     filters, sources = _read(campaign, given, by)
-    tasks = taken(sources, filters)
+    prompts = Prompt.objects.filter(campaign__in=sources)
+    number = prompts.count()
+    if number > MANY_PROMPTS:
+        # splits go by the first digits of a hash
+        part = 4096 * LOOKED_AT // number
+        some = prompts.alias(last=Right("content_hash", 3)).filter(last__lt=f"{part:03x}")
+        # named in the statement, so that PostgreSQL knows how few they are
+        found = _count(sources, filters, Q(prompt__in=list(some.values_list("pk", flat=True))))
+        if found["judgments"] + found["edits"] > ENOUGH:
+            whole = {name: _two_digits(n * 4096 / part) for name, n in found.items() if name != "raters"}
+            return {**found, **whole, "about": True}
+    return {**_count(sources, filters), "about": False}
+
+
+def _two_digits(number: float) -> int:
+    whole = round(number)
+    return round(whole, 2 - len(str(whole)))
+
+
+def _count(sources: Sequence[Campaign], filters: Filters, among: Q = EVERYTHING) -> dict[str, int]:
+    _prompts_left, tasks_left = standing_.known_now()
+    tasks = Task.objects.filter(fresh(), among, filters.tasks(tasks_left), campaign__in=sources)
     votes = Judgment.objects.filter(filters.said(Judgment), task__in=tasks)
     for source in sources if filters.min_reliability else ():
         weights = trust.weights(source).items()
@@ -100,17 +131,17 @@ def count(campaign: Campaign, given: dict[str, Any], by: User | None = None) -> 
         votes = votes.exclude(verdict=0)
     edits = Edit.objects.filter(filters.said(Edit), task__in=tasks)
     heard = [said.order_by().values("rater", "task", "task__prompt") for said in (votes, edits)]
-    with_words = heard[0].union(heard[1], all=True)
-    found = {"judgments": votes.count(), "edits": edits.count()}
+    halves = [said.annotate(edits=Value(n)) for n, said in enumerate(heard)]
+    sql, values = halves[0].union(halves[1], all=True).query.sql_with_params()
+    names = ("judgments", "edits", "tasks", "prompts", "raters")
     with connection.cursor() as cursor:
-        sql, values = with_words.query.sql_with_params()
         cursor.execute(
-            f"SELECT count(DISTINCT task), count(DISTINCT prompt), count(DISTINCT rater)"  # noqa: S608  Django's SQL
-            f" FROM ({sql}) AS said (rater, task, prompt)",
+            f"SELECT count(*) FILTER (WHERE edits = 0), count(*) FILTER (WHERE edits = 1),"  # noqa: S608  Django's SQL
+            f" count(DISTINCT task), count(DISTINCT prompt), count(DISTINCT rater)"
+            f" FROM ({sql}) AS said (rater, task, prompt, edits)",
             values,
         )
-        found |= dict(zip(("tasks", "prompts", "raters"), cursor.fetchone(), strict=True))
-    return found
+        return dict(zip(names, cursor.fetchone(), strict=True))
 
 
 def readable(campaign: Campaign, given: dict[str, Any], by: User | None) -> dict[str, Any]:
@@ -169,13 +200,6 @@ def rows(snapshot: Snapshot, split: str | None = None, columns: Sequence[str] | 
 def prompts(snapshot: Snapshot) -> Iterator[Row]:
     """Yield the prompts that the campaign had (parquet.PROMPTS), judged or not: policies learn on them."""
     yield from _rows(path(snapshot) / "prompts.parquet")
-
-
-def taken(campaigns: Iterable[Campaign], filters: Filters) -> QuerySet[Task]:
-    """Return the tasks that filters take, of those on which something was said that they take."""
-    said = [model.objects.filter(filters.said(model), task=OuterRef("pk")) for model in (Judgment, Edit)]
-    heard = Q(Exists(said[0])) | Q(Exists(said[1]))
-    return Task.objects.filter(fresh(), filters.tasks(), heard, campaign__in=campaigns)
 
 
 def _read(campaign: Campaign, given: dict[str, Any], by: User | None) -> tuple[Filters, list[Campaign]]:

@@ -232,6 +232,24 @@ def test_the_page_counts_and_cuts_what_it_offers(campaign, raters, client):
     assert "Kinds of task: Select a valid choice" in refused.text
 
 
+def test_some_of_many_prompts_tell_how_much_is_taken(campaign, raters, client, monkeypatch):
+    for number in range(30):
+        task = task_of(campaign, -3, 1, raters=raters)
+        name = f"{number:061x}{'000' if number % 5 == 0 else 'fff'}"
+        Prompt.objects.filter(pk=task.prompt_id).update(content_hash=name)
+    monkeypatch.setattr(snapshots, "MANY_PROMPTS", 29)
+    monkeypatch.setattr(snapshots, "LOOKED_AT", 6)
+    assert snapshots.count(campaign, {})["about"] is False  # too few to tell
+    monkeypatch.setattr(snapshots, "ENOUGH", 11)
+    about = {"judgments": 60, "edits": 0, "tasks": 30, "prompts": 30, "raters": 2, "about": True}
+    assert snapshots.count(campaign, {}) == about
+    assert snapshots.count(campaign, {"ties": "drop", "kinds": ["edit"]})["judgments"] == 0
+    client.force_login(cast.make_user("researcher"))
+    shown = client.get(reverse("count_snapshot", args=["kitchen"])).text
+    assert "take about <strong>60</strong> judgments" in shown
+    assert "of at least 2 raters" in shown
+
+
 def test_what_is_counted_is_what_is_cut(campaign, raters, client):
     campaign.weigh_votes = True
     campaign.save(update_fields=["weigh_votes"])

@@ -63,7 +63,7 @@ def test_it_is_the_same_dataset_whichever_campaign_it_is_cut_in(campaigns):
     alone = snapshots.cut(tea, filters={"campaigns": ["tea"]})
     assert (alone.digest, alone.filters) == (snapshots.cut(tea).digest, {})
     assert snapshots.count(tea, {"campaigns": ["coffee"]}) == {
-        "judgments": 4, "edits": 0, "tasks": 4, "prompts": 4, "raters": 1,
+        "judgments": 4, "edits": 0, "tasks": 4, "prompts": 4, "raters": 1, "about": False,
     }  # fmt: skip
     found = difference.compare(alone, first)
     assert (found.added["tasks"], found.removed["tasks"], found.same["tasks"]) == (2, 0, 2)
