@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from models_app.backends.openai_compatible import OpenAICompatiblePolicy
     from models_app.backends.transformers import TransformersRewardModel
 
+# what a registered server may be told: managers name the variable, and where its value goes
+KEY_NAME = re.compile(r"[A-Z][A-Z0-9_]*_API_KEY")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 MOST_AT_ONCE = 256  # requests to a server
 HELLO_SECONDS = 20.0  # that a server has to answer at all before it is registered
@@ -102,11 +104,19 @@ def look(kind: str, backend: str, location: str, options: dict[str, Any]) -> Non
 def _look_at_options(options: dict[str, Any]) -> None:
     if not options.get("model"):
         raise ModelError(_("Name the model that the server at this address should use."))
+    _key(options)
     many = options.get("concurrency") or 1
     if not isinstance(many, int) or isinstance(many, bool) or not 1 <= many <= MOST_AT_ONCE:
         raise ModelError(
             _("“concurrency”, the requests at once, must be from 1 to %(most)s.") % {"most": MOST_AT_ONCE}
         )
+
+
+def _key(options: dict[str, Any]) -> str:
+    name = options.get("api_key_env") or ""
+    if name and not (isinstance(name, str) and KEY_NAME.fullmatch(name)):
+        raise ModelError(_("The variable of a server's key has a name that ends in _API_KEY."))
+    return os.environ.get(name, "")
 
 
 def _look_at_checkpoint(kind: str, location: str) -> None:
@@ -207,8 +217,8 @@ def server(location: str, options: dict[str, Any]) -> "OpenAICompatiblePolicy":
     """Return the policy behind a server's address; nobody is asked yet."""
     from models_app.backends.openai_compatible import OpenAICompatiblePolicy
 
-    key = os.environ.get(options.get("api_key_env", ""), "")
     many, pieces = options.get("concurrency") or 0, bool(options.get("stream"))
+    key = _key(options)
     return OpenAICompatiblePolicy(location, options["model"], api_key=key, concurrency=many, stream=pieces)
 
 

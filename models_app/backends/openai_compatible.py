@@ -21,6 +21,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 CONCURRENCY = 8  # requests at once, unless the model version says otherwise
 TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+MOST_BYTES = 4 * 1024 * 1024  # of an answer that is asked for once
 _AGAIN = frozenset({408, 425, 429})
 
 
@@ -165,7 +166,7 @@ class OpenAICompatiblePolicy:
         until = time.monotonic() + seconds
         late = BusyError(f"{self.url} does not answer within {seconds:g} seconds.")
         patience = httpx.Timeout(seconds, connect=min(5.0, seconds))
-        pieces = []
+        whole = bytearray()
         try:
             with (
                 httpx.Client(headers=self.headers, timeout=patience) as client,
@@ -173,10 +174,12 @@ class OpenAICompatiblePolicy:
             ):
                 # a server that sends a byte now and then never lets a read time out
                 for piece in response.iter_bytes():
-                    pieces.append(piece)
+                    whole += piece
                     if time.monotonic() > until:
                         raise late
-                whole = httpx.Response(response.status_code, content=b"".join(pieces))
+                    if len(whole) > MOST_BYTES:
+                        raise BackendError(f"{self.url} gives an answer that doesn't end.")
+                answer = httpx.Response(response.status_code, content=bytes(whole))
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, ValueError) as error:
             raise BackendError(f"{self.url} cannot be asked: {error}") from error
         except httpx.ConnectTimeout as error:
@@ -185,8 +188,8 @@ class OpenAICompatiblePolicy:
             raise late from error
         except httpx.RequestError as error:
             raise BusyError(f"{self.url} cannot be reached: {error}.") from error
-        text = self._read(whole)
-        counted = (whole.json().get("usage") or {}).get("completion_tokens")
+        text = self._read(answer)
+        counted = (answer.json().get("usage") or {}).get("completion_tokens")
         return text, counted if isinstance(counted, int) else None
 
     def _stream(self, client: httpx.Client, body: dict[str, object]) -> Iterator[str]:

@@ -261,6 +261,12 @@ def test_garbage_from_a_server_is_refused(server: ChatServer, reply: bytes) -> N
         list(_remote(server).generate(TALKS[:2], SamplingParams()))
 
 
+def test_an_answer_without_an_end_is_not_kept(server: ChatServer) -> None:
+    server.reply = b" " * (openai_compatible.MOST_BYTES + 1)
+    with pytest.raises(BackendError, match="doesn't end"):
+        _remote(server).answer_once(TALKS[0], SamplingParams(), 20.0)
+
+
 def test_a_server_that_is_down_or_busy_for_long_is_named(server: ChatServer) -> None:
     server.failures = 1000
     with pytest.raises(BackendError, match="status 429"):

@@ -43,6 +43,21 @@ def test_wrong_head_is_refused(tmp_path, kind, config, says):
     assert not ModelVersion.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "DATABASE_URL", "OIDC_CLIENT_SECRET", "x_API_KEY\n", 5, ["A_API_KEY"]]
+)
+def test_no_secret_of_the_installation_is_sent_to_a_server(monkeypatch, name):
+    monkeypatch.setenv("SECRET_KEY", "secret")
+    monkeypatch.setenv("THEIR_API_KEY", "theirs")
+    options = {"model": "m", "api_key_env": name}
+    with pytest.raises(ModelError, match="ends in _API_KEY"):
+        registry.register("f", "policy", "x", "openai_compatible", "http://127.0.0.1:9/v1", options=options)
+    with pytest.raises(ModelError, match="ends in _API_KEY"):
+        registry.server("http://127.0.0.1:9/v1", options)
+    known = registry.server("http://127.0.0.1:9/v1", options | {"api_key_env": "THEIR_API_KEY"})
+    assert known.headers == {"Authorization": "Bearer theirs"}
+
+
 def test_missing_folder_empty_folder_and_garbage_are_refused(tmp_path):
     with pytest.raises(ModelError, match="There is no folder /nope/model"):
         registry.register("f", "policy", "x", "transformers", "/nope/model")
