@@ -12,11 +12,12 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from accounts import audit, whence
+from accounts import audit, sessions, two_factors, whence
 from accounts.models import User
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             refuse(request, _("Only people with a confirmed address at %(domains)s come in this way.")
                    % {"domains": ", ".join(domains)})  # fmt: skip
         if sociallogin.is_existing:
+            if sociallogin.account.pk is None and sociallogin.user.is_active:
+                self._begin_anew(sociallogin.user)
             return
         if settings.OIDC_ROLE == NOBODY:
             refuse(request, _("Nobody here has this address yet. Ask a manager to invite you."))
@@ -59,6 +62,15 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         if any(User.objects.filter(email__iexact=address).exists() for address in claimed):
             refuse(request, _("Somebody here has this address, and your provider does not confirm that it is "
                               "yours. Sign in with your password."))  # fmt: skip
+
+    def _begin_anew(self, user: User) -> None:
+        """End whatever else opens an account that somebody has just shown to be theirs.
+
+        Nobody had shown it before: who knew its link or its password may have set up factors and tokens.
+        """
+        with transaction.atomic():
+            two_factors.take_away(user, by=user)
+            sessions.sign_out(user, by=user)
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
         """Return who here has an address that the provider confirms, whatever its case; none for two."""

@@ -4,13 +4,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import AuditEvent, User
+from accounts import tokens
+from accounts.models import ApiToken, AuditEvent, User
 from tests import openid_server
 from tests.cast import make_user
 
@@ -59,10 +61,20 @@ def test_a_newcomer_comes_in_with_the_role_of_settings_and_again_as_the_same(pro
 
 def test_who_was_invited_under_the_address_comes_in_as_themselves(provider):
     invited = make_user("manager", username="nina", email="Nina@example.org")
+    thief = Client()  # whoever came by her link before her, and stayed
+    thief.force_login(invited)
+    tokens.issue(invited, "script")
+    Authenticator.objects.create(user=invited, type=Authenticator.Type.TOTP, data={})
     client = Client()
     come(client)
     assert client.get(reverse("campaigns")).context["user"] == invited
     assert User.objects.count() == 1
+    assert thief.get(reverse("campaigns")).status_code == 302
+    assert not ApiToken.objects.filter(revoked_at=None).exists()
+    assert not Authenticator.objects.exists()
+    tokens.issue(invited, "script")
+    come(Client())
+    assert ApiToken.objects.filter(revoked_at=None).exists()  # what is made since stays
 
 
 @pytest.mark.parametrize(
