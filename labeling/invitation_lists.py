@@ -157,7 +157,9 @@ def can_mail() -> bool:
 def send(letters: Sequence[tuple[str, str]], campaign: Campaign | None) -> list[str]:
     """Mail people their links, given as (address, link); return the addresses that didn't take it."""
     failed = []
+    # a name with a line break, which the API lets through, would be refused as a forged header
     subject = _("You are invited to rate in %(name)s") % {"name": campaign.name if campaign else "Touchstone"}
+    subject = " ".join(subject.split())
     body = _(
         "Somebody invites you to Touchstone, where people compare the answers of language models.\n\n"
         "Open this link to begin; it is yours alone:\n\n%(link)s\n"

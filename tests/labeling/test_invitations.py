@@ -147,6 +147,14 @@ def test_a_list_gives_each_a_link_of_their_own_and_mails_it(manager, campaign, s
     assert list(User.objects.get(username="omar").skills.values_list("name", flat=True)) == ["arabic"]
 
 
+def test_a_campaigns_name_forges_no_header(campaign, settings):
+    settings.EMAIL_HOST = "mail.example.org"
+    campaign.name = "Recipes\nBcc: eve@evil.example"
+    assert invitation_lists.send([("rosa@example.org", "https://x/")], campaign) == []
+    assert mail.outbox[0].recipients() == ["rosa@example.org"]
+    assert mail.outbox[0].subject.endswith("Recipes Bcc: eve@evil.example")
+
+
 def test_a_list_without_heads_is_read_by_what_it_holds():
     lines, problems = invitation_lists.read(
         "Rosa Luz, rosa@example.org, spanish english\nomar@example.org\nAnn"
