@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
 
+from accounts.spreadsheets import harmless
 from labeling.import_rows import PARQUET_ROWS, read_raw
 from labeling.import_source import LineError, container_of
 
 HEADER = ["line", "field", "error", "text"]
 TEXT_SHOWN = 2000  # characters of a line in the table; the file of bad rows has all of it
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a cell a formula where such a table is opened
 
 
 class Failures:
@@ -66,7 +66,8 @@ class Failures:
                 at, text = following
             shown = text if at == line else ""
             for error in errors:
-                cells.writerow([line, *map(_cell, (error.field, error.message, shown.strip()[:TEXT_SHOWN]))])
+                texts = (error.field, error.message, shown.strip()[:TEXT_SHOWN])
+                cells.writerow([line, *map(harmless, texts)])
             if at == line:
                 yield line, text
 
@@ -75,11 +76,6 @@ class Failures:
         for line in self._spool:
             yield LineError(*json.loads(line))
         self._spool.seek(0, 2)
-
-
-def _cell(text: str) -> str:
-    """Return a text that no program takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _write_lines(source: BinaryIO, found: Iterator[tuple[int, str]], path: Path) -> None:
