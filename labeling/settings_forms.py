@@ -43,7 +43,7 @@ GROUPS = (
     Group(
         "seen",
         _("What raters see"),
-        _("As it stands, they read an answer at once and say on seven points how much better it is."),
+        _("In a new campaign they see answers at once, and say on seven points how much better one is."),
         (
             "name", "description", "scale", "allow_ties", "red_team", "reasons", "display_rate",
             "undo_minutes", "show_figures",
@@ -58,7 +58,7 @@ GROUPS = (
     Group(
         "who",
         _("Who works, and how much"),
-        _("As it stands, everybody who was let in may rate, as much as they like."),
+        _("In a new campaign everybody who was let in may rate, as much as they like."),
         ("skills", "pass_mark", "test_attempts", "rater_limit", "daily_limit", "lease_minutes"),
     ),
     Group(

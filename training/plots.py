@@ -10,7 +10,8 @@ from preferences.types import Estimate
 
 WIDTH, HEIGHT = 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 10, 34
-LABELS, TIMES = 7, 4  # under an axis, at most; times are long
+LABELS, LETTERS = 7, 12  # under an axis, and of each, at most
+LETTER = 7  # about how wide one is
 DENSE = 60  # marks of a line beyond which it is drawn alone
 LEAST_SPAN = {"n": 4.0, "Elo": 10.0, "points": 2.0, "nats": 2.0}  # of a vertical axis, by unit
 
@@ -145,9 +146,16 @@ def _columns(plot: Plot, marks: Sequence[Mark], x: Place) -> list[tuple[str, str
     for mark in marks:
         under.setdefault(mark.label, []).append(mark.x)
     # marks of several series that share a label stand side by side over it
-    labels = {sum(xs) / len(xs): label for label, xs in under.items()}
-    stride = ceil(len(labels) / (TIMES if plot.scale == "time" else LABELS))
+    labels = {sum(xs) / len(xs): _short(label) for label, xs in under.items()}
+    longest = max(map(len, labels.values()), default=0)
+    room = (WIDTH - LEFT - RIGHT) // (LETTER * (longest + 1))
+    stride = ceil(len(labels) / min(LABELS, max(1, room)))
     return [(x(at), label) for at, label in sorted(labels.items())[::-stride][::-1]]
+
+
+def _short(label: str) -> str:
+    # names are told apart by their ends
+    return label if len(label) <= LETTERS else f"{label[:5]}…{label[-6:]}"
 
 
 def _series(series: Series, x: Place, y: Place) -> dict[str, Any]:

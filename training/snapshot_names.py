@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 COUNTS: dict[str, Any] = {
     "tasks": _("tasks"),
     "comparisons": _("comparisons"),
-    "adjudicated": _("comparisons decided by a reviewer"),
-    "identical_pairs": _("comparisons of equal answers"),
+    "adjudicated": _("decided by a reviewer"),
+    "identical_pairs": _("pairs of equal answers"),
     "judgments": _("judgments"),
     "ties": _("ties"),
     "edits": _("edits"),

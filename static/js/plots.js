@@ -71,7 +71,8 @@
 
   function xAxis(drawing) {
     const axis = { stroke: colours["ink-soft"], font: colours.font, grid: { show: false }, size: 2.1 * colours.rem,
-      ticks: { stroke: colours.line, width: 1, size: 4 } };
+      ticks: { stroke: colours.line, width: 1, size: 4 },
+      label: drawing.plot.x, labelFont: colours.font, labelSize: 1.2 * colours.rem, labelGap: 0 };
     const { scale, at, unit } = drawing.plot;
     if (scale === "time") {
       const daily = at.every((second) => second % 86400 === 0);
@@ -88,7 +89,7 @@
       axis.splits = (u) => named(u, drawing.plot);
       axis.values = (u, splits) => splits.map((value) => {
         const label = drawing.plot.labels[drawing.plot.at.indexOf(value)] || "";
-        return label.length > 12 ? `${label.slice(0, 11)}…` : label;
+        return label.length > 12 ? `${label.slice(0, 5)}…${label.slice(-6)}` : label; // the end tells names apart
       });
     }
     return axis;
