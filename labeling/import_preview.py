@@ -54,6 +54,12 @@ class Preview:
         """Tell whether one may say which column is what."""
         return self.format in MAPPED
 
+    @property
+    def is_headless(self) -> bool:
+        """Tell whether what was taken for a header looks like a first row: all of it is sentences."""
+        names = [column.path.split() for column in self.columns]
+        return self.container == "csv" and bool(names) and all(len(words) > 2 for words in names)
+
 
 def look(source: BinaryIO, format: str = "", mapping: Mapping[str, str] | None = None) -> Preview:
     """Read the beginning of an upload; what isn't given is guessed."""

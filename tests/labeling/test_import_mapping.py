@@ -152,3 +152,8 @@ def test_what_columns_only_look_like_is_not_imported_by_unseen():
     (refused,) = read_records(source, guess_format(source))
     assert isinstance(refused, FileError)
     assert refused.message == "the column “prompt” is missing; the header has: asked, bot"
+
+
+@pytest.mark.parametrize(("first", "headless"), [("How long does soup keep?", True), ("asked", False)])
+def test_a_first_line_of_sentences_may_be_no_header(first, headless):
+    assert import_preview.look(io.BytesIO(f"{first}\nWhy not?\n".encode())).is_headless is headless
