@@ -1,5 +1,6 @@
-"""Who is signed in, read on every request by a statement that is written once."""
+"""Who is signed in, read on every request with the session, by a statement that is written once."""
 
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -8,6 +9,14 @@ from django.db import connection
 
 from accounts import rows
 from accounts.models import User
+
+# whose session was read last, till they are asked for: both are read at once
+_met: ContextVar[User | None] = ContextVar("met", default=None)
+
+
+def meet(user: User | None) -> None:
+    """Note whose session has just been read; None when that isn't known."""
+    _met.set(user)
 
 
 @cache
@@ -21,10 +30,11 @@ class Backend(ModelBackend):
 
     def get_user(self, user_id: Any) -> User | None:
         """Return an active user by their key."""
-        with connection.cursor() as cursor:
-            cursor.execute(_statement(), [user_id])
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        user = rows.read(User, iter(row))
-        return user if self.user_can_authenticate(user) else None
+        user = _met.get()
+        meet(None)
+        if user is None or user.pk != user_id:
+            with connection.cursor() as cursor:
+                cursor.execute(_statement(), [user_id])
+                row = cursor.fetchone()
+            user = rows.read(User, iter(row)) if row is not None else None
+        return user if user is not None and self.user_can_authenticate(user) else None

@@ -1,6 +1,6 @@
-"""Sessions: read from the cache and kept in the database, whose they are, where from, and how they end.
+"""Sessions: whose they are, where from, and how they end.
 
-Without the cache they are read from the database.
+They are read from the database, together with their person: to ask a cache first would take longer.
 """
 
 import hashlib
@@ -9,18 +9,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache as once
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.backends import cached_db, db
+from django.contrib.sessions.backends import db
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from redis import RedisError
 
-from accounts import audit, whence
+from accounts import audit, backends, rows, whence
 from accounts.models import ApiToken, Session, User
 
 PLACE = "_place"  # in a session: where it was begun
@@ -33,11 +34,8 @@ SYSTEMS = {
 }  # fmt: skip
 
 
-class SessionStore(cached_db.SessionStore):
-    """Django's, but that rows name their person, and nobody is signed out while Redis is away.
-
-    Signing out still needs Redis: else the session would come back with it.
-    """
+class SessionStore(db.SessionStore):
+    """Django's, but that rows name their person, who is read with them."""
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -45,10 +43,15 @@ class SessionStore(cached_db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """Return what the session holds."""
-        try:
-            return super().load()
-        except RedisError:
-            return db.SessionStore.load(self)
+        with connection.cursor() as cursor:
+            cursor.execute(_statement(), [self.session_key])
+            row = cursor.fetchone()
+        if row is None:
+            self._session_key = None
+            return {}
+        data, key, *_ = row
+        backends.meet(rows.read(User, iter(row[1:])) if key is not None else None)
+        return self.decode(data)
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row of what the session holds, with whose it is and where it was begun."""
@@ -60,6 +63,16 @@ class SessionStore(cached_db.SessionStore):
         row.device, row.address = place.get("device", ""), place.get("address")
         row.since = datetime.fromtimestamp(place["since"], UTC) if place else None
         return row
+
+
+@once
+def _statement() -> str:
+    session, user = Session._meta.db_table, User._meta.db_table
+    columns = rows.columns(User, user)
+    return (
+        f"SELECT session_data, {columns} FROM {session} LEFT JOIN {user} ON {user}.id = {session}.user_id"  # noqa: S608  names of our own
+        f" WHERE session_key = %s AND expire_date > now()"
+    )
 
 
 def name_of(key: str) -> str:
@@ -122,9 +135,9 @@ class Seat:
 
 def of_user(user: User, current: str | None = None) -> list[Seat]:
     """Return somebody's sessions that work now, the one of the key `current` first, then those last seen."""
-    rows = list(Session.objects.filter(user=user, expire_date__gt=timezone.now()).defer("session_data"))
+    open_ = list(Session.objects.filter(user=user, expire_date__gt=timezone.now()).defer("session_data"))
     try:
-        seen = cache.get_many([f"seen:{row.name}" for row in rows])
+        seen = cache.get_many([f"seen:{row.name}" for row in open_])
     except RedisError:
         seen = {}
     seats = [
@@ -133,7 +146,7 @@ def of_user(user: User, current: str | None = None) -> list[Seat]:
             datetime.fromtimestamp(at, UTC) if (at := seen.get(f"seen:{row.name}")) else row.since,
             row.session_key == current,
         )
-        for row in rows
+        for row in open_
     ]  # fmt: skip
     never = datetime.min.replace(tzinfo=UTC)
     return sorted(seats, key=lambda seat: (seat.current, seat.seen or never), reverse=True)
@@ -157,12 +170,9 @@ def sign_out(user: User, *, by: User) -> None:
         audit.record(by, "sign out", user, sessions=ended, tokens=tokens)
 
 
-def _end(rows: QuerySet[Session], whose: User | None, *, by: User) -> int:
-    keys = list(rows.values_list("session_key", flat=True))
+def _end(ending: QuerySet[Session], whose: User | None, *, by: User) -> int:
     with transaction.atomic():
-        Session.objects.filter(pk__in=keys).delete()
-        # where the cache can't be reached nothing is ended: else the sessions would come back with it
-        cache.delete_many([SessionStore.cache_key_prefix + key for key in keys])
-        if keys and whose is not None:
-            audit.record(by, "end sessions", whose, sessions=len(keys))
-    return len(keys)
+        ended, _kinds = ending.delete()
+        if ended and whose is not None:
+            audit.record(by, "end sessions", whose, sessions=ended)
+    return ended

@@ -20,6 +20,22 @@ def test_an_emptied_cache_signs_nobody_out(client):
 
 
 @pytest.mark.django_db
+def test_a_session_comes_with_its_person_and_neither_outlives_the_other(client, django_assert_num_queries):
+    rafi, other = make_user(username="rafi"), Client()
+    client.force_login(rafi)
+    other.force_login(make_user(username="sam"))
+    for who, name in ((client, "rafi"), (other, "sam"), (client, "rafi")):
+        assert who.get(reverse("api_me")).json()["username"] == name
+    with django_assert_num_queries(1):
+        assert client.get(reverse("api_me")).json()["username"] == "rafi"
+    Session.objects.filter(user=rafi).update(user=None)  # as rows from before sessions named their person
+    assert client.get(reverse("api_me")).json()["username"] == "rafi"
+    rafi.is_active = False
+    rafi.save()
+    assert client.get(reverse("api_me")).status_code == 401
+
+
+@pytest.mark.django_db
 def test_without_a_cache_people_stay_signed_in(client, settings):
     client.force_login(make_user())
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": NOWHERE}}
