@@ -45,10 +45,10 @@ class SchemaView(SpectacularAPIView):
 
 
 urlpatterns = [
+    path("", include("labeling.urls")),  # first, as raters wait for theirs
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("labeling.people_urls")),
-    path("", include("labeling.urls")),
     path("", include(webhook_urls.pages)),
     path("campaigns/", include("labeling.manage_urls")),
     path("models/", include("models_app.urls")),

@@ -24,10 +24,21 @@ TASK_COLUMNS = [
 _SLOT = rows.columns(Slot, "slot")
 _TASK = rows.columns(Task, "task", TASK_COLUMNS)
 
+# of a campaign, what a submission is held against, and what its raters' pages show besides
+CAMPAIGN_COLUMNS = [
+    "id", "slug", "status", "scale", "allow_ties", "overlap", "overlap_cap", "certainty", "chat_turns",
+    "lease_minutes", "undo_minutes",
+]  # fmt: skip
+RATERS_COLUMNS = [
+    *CAMPAIGN_COLUMNS, "name", "description", "rater_limit", "daily_limit", "gold_share", "repeat_share",
+    "edit_share", "rank_share", "chat_share", "red_team", "reasons", "display_rate", "pass_mark",
+    "test_attempts", "show_figures",
+]  # fmt: skip
+
 # A campaign that somebody rates in: with its criteria, its newest guideline, the newest one they have read,
 # and the oldest word to them from it that they have not.
 MEMBERS_CAMPAIGN = f"""
-SELECT {rows.columns(Campaign, "campaign")},
+SELECT {rows.columns(Campaign, "campaign", RATERS_COLUMNS)},
     (SELECT coalesce(jsonb_agg(to_jsonb(criterion) ORDER BY criterion.id), '[]')
         FROM labeling_criterion criterion WHERE criterion.campaign_id = campaign.id) AS graded,
     (SELECT max(number) FROM labeling_guideline WHERE campaign_id = campaign.id) AS guideline_number,
@@ -45,8 +56,13 @@ WHERE campaign.slug = %(slug)s AND campaign.status <> 'draft' AND campaign.archi
         AND labeling_membership.role <> 'researcher')
 """
 
-LOCK_MEMBER = """
-SELECT id FROM labeling_membership WHERE user_id = %(rater)s AND campaign_id = %(campaign)s FOR NO KEY UPDATE
+# After it the transaction's prepared statements keep their plans. Left to itself, PostgreSQL comes to plan
+# each claim anew once its tables have grown, which takes longer than the claim.
+_KEEP_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
+
+LOCK_MEMBER = f"""
+SELECT id, {_KEEP_PLANS} FROM labeling_membership
+WHERE user_id = %(rater)s AND campaign_id = %(campaign)s FOR NO KEY UPDATE
 """
 
 # Who may claim in an active campaign, with its share of gold tasks drawn for this claim, and whether their
@@ -182,10 +198,6 @@ WHERE task.round_id = %(round)s AND task.status = 'open'
 # the round, which can't close meanwhile), with its task, what of its campaign a submission is held against,
 # the guideline shown, and whether the rater has spoken on the task, or with this key, before. OFFSET 0 keeps
 # PostgreSQL from looking by the rater, through all that they ever did, by a plan as old as their first day.
-CAMPAIGN_COLUMNS = [
-    "id", "slug", "status", "scale", "allow_ties", "overlap", "overlap_cap", "certainty", "chat_turns",
-    "lease_minutes", "undo_minutes",
-]  # fmt: skip
 _CAMPAIGN = rows.columns(Campaign, "campaign", CAMPAIGN_COLUMNS)
 
 
@@ -221,7 +233,8 @@ SELECT {_SLOT}, {_TASK}, {_CAMPAIGN},
     {_spoken("labeling_judgment", "task_id = slot.task_id")}
     OR {_spoken("labeling_edit", "task_id = slot.task_id")}
     OR {_spoken("labeling_judgment", "idempotency_key = %(key)s::uuid")}
-    OR {_spoken("labeling_edit", "idempotency_key = %(key)s::uuid")} AS spoken
+    OR {_spoken("labeling_edit", "idempotency_key = %(key)s::uuid")} AS spoken,
+    {_KEEP_PLANS}
 FROM given JOIN labeling_slot slot ON slot.id = given.id
     JOIN labeling_task task ON task.id = slot.task_id
     JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id

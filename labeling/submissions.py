@@ -94,7 +94,7 @@ def lock(rater: User, lease: UUID, guideline: int | None = None, key: UUID | Non
     slot: Any = rows.read(Slot, values_left)
     slot.task = rows.read(Task, values_left, TASK_COLUMNS)
     slot.campaign = slot.task.campaign = rows.read(Campaign, values_left, CAMPAIGN_COLUMNS)
-    slot.shown_guideline, slot.criteria, slot.spoken = values_left
+    slot.shown_guideline, slot.criteria, slot.spoken, _plans = values_left
     return slot
 
 

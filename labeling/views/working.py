@@ -20,7 +20,7 @@ from accounts.roles import signed_in_user
 from labeling import assignment, onboarding, progress
 from labeling.assignment import LeaseError
 from labeling.models import Campaign, Task
-from labeling.statements import MEMBERS_CAMPAIGN
+from labeling.statements import MEMBERS_CAMPAIGN, RATERS_COLUMNS
 from labeling.submissions import SubmissionError
 from labeling.verdict_scale import actions
 from labeling.views.frames import render_task
@@ -40,7 +40,7 @@ def member_campaign(user: User, slug: str) -> Any:
     if row is None:
         raise Http404
     values_left = iter(row)
-    campaign: Any = rows.read(Campaign, values_left)
+    campaign: Any = rows.read(Campaign, values_left, RATERS_COLUMNS)
     graded, campaign.guideline_number, campaign.guideline_read, word = values_left
     campaign.graded, campaign.word = json.loads(graded), json.loads(word) if word else None
     return campaign

@@ -132,7 +132,7 @@ def test_a_verdict_goes_in_and_the_next_task_comes_back(signed_in, rater, campai
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_submit_with_the_task_after_the_next_takes_at_most_twelve_queries(client):
+def test_a_submit_with_the_task_after_the_next_takes_at_most_eight_queries(client):
     rater = make_user()
     campaign = make_campaign(raters=(rater,))
     make_open_round(campaign, comparisons=3)
@@ -145,7 +145,7 @@ def test_a_submit_with_the_task_after_the_next_takes_at_most_twelve_queries(clie
     with CaptureQueriesContext(connection) as queries:
         response = client.post(url("rate-judge", campaign), form(html, verdict="1"), headers=holding)
     assert form(read(response))["lease"] not in {form(html)["lease"], form(ahead)["lease"]}
-    assert len(asked(queries)) <= 12, "\n".join(asked(queries))
+    assert len(asked(queries)) <= 8, "\n".join(asked(queries))
 
 
 def asked(queries):

@@ -2,15 +2,17 @@
 
 import re
 from collections import Counter
+from functools import partial
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from labeling import campaigns
-from labeling.models import Judgment
+from labeling import assignment, campaigns, submissions
+from labeling.models import Campaign, Judgment, Membership, Slot, Task
 from tests.cast import make_campaign, make_open_round, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,6 +56,28 @@ def test_a_judgment_and_the_next_task_take_eight_statements_at_most(desk):
     assert set(taken) == {"compare", "rank"}
     without = {name: value for name, value in headers.items() if name != "X-CSRFToken"}
     assert client.post(address, body, headers=without).status_code == 403
+
+
+def test_a_claim_keeps_its_plan_in_its_transaction_alone(desk):
+    rater, campaign = Membership.objects.get(role="rater").user, Campaign.objects.get()
+    held = Slot.objects.create(
+        campaign=campaign, task=Task.objects.first(), rater=rater, order_key=0, status="claimed",
+        lease=uuid4(), lease_until=timezone.now(),
+    )  # fmt: skip
+    for lock in (
+        partial(assignment.lock_member, rater, campaign),
+        partial(submissions.lock, rater, held.lease),
+    ):
+        with transaction.atomic():
+            lock()
+            assert shown("plan_cache_mode") == "force_generic_plan"
+        assert shown("plan_cache_mode") == "auto"
+
+
+def shown(setting):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW {setting}")
+        return cursor.fetchone()[0]
 
 
 def test_nobody_hoards_tasks_by_naming_ever_more_of_them(desk):
