@@ -22,7 +22,7 @@ from accounts import audit, webhooks
 from accounts.models import User
 from accounts.roles import can
 from labeling import assignment, campaigns, reopening
-from labeling.models import Campaign, Prompt, Slot, Task, Turn
+from labeling.models import Adjudication, Campaign, Prompt, Slot, Task, Turn
 from labeling.reviews import ReviewError
 from labeling.rounds import StateError
 from models_app.models import ModelVersion
@@ -80,7 +80,9 @@ def withdraw_rater(rater: User, by: User, reason: str) -> Withdrawal:
             raise WithdrawalError("rater", _("The data of this rater is withdrawn already."))
         counts = {"judgments": 0, "edits": 0, "asked_again": 0}
         said = Q(tasks__judgments__rater=rater) | Q(tasks__edits__rater=rater) | Q(memberships__user=rater)
+        concerned = set(Adjudication.objects.filter(reviewer=rater).values_list("campaign__slug", flat=True))
         for campaign in Campaign.objects.filter(said).distinct().order_by("pk"):
+            concerned.add(campaign.slug)
             done = reopening.reopen(campaign, rater, by, reason)
             for name in counts:
                 counts[name] += getattr(done, name)
@@ -89,7 +91,7 @@ def withdraw_rater(rater: User, by: User, reason: str) -> Withdrawal:
             campaigns.remove_rater(campaign, rater, by)
         withdrawal = Withdrawal.objects.create(rater=rater, reason=reason, by=by)
         counts |= _take_from_the_queue(Prompt.objects.filter(pk__in=withdrawn_prompts()))
-        _conclude(withdrawal, counts)
+        _conclude(withdrawal, counts, concerned)
         audit.record(by, "withdraw rater", rater, reason=reason, **counts)
     return withdrawal
 
@@ -107,7 +109,9 @@ def withdraw_prompt(prompt: Prompt, by: User, reason: str) -> Withdrawal:
             raise WithdrawalError("prompt", _("This prompt is withdrawn already."))
         withdrawal = Withdrawal.objects.create(prompt=prompt.content_hash, reason=reason, by=by)
         counts = _take_from_the_queue(Prompt.objects.filter(pk__in=withdrawn_prompts()))
-        _conclude(withdrawal, counts)
+        _raters, hashes = _what(withdrawal)
+        same = Prompt.objects.filter(content_hash__in=hashes).order_by()
+        _conclude(withdrawal, counts, set(same.values_list("campaign__slug", flat=True)))
         audit.record(by, "withdraw prompt", prompt, reason=reason, **counts)
     return withdrawal
 
@@ -249,13 +253,15 @@ def _lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
-def _conclude(withdrawal: Withdrawal, counts: dict[str, int]) -> None:
+def _conclude(withdrawal: Withdrawal, counts: dict[str, int], concerned: set[str]) -> None:
+    """Note what was taken out, and tell of it in the campaigns, by slug, that had it."""
     withdrawal.counts = counts
     withdrawal.save(update_fields=["counts"])
     rater = withdrawal.rater.pseudonym if withdrawal.rater else ""
-    webhooks.emit(
-        "data.withdrawn", "", id=withdrawal.pk, rater=rater, prompt=withdrawal.prompt, counts=counts
-    )
+    said = {"id": withdrawal.pk, "rater": rater, "prompt": withdrawal.prompt}
+    webhooks.emit("data.withdrawn", "", **said, counts=counts, campaigns=sorted(concerned))
+    # a campaign isn't told what others had
+    webhooks.emit_within("data.withdrawn", concerned, **said)
     _mark(withdrawal, Snapshot.objects.all())
 
 

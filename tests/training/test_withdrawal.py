@@ -7,7 +7,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from accounts import webhooks
 from accounts.models import AuditEvent
+from accounts.webhook_models import WebhookEvent
 from labeling import assignment
 from labeling.models import Adjudication, Judgment, Membership, Prompt, Slot, Task
 from models_app import registry
@@ -222,3 +224,20 @@ def test_what_was_mixed_in_is_traced_too(campaign, manager, raters, tiny_policy)
     client.force_login(manager)
     listed = client.get(reverse("models")).content.decode()
     assert listed.count("withdrawn data") == 1
+
+
+def test_webhooks_of_the_campaigns_that_had_it_are_told_and_no_others(campaign, manager, raters):
+    cast.make_campaign(by=manager, slug="garden")
+    asked_too = cast.make_campaign(by=manager, slug="cellar")
+    for slug in ("", "kitchen", "garden", "cellar"):
+        webhooks.add(slug, "https://hooks.example.org/", ["data.withdrawn"], by=manager)
+    prompt = Task.objects.get(kind="compare").prompt
+    Prompt.objects.filter(pk=cast.make_prompt(asked_too).pk).update(content_hash=prompt.content_hash)
+    withdrawal.withdraw_rater(raters[0], manager, "Asked us to forget them.")
+    withdrawal.withdraw_prompt(prompt, manager, "It names somebody.")
+    told = [(each.campaign, each.data) for each in WebhookEvent.objects.order_by("created_at")]
+    assert [slug for slug, _data in told] == ["", "kitchen", "", "cellar", "kitchen"]
+    assert told[0][1]["campaigns"] == ["kitchen"]
+    assert told[2][1]["campaigns"] == ["cellar", "kitchen"]
+    assert told[1][1]["rater"] == raters[0].pseudonym
+    assert {*told[4][1]} == {"id", "rater", "prompt"}  # nothing of what other campaigns had
