@@ -240,6 +240,7 @@ visit("guideline-written", "/campaigns/tour/guideline/", "manager")
 visit("guideline-readers", "/campaigns/tour/guideline/readers/", "manager")
 visit("dataset-builder", "/snapshots/?campaign=tour", "manager")
 visit("campaign-settings", "/campaigns/tour/settings/", "manager")
+visit("criteria", "/campaigns/tour/criteria/", "manager")
 visit("not-found", "/rate/nowhere/")
 visit("forbidden", "/campaigns/")
 
@@ -250,6 +251,23 @@ def _(page: Page, world: World) -> None:
     page.locator("[name=text]").fill("question,first,second\nWhy?,Because.,So.\n,x,y")
     page.locator("main form.card button[type=submit]").click()
     expect(page.locator(".columns")).to_be_visible()
+
+
+@place("campaign-settings-refused", "manager")
+def _(page: Page, world: World) -> None:
+    page.goto(world.address + "/campaigns/tour/settings/")
+    page.locator("[name=pass_mark]").fill("80")
+    page.locator("form.settings").evaluate("form => { form.noValidate = true; form.submit(); }")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("campaign-settings-changed", "manager")
+def _(page: Page, world: World) -> None:
+    page.goto(world.address + "/campaigns/tour/settings/")
+    page.locator("[name=overlap]").fill(str(1 + int(page.locator("[name=overlap]").input_value()) % 3))
+    page.get_by_role("button", name="Save").click()
+    page.locator("details.last > summary").click()
+    expect(page.get_by_role("button", name="Undo this change")).to_be_visible()
 
 
 @place("model", "manager")
