@@ -180,7 +180,7 @@ def _draw(
 
 def _score(
     name: str, model: "TransformersRewardModel", answered: Sequence[Conversation], told: dict[str, Any]
-) -> Iterator[tuple[int, str, int]]:
+) -> Iterator[tuple[int, str, int | None]]:
     """Write what answers are worth into `told`, and yield (index, answer, tokens that were read)."""
     scored = scoring.read(name, model, answered)
     told["rewards"] = scored.rewards
