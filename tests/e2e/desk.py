@@ -39,7 +39,7 @@ def ready(page: Page) -> None:
 
 def until(page: Page, done: Callable[[], object]) -> None:
     """Wait for the server: the page shows the next task before its answer has come."""
-    for _ in range(120):
+    for _ in range(400):
         if done():
             return
         page.wait_for_timeout(50)

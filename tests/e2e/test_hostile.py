@@ -12,6 +12,7 @@ from labeling import assignment, campaigns, drafts, judgments, rounds
 from labeling.models import Prompt, TaskResponse
 from tests.cast import add_task, make_campaign, make_round, make_user
 from tests.e2e import csp_urls
+from tests.e2e.desk import until
 from tests.hostile import CASES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -118,9 +119,8 @@ def test_the_watch_sees_what_a_page_would_do(page: Page, live_server, reporting,
     page.evaluate("""() => {
       const image = document.createElement("img"); image.src = "https://evil.example/pixel.png";
       image.setAttribute("onerror", "hit(1)"); document.body.append(image); hit(1); }""")
-    page.wait_for_timeout(500)
     assert page.evaluate("window.ran") is True
-    assert any("evil.example" in report for report in reporting)
+    until(page, lambda: any("evil.example" in report for report in reporting))
     assert any("evil.example" in trouble for trouble in watch.troubles) or len(reporting) >= 2
 
 

@@ -1,6 +1,5 @@
 """A person rates in a real browser: by keyboard, by mouse, through reloads and double clicks."""
 
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -8,7 +7,7 @@ from playwright.sync_api import Page, expect
 from labeling import campaigns
 from labeling.models import Draft, Edit, Judgment, Skip
 from tests.cast import make_campaign, make_open_round, make_user
-from tests.e2e.desk import sign_in
+from tests.e2e.desk import sign_in, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -36,15 +35,6 @@ def at_work(page: Page, live_server, campaign):
 def start(page: Page) -> None:
     page.get_by_role("link", name="Start rating").click()
     expect(page.locator("#work[data-ready] .answer").first).to_be_visible()
-
-
-def until(page: Page, done: Callable[[], object]) -> None:
-    """Wait for the server: the page shows the next task before its answer has come."""
-    for _ in range(100):
-        if done():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it never came about")
 
 
 def lease(page: Page) -> str:
