@@ -10,12 +10,12 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import own_settings, people, skills, tokens
+from accounts.json_body import JSONBody
 from accounts.models import ApiToken, Role, User
 from accounts.roles import ACTIONS, signed_in_user
 
@@ -104,7 +104,7 @@ class OwnSettings(APIView):
     """Tell one's own settings, or change some of them."""
 
     action_for = {"GET": "own_account", "PATCH": "own_account"}
-    parser_classes = [JSONParser]
+    parser_classes = [JSONBody]
 
     @extend_schema(operation_id="own_settings", responses=OwnSettingsSerializer)
     def get(self, request: Request) -> Response:

@@ -11,10 +11,12 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import json_body
+from accounts.json_body import JSONBody
 from accounts.roles import signed_in_user
 from labeling import hub, import_mapping, import_preview, uploads
 from labeling.api.campaigns import InCampaign
@@ -33,8 +35,9 @@ class MappingField(serializers.JSONField):
         if isinstance(value, str):  # as a form sends it
             try:
                 value = json.loads(value)
-            except ValueError as error:
-                raise serializers.ValidationError("This is not JSON.") from error
+                json_body.check(value)
+            except (ValueError, RecursionError) as error:
+                raise serializers.ValidationError("This is not JSON that can be kept.") from error
         try:
             return import_mapping.check(value)
         except FieldError as error:
@@ -142,7 +145,7 @@ class Imports(InCampaign, generics.ListAPIView[Import]):
     action_for = {"GET": "manage", "POST": "manage"}
     serializer_class = ImportSerializer
     queryset = Import.objects.none()
-    parser_classes = [MultiPartParser, FormParser, JSONParser]
+    parser_classes = [MultiPartParser, FormParser, JSONBody]
 
     def get_queryset(self) -> QuerySet[Import]:
         return self.campaign.imports.order_by("-pk")

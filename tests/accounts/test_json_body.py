@@ -1,0 +1,46 @@
+"""JSON that the database couldn't keep is refused in words, wherever it stands; what it can keep comes in."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from models_app.models import ModelVersion
+from tests.cast import make_user
+
+pytestmark = pytest.mark.django_db
+MODEL = '{"family": "kitchen", "kind": "policy", "name": "base", "backend": "imported", "options": %s}'
+
+
+@pytest.fixture
+def client():
+    client = Client()
+    client.force_login(make_user("manager"))
+    return client
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (r'{"a": ["b\u0000"]}', "U+0000"),
+        (r'{"a\u0000": 1}', "U+0000"),
+        (r'{"a": "\ud83d"}', "surrogate"),
+        ('{"a": 1e400}', "too large"),
+        ('{"a": -9223372036854775808}', "too large"),
+        ('{"a": NaN}', "JSON parse error"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ("[" * 700 + "]" * 700, "nested too deeply"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(client, options, fault):
+    told = client.post(reverse("api_models"), MODEL % options, content_type="application/json")
+    assert told.status_code == 400
+    assert fault in told.json()["detail"]
+    assert not ModelVersion.objects.exists()
+
+
+def test_other_characters_and_numbers_are_kept(client):
+    options = r'{"a": "\\u0000 \ud83d\ude00 ñ", "b": 9223372036854775807, "c": [-0.5, null]}'
+    told = client.post(reverse("api_models"), MODEL % options, content_type="application/json")
+    assert told.status_code == 201
+    kept = {"a": r"\u0000 😀 ñ", "b": 2**63 - 1, "c": [-0.5, None]}
+    assert ModelVersion.objects.get().options == kept
