@@ -1,5 +1,6 @@
 """Requests to the API, generated from its OpenAPI document, and what is wrong with the answers."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -14,6 +15,7 @@ from django.db import close_old_connections, transaction
 from django.urls import resolve
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
+from hypothesis.strategies import just, sampled_from, sets
 from schemathesis.checks import not_a_server_error
 from schemathesis.core import NOT_SET
 from schemathesis.core.failures import Failure, FailureGroup
@@ -37,20 +39,32 @@ CHECKS = [
 ]
 
 # Who sends, in turn; most requests are by somebody who isn't refused for who they are.
-TURNS = ["manager", "nobody", "manager", "researcher", "manager", "member", "manager"]
+TURNS = [
+    "manager", "campaign manager", "manager", "nobody", "manager", "researcher", "campaign manager",
+    "manager", "campaign researcher", "manager", "member", "campaign manager", "neighbour",
+]  # fmt: skip
 RATERS_OWN = ("/api/v1/rate/", "/api/v1/history/", "/api/v1/feedback/")
+POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
+Known = dict[str, Any]
 
 
 @dataclass
 class Tried:
-    """What came of the requests: `findings` in words, one for each operation, role and kind of mistake."""
+    """What came of the requests: `findings` in words, one for each operation and kind of mistake."""
 
-    operations: int = 0
-    cases: int = 0
     broken: int = 0
     undescribed: int = 0
-    statuses: list[int] = field(default_factory=list)
+    statuses: dict[str, Counter[int]] = field(default_factory=dict)  # by operation
     findings: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def cases(self) -> int:
+        """Count the requests."""
+        return sum(each.total() for each in self.statuses.values())
+
+    def never(self) -> list[str]:
+        """Name the operations that never did what they are for."""
+        return [label for label, found in self.statuses.items() if not any(200 <= s < 300 for s in found)]
 
 
 @cache
@@ -67,34 +81,46 @@ def operations() -> list[Any]:
 def try_out(world: dict[str, Any], each: int, number: int, some: list[Any] | None = None) -> Tried:
     """Send `each` requests to all or `some` operations and check the answers; `number` decides which."""
     headers: dict[str, dict[str, str]] = {"nobody": {}}
-    for role in ("manager", "researcher", "member"):
-        headers[role] = {"Authorization": f"Token {tokens.issue(world['people'][role], role)}"}
+    for role, person in world["people"].items():
+        headers[role] = {"Authorization": f"Token {tokens.issue(person, role)}"}
     tried = Tried()
     for operation in operations() if some is None else some:
-        tried.operations += 1
+        tried.statuses[operation.label] = Counter()
         raters_own = operation.path.startswith(RATERS_OWN)
         turns = ["member" if raters_own and role == "manager" else role for role in TURNS]
         senders = [headers[role] for role in turns]
-        known = existing(world, operation)
-        modes = [(mode, path) for path in (known, None) for mode in schemathesis.GenerationMode]
-        for turn, (mode, path_parameters) in enumerate(modes):
-            send(tried, operation, mode, path_parameters, senders, -(-(each - turn) // 4), number)
+        route = route_of(operation)
+        there = existing(world, operation, route)
+        sent = {"body": world["body"].get(route, {}), "query": world["query"].get(route, {})}
+        ways: list[tuple[Any, Known | None, Known]] = [
+            (POSITIVE, there, sent), (NEGATIVE, there, {}), (POSITIVE, there, sent), (POSITIVE, there, {}),
+            (POSITIVE, None, {}), (NEGATIVE, None, {}),
+        ]  # fmt: skip
+        for turn, (mode, path_parameters, true) in enumerate(ways):
+            most = -(-(each - turn) // len(ways))
+            send(tried, operation, mode, path_parameters, true, senders, most, number + turn)
     return tried
 
 
-def existing(world: dict[str, Any], operation: Any) -> dict[str, str] | None:
+def route_of(operation: Any) -> str:
+    """Return the name of an operation's address."""
+    number = {parameter.name for parameter in operation.path_parameters if is_number(parameter)}
+    names = [parameter.name for parameter in operation.path_parameters]
+    dummy = {name: "1" if name in number else "x" for name in names}
+    return resolve(operation.path.format(**dummy)).url_name or ""
+
+
+def existing(world: dict[str, Any], operation: Any, route: str) -> dict[str, str] | None:
     """Return path parameters of a thing that is there, or None where the address names nothing."""
     names = [parameter.name for parameter in operation.path_parameters]
     if not names:
         return None
-    number = {parameter.name for parameter in operation.path_parameters if is_number(parameter)}
-    dummy = {name: "1" if name in number else "x" for name in names}
-    route = resolve(operation.path.format(**dummy)).url_name or ""
     known = world["args"].get(route)
-    if known is None and names == ["pk"]:
+    if known is None and names in (["pk"], ["id"]):
         thing = route.removeprefix("api_").split("_")[-1]
         known = {"pk": world["pks"].get("run" if route.endswith("_run") else thing, 1)}
-    return {name: str(value) for name, value in (known or world["in_campaign"]).items()}
+    known = known or world["in_campaign"]
+    return {"id" if name == "pk" and "id" in names else name: str(each) for name, each in known.items()}
 
 
 def is_number(parameter: Any) -> bool:
@@ -107,14 +133,21 @@ def send(
     operation: Any,
     mode: Any,
     path_parameters: dict[str, str] | None,
+    given_values: Known,
     people: list[dict[str, str]],
     most: int,
     number: int,
 ) -> None:
-    """Send generated requests, by everybody in turn, and note what is wrong with the answers."""
+    """Send generated requests, by everybody in turn, and note what is wrong with the answers.
+
+    Of `given_values`, which are true of what is there, each request has some or all in its body and query.
+    """
     if most < 1:
         return
     given_path = {"path_parameters": path_parameters} if path_parameters else {}
+    statuses = tried.statuses[operation.label]
+    names = sorted({name for values in given_values.values() for name in values})
+    some = sets(sampled_from(names)) if names else just(set())
 
     @seed(number)
     @settings(
@@ -124,14 +157,14 @@ def send(
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operation.as_strategy(generation_mode=mode, **given_path))
-    def look(case: Any) -> None:
-        headers = people[tried.cases % len(people)]
-        tried.cases += 1
+    @given(case=operation.as_strategy(generation_mode=mode, **given_path), kept=just(set(names)) | some)
+    def look(case: Any, kept: set[str]) -> None:
+        fill(case, given_values, kept)
+        headers = people[statuses.total() % len(people)]
         with connected(), transaction.atomic():
             response = case.call(headers=headers)
             transaction.set_rollback(True)
-        tried.statuses.append(response.status_code)
+        statuses[response.status_code] += 1
         try:
             case.validate_response(response, checks=CHECKS)
         except (Failure, FailureGroup) as failure:
@@ -139,6 +172,17 @@ def send(
 
     with suppress(Unsatisfiable):  # no request is wrong where everything is right
         look()
+
+
+def fill(case: Any, given_values: Known, kept: set[str]) -> None:
+    """Put given values into a generated request."""
+    for part, values in given_values.items():
+        wanted = {name: value for name, value in values.items() if name in kept}
+        generated = getattr(case, part)
+        if wanted and isinstance(generated, dict):
+            setattr(case, part, {**generated, **wanted})
+        elif wanted and isinstance(generated, type(NOT_SET)) and part == "query":
+            case.query = wanted
 
 
 @contextmanager
