@@ -29,7 +29,9 @@ class TalkSerializer(serializers.Serializer[chats.Talk]):
     answers = serializers.ListField(
         child=serializers.CharField(allow_blank=True), help_text="As far as they are written."
     )
-    pick = serializers.UUIDField(source="pick.lease", default=None, help_text="The lease to pick under.")
+    pick = serializers.UUIDField(
+        source="pick.lease", default=None, allow_null=True, help_text="The lease to pick under."
+    )
     stalled = serializers.BooleanField(help_text="Nothing has come for a while: send for them again.")
 
 

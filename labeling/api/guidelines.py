@@ -62,6 +62,7 @@ class DiffGuidelines(InCampaign):
     """Two versions side by side, with the words that changed."""
 
     action_for = {"GET": "view_campaigns"}
+    pagination_class = None
 
     @extend_schema(operation_id="guideline_diff", responses=BesideSerializer(many=True))
     def get(self, request: Request, slug: str, old: int, new: int) -> Response:
