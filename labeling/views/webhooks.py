@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -40,8 +40,8 @@ class WebhookForm(forms.Form):
 class ChangeForm(WebhookForm):
     """The same of a webhook that is there, whose address isn't given away."""
 
-    def __init__(self, *args: Any, webhook: Webhook, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"events": webhook.events}, **kwargs)
+    def __init__(self, data: QueryDict | None, webhook: Webhook) -> None:
+        super().__init__(data, initial={"events": webhook.events})
         self.fields["url"].required = False
         self.fields["url"].help_text = _("Empty: it stays %(url)s.") % {"url": webhooks.shown(webhook.url)}
 
@@ -100,7 +100,7 @@ def _list(request: HttpRequest, campaign: Campaign | None) -> HttpResponse:
 
 
 def _one(request: HttpRequest, campaign: Campaign | None, webhook: Webhook) -> HttpResponse:
-    form = ChangeForm(request.POST if request.POST.get("do") == "change" else None, webhook=webhook)
+    form = ChangeForm(request.POST if request.POST.get("do") == "change" else None, webhook)
     secret = ""
     if request.method == "POST":
         try:
