@@ -208,7 +208,7 @@ class Loading:
         """Find or number each row's prompt; return the new ones, and those there before this batch."""
         first = {row.digest: row for row in reversed(rows)}
         there = Prompt.objects.filter(campaign=self.campaign).extra(
-            where=["content_hash = ANY(%s)"], params=[list(first)]
+            where=["content_hash = ANY(string_to_array(%s, ','))"], params=[",".join(first)]
         )
         numbers: dict[str, int] = {}
         for digest, pk, source in there.values_list("content_hash", "pk", "source"):
