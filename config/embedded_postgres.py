@@ -59,6 +59,7 @@ class EmbeddedPostgres(EmbeddedServer):
             "-clisten_addresses=",
             f"-cunix_socket_directories={self.socket_path.parent}",
             "-cmax_connections=200",
+            "-cwal_buffers=16MB",  # with 4 an import writes them out itself, page by page
         ]
         deadline = time.monotonic() + CRASH_SECONDS
         while True:
