@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.core.exceptions import PermissionDenied
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.urls import reverse
@@ -44,9 +45,9 @@ def make(snapshot: Snapshot, by: User, format: str, file: str, days: int) -> Dow
 
 
 def revoke(link: DownloadLink, by: User) -> None:
-    """End a link at once. Its maker may, and whoever may manage; LinkError for others."""
+    """End a link at once. Its maker may, and whoever may manage; PermissionDenied for others."""
     if link.by_id != by.pk and not can(by, "manage", link.snapshot.campaign.slug):
-        raise LinkError("link", _("Only who made a link, or a manager, can end it."))
+        raise PermissionDenied(_("Only who made a link, or a manager, can end it."))
     with transaction.atomic():
         if DownloadLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now()):
             record(by, "link.revoked", link)

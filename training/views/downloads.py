@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -130,7 +131,7 @@ def revoke_link(request: HttpRequest, pk: int) -> HttpResponse:
     link = get_object_or_404(found, pk=pk)
     try:
         links.revoke(link, signed_in_user(request))
-    except LinkError as error:
+    except PermissionDenied as error:
         messages.error(request, str(error))
     return redirect("snapshot", link.snapshot_id)
 
