@@ -39,7 +39,7 @@ class BlindSerializer(serializers.Serializer[Adjudication]):
 class DecidedSerializer(serializers.ModelSerializer[Adjudication]):
     """A decided dispute; `verdict` is between the task's positions: below 0 the first answer is better."""
 
-    reviewer = serializers.CharField(source="reviewer.username")
+    reviewer = serializers.CharField(source="reviewer.username", default="")  # none yet: votes refuse
     gap = serializers.SerializerMethodField()
 
     class Meta:

@@ -42,6 +42,7 @@ def call(campaign):
 def test_a_dispute_from_blind_to_sorted(call, campaign, raters):
     task = ask(campaign, raters, 0, 0, 1)
     disputes.refresh(campaign)
+    assert call("api_dispute", Adjudication.objects.get().pk, "get").status_code == 400  # nobody has it yet
     taken = call("api_disputes").json()
     assert set(taken) == {"id", "held_until", "messages", "answers", "verdicts"}
     order = adjudication.order_shown(Adjudication.objects.get())
