@@ -100,3 +100,16 @@ def test_what_is_wrong_is_listed_on_top_in_the_contents_and_at_the_field(client,
     assert '<a href="#id_pass_mark">Pass mark of the test</a>' in page
     assert re.search(r'href="#who">[^<]+</a> <span class="bad">1 to mend', page)
     assert re.search(r'<input[^>]*name="pass_mark"[^>]*aria-invalid="true"', page)
+
+
+def test_over_the_api_what_was_before_is_sent_back(client, manager):
+    campaign = make_campaign(by=manager)
+    api = reverse("api_campaign", args=[campaign.slug])
+    before = saved(campaign)
+    changes = {"overlap": 3, "skills": ["french"], "sampling": {"temperature": 0.5}, "stages": ["dpo"]}
+    assert client.patch(api, changes, content_type="application/json").status_code == 200
+    event = client.get(reverse("api_audit"), {"what": campaigns.CHANGED}).json()["results"][0]
+    assert event["detail"]["before"].keys() == changes.keys()
+    assert client.patch(api, event["detail"]["before"], content_type="application/json").status_code == 200
+    campaign.refresh_from_db()
+    assert saved(campaign) == before
