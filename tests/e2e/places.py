@@ -245,6 +245,14 @@ visit("not-found", "/rate/nowhere/")
 visit("forbidden", "/campaigns/")
 
 
+@place("passkey-new", "manager")
+def _(page: Page, world: World) -> None:
+    page.goto(world.address + "/account/factors/passkeys/new/")
+    page.fill("[name=password]", "password")
+    page.click("main button[type=submit]")
+    expect(page.locator("#passkey button")).to_be_visible()
+
+
 @place("import-columns", "manager")
 def _(page: Page, world: World) -> None:
     page.goto(world.address + "/campaigns/tour/import/")
@@ -265,7 +273,7 @@ def _(page: Page, world: World) -> None:
 def _(page: Page, world: World) -> None:
     page.goto(world.address + "/campaigns/tour/settings/")
     page.locator("[name=overlap]").fill(str(1 + int(page.locator("[name=overlap]").input_value()) % 3))
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.locator("details.last > summary").click()
     expect(page.get_by_role("button", name="Undo this change")).to_be_visible()
 
