@@ -1,6 +1,5 @@
 """Rounds, tasks, imports and what raters said, over the API."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -33,7 +32,7 @@ class RoundSerializer(serializers.ModelSerializer[Round]):
         ]  # fmt: skip
 
 
-def with_tallies(shown: Sequence[Round], tallies: dict[int, counting.Tally]) -> Sequence[Round]:
+def with_tallies(shown: list[Round], tallies: dict[int, counting.Tally]) -> list[Round]:
     """Tell rounds how far they are."""
     for each in shown:
         each.tally = tallies.get(each.pk, counting.Tally())  # type: ignore[attr-defined]
@@ -56,7 +55,7 @@ class Rounds(InCampaign, generics.ListAPIView[Round]):
     def get_queryset(self) -> QuerySet[Round]:
         return self.campaign.rounds.prefetch_related("policies").order_by("-number")
 
-    def paginate_queryset(self, queryset: Any) -> Sequence[Any] | None:
+    def paginate_queryset(self, queryset: Any) -> Any:
         shown = super().paginate_queryset(queryset) or []
         return with_tallies(shown, counting.of_rounds(shown))
 
