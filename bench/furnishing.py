@@ -10,7 +10,8 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Role, User
+from accounts.models import AuditEvent, Pool, Role, User
+from accounts.webhook_models import Webhook, WebhookDelivery, WebhookEvent
 from bench.queue.fill import copy, row
 from labeling import campaigns
 from labeling.models import (
@@ -23,6 +24,7 @@ from labeling.models import (
     GuidelineGap,
     GuidelineRead,
     Import,
+    Invitation,
     Judgment,
     Round,
     Task,
@@ -65,6 +67,7 @@ def furnish(campaign: Campaign, scale: float = 1.0) -> None:
     make_disputes(campaign, manager, max(4, int(DISPUTES * scale)))
     make_words(campaign, manager, many)
     make_loop(campaign, rounds)
+    make_ways_in(campaign, manager, many)
     make_neighbours(campaign, manager, max(2, int(CAMPAIGNS * scale)), max(10, int(EVENTS * scale)))
 
 
@@ -268,12 +271,35 @@ def make_loop(campaign: Campaign, rounds: list[Round]) -> None:
     Judging.objects.bulk_create(Judging(judge=policy, tasks=100, **failed) for _each in rounds)
 
 
+def make_ways_in(campaign: Campaign, manager: User, count: int) -> None:
+    """Make pools of people, links that let people in, and webhooks with what they were told."""
+    raters = list(User.objects.filter(memberships__campaign=campaign))
+    for number in range(count // 30 + 2):
+        Pool.objects.create(name=f"Pool {number}", created_by=manager).members.set(raters)
+    ends = timezone.now() + timedelta(days=7)
+    Invitation.objects.bulk_create(
+        Invitation(digest=f"{number:064x}", campaign=where, created_by=manager, expires_at=ends)
+        for number, where in enumerate(count * [campaign, None])
+    )
+    hooks = Webhook.objects.bulk_create(
+        Webhook(url="https://example.org/", campaign=slug, events=["run.failed"], sealed_secret="-")
+        for slug in (campaign.slug, "")
+        for _number in range(5)
+    )
+    events = WebhookEvent.objects.bulk_create(WebhookEvent(kind="run.failed") for _number in range(count))
+    delivered = {"status": "delivered", "attempts": 1, "delivered_at": timezone.now()}
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(webhook=hook, event=each, **delivered) for hook in hooks for each in events
+    )
+
+
 def make_neighbours(campaign: Campaign, manager: User, count: int, events: int) -> None:
     """Make other campaigns, other people, and a long audit log."""
     others = Campaign.objects.bulk_create(
         Campaign(name=f"Other {number}", slug=f"other-{number}", model_family=f"other-{number}")
         for number in range(count)
     )
+    Campaign.objects.filter(pk=others[-1].pk).update(status=Campaign.Status.DRAFT)
     aim(campaign, others[: count // 4 + 1])
     nobody = make_password(None)
     User.objects.bulk_create(
