@@ -52,7 +52,7 @@ def settle(
     have run out: while the task has a free place it counts, and otherwise it is extra. `guideline` is the
     number of the version shown, by default the newest. Raises LeaseError, SubmissionError.
     """
-    claimed = lock(rater, lease, guideline, key)
+    claimed = lock(rater, lease, clean_number("guideline", guideline), key)
     said: list[S] = []
     # what was said before the slot was claimed was there for the lock to see; what another submission of
     # this slot has just said was not

@@ -174,6 +174,7 @@ def test_a_page_claims_one_task_ahead_and_keeps_both_alive(signed_in, rater, cam
         ({"verdict": "best"}, "whole number"),
         ({"verdict": "1", "comment": "a\x00"}, "can&#x27;t be stored"),
         ({"verdict": "1", "guideline": "99"}, "no guideline 99"),
+        ({"verdict": "1", "guideline": "3000000000"}, "a whole number from 0"),
     ],
 )
 def test_a_bad_verdict_is_named_beside_the_task_as_it_was(signed_in, campaign, values, message):
