@@ -48,3 +48,9 @@ class ImportReport:
             self.listener(error)
         if len(self.errors) < ERRORS_KEPT:
             self.errors.append(error)
+
+    def conclude(self, keep_good: bool) -> None:
+        """Decide, at the upload's end, whether nothing of it comes in."""
+        if not self.lines and not self.errors_total:
+            self.refuse(LineError(0, "", "there is nothing in this file"))
+        self.refused = bool(self.errors_total) and not (keep_good and self.has_good)

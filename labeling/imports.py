@@ -69,15 +69,8 @@ def import_records(
     total = source.seek(0, 2)
     with _undisturbed(), transaction.atomic():
         _await_turn(campaign)
-        origin = origin or Import.objects.create(
-            campaign=campaign,
-            by=by,
-            filename=filename[-255:],
-            format=format,
-            mapping=dict(mapping or {}),
-            keep_good=keep_good,
-            bytes=total,
-        )
+        given = {"filename": filename[-255:], "format": format, "mapping": dict(mapping or {})}
+        origin = origin or campaign.imports.create(by=by, keep_good=keep_good, bytes=total, **given)
         hold(Campaign, [campaign.pk])
         hold(Import, [origin.pk])
         check_keys_at_once()
@@ -89,9 +82,7 @@ def import_records(
                     progress(min(source.tell(), total), total)
                 if keep_good or not report.errors_total:
                     loading.add(batch)
-        if not report.lines and not report.errors_total:
-            report.refuse(LineError(0, "", "there is nothing in this file"))
-        report.refused = bool(report.errors_total) and not (keep_good and report.has_good)
+        report.conclude(keep_good)
         if report.refused or dry_run:
             transaction.set_rollback(True)
         else:
