@@ -52,6 +52,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 def translate(error: Exception) -> Exception:
     """Turn a refusal of the domain into the API's; other errors stay as they are."""
     match error:
+        case exceptions.ValidationError(detail=list() as sentences):  # a body that is no object
+            return exceptions.ValidationError({"detail": sentences})
         case CampaignError() | SubmissionError() | QueryError():
             return exceptions.ValidationError({error.field: [str(error)]})
         case WebhookError():

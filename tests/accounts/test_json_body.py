@@ -38,6 +38,13 @@ def test_what_cannot_be_kept_is_refused(client, options, fault):
     assert not ModelVersion.objects.exists()
 
 
+@pytest.mark.parametrize("body", ["null", "[]", '"text"', "7"])
+def test_a_body_that_is_no_object_is_refused_by_name(client, body):
+    for address, method in (("api_own_settings", client.patch), ("api_models", client.post)):
+        told = method(reverse(address), body, content_type="application/json")
+        assert (told.status_code, type(told.json())) == (400, dict)
+
+
 def test_other_characters_and_numbers_are_kept(client):
     options = r'{"a": "\\u0000 \ud83d\ude00 ñ", "b": 9223372036854775807, "c": [-0.5, null]}'
     told = client.post(reverse("api_models"), MODEL % options, content_type="application/json")
