@@ -76,10 +76,15 @@ class RenamePasskey(EditWebAuthnView):
 
     @transaction.atomic
     def form_valid(self, form: PasskeyNameForm) -> HttpResponse:
-        before = self.object.wrap().name
+        before, after = self.object.wrap().name, form.cleaned_data["name"]
         response: HttpResponse = super().form_valid(form)
-        names = {"before": {"name": before}, "after": {"name": form.cleaned_data["name"]}}
-        two_factors.note(self.request, signed_in_user(self.request), "rename passkey", **names)
+        two_factors.note(
+            self.request,
+            signed_in_user(self.request),
+            "rename passkey",
+            before={"name": before},
+            after={"name": after},
+        )
         return response
 
 
