@@ -29,6 +29,8 @@ SAME_EVERYWHERE = {
         "Touchstone",
         "English",
         "API",
+        "KEY",  # of _API_KEY
+        "https",
         "Ctrl",
         "Enter",
         "Esc",
