@@ -28,7 +28,7 @@ from accounts import audit, webhooks
 from accounts.models import User
 from labeling import hub
 from labeling.import_failures import Failures
-from labeling.import_formats import guess_format, guess_mapping
+from labeling.import_formats import guess_format
 from labeling.import_source import container_of
 from labeling.imports import LOCK, CancelledError, import_records
 from labeling.models import Campaign, Import
@@ -109,14 +109,13 @@ def fetch(pk: int) -> None:
             hub.fetch(import_.dataset, import_.split, file)
             size = file.seek(0, 2)
             format = guess_format(file)
-            mapping = guess_mapping(file, format, by_looks=True)
     except hub.HubError as error:
         fetching.update(status=S.FAILED, error=str(error)[:500], finished_at=timezone.now())
     except Exception:
         log.exception("fetching %s failed", import_.dataset)
         fetching.update(status=S.FAILED, error=BROKEN, finished_at=timezone.now())
     else:
-        fetching.update(status=S.RECEIVED, format=format, mapping=mapping, bytes=size)
+        fetching.update(status=S.RECEIVED, format=format, bytes=size)
     if not Import.objects.filter(pk=pk, status=S.RECEIVED).exists():
         path.unlink(missing_ok=True)
 
