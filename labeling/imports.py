@@ -93,20 +93,29 @@ def import_records(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Keep Python from looking for cycles among records, which have none: it takes a third of the time.
-
-    And let the thread that writes have its turn soon. It needs one for each 200 KB, for which it waits 5 ms
-    otherwise while this one reads, and PostgreSQL waits with it: six times as long as storing them takes.
-    """
-    collects, interval = gc.isenabled(), sys.getswitchinterval()
+    """Keep Python from looking for cycles among records, which have none: it takes a third of the time."""
+    collects = gc.isenabled()
     gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@contextmanager
+def quick_turns() -> Iterator[None]:
+    """Let the thread that writes have its turn soon; only for a process that does nothing but import.
+
+    It needs one for each 200 KB, for which it waits 5 ms otherwise while the other reads, and PostgreSQL
+    waits with it: six times as long as storing them takes.
+    """
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         yield
     finally:
         sys.setswitchinterval(interval)
-        if collects:
-            gc.enable()
 
 
 def _await_turn(campaign: Campaign) -> None:

@@ -19,6 +19,7 @@ from labeling import (
     trust,
     uploads,
 )
+from labeling.imports import quick_turns
 from labeling.models import Campaign, Edit, Import, Round
 
 FIT_SECONDS = 1800  # after which a fit that never ended stands in nobody's way
@@ -118,7 +119,9 @@ def look_for_disputes(campaign_id: int) -> None:
 @shared_task
 def import_upload(import_id: int) -> None:
     """Import an upload, then send for the next of its campaign (queue: default)."""
-    if uploads.run(import_id):
+    with quick_turns():
+        done = uploads.run(import_id)
+    if done:
         for pk in uploads.next_after(import_id):
             import_upload.delay(pk)
 

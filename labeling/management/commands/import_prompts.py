@@ -17,7 +17,7 @@ from labeling.import_fields import FieldError
 from labeling.import_formats import FORMATS, guess_format
 from labeling.import_mapping import check
 from labeling.import_report import ImportReport
-from labeling.imports import import_records
+from labeling.imports import import_records, quick_turns
 from labeling.models import Campaign
 
 
@@ -80,6 +80,7 @@ class Command(BaseCommand):
             _opened(options["file"], options["split"]) as source,
             tqdm(unit="B", unit_scale=True, disable=None) as bar,
             Failures() as failures,
+            quick_turns(),
         ):
 
             def show(done: int, total: int) -> None:
