@@ -88,19 +88,13 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
 
     Its status is none of them: labeling.states changes that.
     """
-    if changes.keys() & set(SHARES):
-        shares = {name: changes.get(name, getattr(campaign, name)) for name in SHARES}
-        changes["edit_share"] = fit_edits(**shares)
-    if changes.keys() & set(OPPONENTS):
-        shares = {name: changes.get(name, getattr(campaign, name)) for name in OPPONENTS}
-        changes["champion_share"] = fit_opponents(**shares)
-    given = {name: changes.get(name, getattr(campaign, name)) for name in ("overlap", "overlap_cap")}
-    check_overlap(given["overlap"], given["overlap_cap"])
-    before = {key: getattr(campaign, key) for key in changes if key != "skills"}
     with transaction.atomic():
+        now = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        _fit(now, changes)
+        before = {key: getattr(now, key) for key in changes if key != "skills"}
         Campaign.objects.filter(pk=campaign.pk).update(**{key: changes[key] for key in before})
         if "skills" in changes:
-            before["skills"] = skills_of(campaign)
+            before["skills"] = skills_of(now)
             changes["skills"] = sorted(changes["skills"])
             campaign.skills.set(skills.named(changes["skills"]))
         changed = [key for key, value in before.items() if value != changes[key]]
@@ -112,6 +106,18 @@ def update(campaign: Campaign, by: User, **changes: Any) -> None:
             onboarding.settle(campaign)
         if "overlap" in changes and campaign.status == Campaign.Status.DRAFT:
             overlaps.refit(campaign)
+
+
+def _fit(campaign: Campaign, changes: dict[str, Any]) -> None:
+    """Hold changes against the settings that stay, and take off shares what binary puts on."""
+    if changes.keys() & set(SHARES):
+        shares = {name: changes.get(name, getattr(campaign, name)) for name in SHARES}
+        changes["edit_share"] = fit_edits(**shares)
+    if changes.keys() & set(OPPONENTS):
+        shares = {name: changes.get(name, getattr(campaign, name)) for name in OPPONENTS}
+        changes["champion_share"] = fit_opponents(**shares)
+    given = {name: changes.get(name, getattr(campaign, name)) for name in ("overlap", "overlap_cap")}
+    check_overlap(given["overlap"], given["overlap_cap"])
 
 
 def _plain(value: Any) -> Any:
@@ -131,7 +137,7 @@ def undo(campaign: Campaign, number: str, by: User) -> None:
     Undone twice, it holds again. Raises CampaignError where the settings were changed since.
     """
     with transaction.atomic():
-        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        Campaign.objects.select_for_update().get(pk=campaign.pk)  # the last change stays the last
         event = last_change(campaign)
         if event is None or str(event.pk) != number:
             message = _("The settings were changed again meanwhile; look at the newest change.")

@@ -113,3 +113,18 @@ def test_over_the_api_what_was_before_is_sent_back(client, manager):
     assert client.patch(api, event["detail"]["before"], content_type="application/json").status_code == 200
     campaign.refresh_from_db()
     assert saved(campaign) == before
+
+
+def test_what_a_change_notes_is_what_was_saved_before_it(manager):
+    seen_early = make_campaign(by=manager, overlap=2)
+    campaigns.update(type(seen_early).objects.get(), manager, overlap=3)
+    campaigns.update(seen_early, manager, overlap=4)
+    event = campaigns.last_change(seen_early)
+    assert (event.detail["before"], event.detail["after"]) == ({"overlap": 3}, {"overlap": 4})
+
+
+def test_a_refused_page_leads_back_to_what_is_saved(client, manager):
+    url = reverse("campaign_settings", args=[make_campaign(by=manager).slug])
+    page = client.post(url, {"overlap": "many"}).text
+    assert f'href="{url}">Back to what is saved' in page
+    assert 'type="reset"' not in page
