@@ -22,7 +22,7 @@ from accounts import audit, webhooks
 from accounts.models import User
 from accounts.roles import can
 from labeling import assignment, campaigns, reopening
-from labeling.models import Adjudication, Campaign, Prompt, Slot, Task, Turn
+from labeling.models import Adjudication, Campaign, Edit, Judgment, Prompt, Slot, Task, Turn
 from labeling.reviews import ReviewError
 from labeling.rounds import StateError
 from models_app.models import ModelVersion
@@ -79,10 +79,9 @@ def withdraw_rater(rater: User, by: User, reason: str) -> Withdrawal:
         if Withdrawal.objects.filter(rater=rater).exists():
             raise WithdrawalError("rater", _("The data of this rater is withdrawn already."))
         counts = {"judgments": 0, "edits": 0, "asked_again": 0}
-        said = Q(tasks__judgments__rater=rater) | Q(tasks__edits__rater=rater) | Q(memberships__user=rater)
-        concerned = set(Adjudication.objects.filter(reviewer=rater).values_list("campaign__slug", flat=True))
-        for campaign in Campaign.objects.filter(said).distinct().order_by("pk"):
-            concerned.add(campaign.slug)
+        concerned = _where_spoken(rater)
+        known = Q(slug__in=concerned) | Q(memberships__user=rater)
+        for campaign in Campaign.objects.filter(known).distinct().order_by("pk"):
             done = reopening.reopen(campaign, rater, by, reason)
             for name in counts:
                 counts[name] += getattr(done, name)
@@ -114,6 +113,17 @@ def withdraw_prompt(prompt: Prompt, by: User, reason: str) -> Withdrawal:
         _conclude(withdrawal, counts, set(same.values_list("campaign__slug", flat=True)))
         audit.record(by, "withdraw prompt", prompt, reason=reason, **counts)
     return withdrawal
+
+
+def _where_spoken(rater: User) -> set[str]:
+    """Return the slugs of the campaigns that have something a person said."""
+    said = (
+        Judgment.objects.filter(rater=rater).values_list("task__campaign__slug"),
+        Edit.objects.filter(rater=rater).values_list("task__campaign__slug"),
+        Turn.objects.filter(rater=rater).values_list("prompt__campaign__slug"),
+        Adjudication.objects.filter(reviewer=rater).values_list("campaign__slug"),
+    )
+    return {slug for rows in said for (slug,) in rows.order_by().distinct()}
 
 
 def _take_from_the_queue(prompts: QuerySet[Prompt]) -> dict[str, int]:

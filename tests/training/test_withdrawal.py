@@ -229,11 +229,13 @@ def test_what_was_mixed_in_is_traced_too(campaign, manager, raters, tiny_policy)
 def test_webhooks_of_the_campaigns_that_had_it_are_told_and_no_others(campaign, manager, raters):
     cast.make_campaign(by=manager, slug="garden")
     asked_too = cast.make_campaign(by=manager, slug="cellar")
-    for slug in ("", "kitchen", "garden", "cellar"):
+    silent_in = cast.make_campaign(by=manager, raters=tuple(raters), slug="attic")
+    for slug in ("", "kitchen", "garden", "cellar", "attic"):
         webhooks.add(slug, "https://hooks.example.org/", ["data.withdrawn"], by=manager)
     prompt = Task.objects.get(kind="compare").prompt
     Prompt.objects.filter(pk=cast.make_prompt(asked_too).pk).update(content_hash=prompt.content_hash)
     withdrawal.withdraw_rater(raters[0], manager, "Asked us to forget them.")
+    assert not silent_in.memberships.filter(user=raters[0]).exists()
     withdrawal.withdraw_prompt(prompt, manager, "It names somebody.")
     told = [(each.campaign, each.data) for each in WebhookEvent.objects.order_by("created_at")]
     assert [slug for slug, _data in told] == ["", "kitchen", "", "cellar", "kitchen"]
