@@ -104,7 +104,7 @@ def count(campaign: Campaign, given: dict[str, Any], by: User | None = None) -> 
     number = prompts.count()
     if number > MANY_PROMPTS:
         # splits go by the first digits of a hash
-        part = 4096 * LOOKED_AT // number
+        part = max(1, 4096 * LOOKED_AT // number)
         some = prompts.alias(last=Right("content_hash", 3)).filter(last__lt=f"{part:03x}")
         # named in the statement, so that PostgreSQL knows how few they are
         found = _count(sources, filters, Q(prompt__in=list(some.values_list("pk", flat=True))))

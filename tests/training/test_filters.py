@@ -248,6 +248,7 @@ def test_some_of_many_prompts_tell_how_much_is_taken(campaign, raters, client, m
     shown = client.get(reverse("count_snapshot", args=["kitchen"])).text
     assert "take about <strong>60</strong> judgments" in shown
     assert "of at least 2 raters" in shown
+    assert "as 6 of the prompts tell" in shown
 
 
 def test_what_is_counted_is_what_is_cut(campaign, raters, client):

@@ -100,7 +100,7 @@ def count_snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     """Count what the filters of the form would take."""
     campaign = visible_campaign(request, slug)
     form = builder(request, campaign, request.GET)
-    context: dict[str, object] = {}
+    context: dict[str, object] = {"looked_at": snapshots_.LOOKED_AT}
     try:
         if form.is_valid():
             context["counts"] = snapshots_.count(campaign, form.filters(), signed_in_user(request))
