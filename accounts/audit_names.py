@@ -14,7 +14,7 @@ ACTIONS: dict[str, Any] = {
     "adjudicate": _("decided a dispute"),
     "archive campaign": _("archived the campaign"),
     "bring back campaign": _("brought the campaign back from the archive"),
-    "change campaign": _("changed the campaign's state"),
+    "change campaign": _("changed the campaign"),
     "change example": _("changed an example"),
     "change settings": _("changed settings"),
     "change target": _("changed a target"),
