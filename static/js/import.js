@@ -37,9 +37,11 @@ async function follow(section) {
 
 async function show(section) {
   const answer = await fetch(window.location.href, { credentials: "same-origin" });
+  if (!answer.ok || answer.redirected) return window.location.reload();
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   section.replaceWith(page.getElementById("import"));
-  document.querySelector("nav.steps")?.replaceWith(page.querySelector("nav.steps"));
+  const steps = page.querySelector("nav.steps");
+  if (steps) document.querySelector("nav.steps")?.replaceWith(steps);
   const reading = page.getElementById("reading");
   if (reading) {
     document.getElementById("import").after(reading);
