@@ -43,8 +43,14 @@ class FindForm(forms.Form):
 
     find = forms.CharField(required=False, max_length=150, label=_("Name"))
     pool = forms.ModelChoiceField(
-        Pool.objects.order_by("name"), required=False, label=_("Of the pool"), empty_label=_("Any")
+        Pool.objects.none(), required=False, label=_("Of the pool"), empty_label=_("Any")
     )
+
+    def __init__(self, *args: Any, pools: QuerySet[Pool], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["pool"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = pools
 
 
 class AddRatersForm(forms.Form):

@@ -26,14 +26,13 @@ class GivesForm(forms.Form):
         help_text=_("Who comes joins it, and with it its campaigns."),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, pools: QuerySet[Pool] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, pools: QuerySet[Pool], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if pools is None:
+        field = self.fields["pool"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = pools
+        if not pools.exists():
             del self.fields["pool"]
-        else:
-            field = self.fields["pool"]
-            assert isinstance(field, forms.ModelChoiceField)
-            field.queryset = pools
         self.order_fields(["people", "role", "uses", "days", "skills", "pool"])
 
 

@@ -4,13 +4,20 @@ from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import audit
 from accounts.models import Pool, Role, User
+from accounts.roles import can
 from labeling import assignment
 from labeling.models import Campaign, Membership, Slot
+
+
+def usable_by(user: User) -> QuerySet[Pool]:
+    """Return the pools that somebody may find people by, take and give: who administers, all; else none."""
+    return Pool.objects.order_by("name") if can(user, "administer") else Pool.objects.none()
 
 
 def create(name: str, by: User) -> Pool:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Pool, Role, User
-from accounts.roles import can, signed_in_user
+from accounts.roles import signed_in_user
 from labeling import invitation_lists, invitations, pools
 from labeling.api.campaigns import InCampaign
 from labeling.invitation_lists import Invited
@@ -186,7 +186,7 @@ def pool_named(request: Request, pk: int | None) -> Pool | None:
     """Return the pool that a request names; 400 for who may not give it away, or where there is none."""
     if pk is None:
         return None
-    pool = Pool.objects.filter(pk=pk).first() if can(signed_in_user(request), "administer") else None
+    pool = pools.usable_by(signed_in_user(request)).filter(pk=pk).first()
     if pool is None:
         raise serializers.ValidationError({"pool": ["There is no such pool that you may give."]})
     return pool
@@ -337,7 +337,7 @@ class CampaignPools(InCampaign, generics.ListAPIView[Pool]):
         campaign = self.campaign
         form = UsePoolSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        pool = Pool.objects.filter(pk=form.validated_data["pool"]).first()
+        pool = pools.usable_by(signed_in_user(request)).filter(pk=form.validated_data["pool"]).first()
         if pool is None:
             raise ValidationError({"pool": "There is no such pool."})
         return Response({"new": pools.use(campaign, pool, signed_in_user(request))})

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.models import Pool, Role, User
-from accounts.roles import can, require, signed_in_user
-from labeling import invitation_lists, invitations
+from accounts.models import Role, User
+from accounts.roles import require, signed_in_user
+from labeling import invitation_lists, invitations, pools
 from labeling.invitation_lists import Invited
 from labeling.members import named
 from labeling.models import Campaign, Invitation
@@ -45,11 +45,11 @@ def everywhere(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, campaign: Campaign | None) -> HttpResponse:
     user, make = signed_in_user(request), request.POST.get("make", "")
-    pools = Pool.objects.order_by("name") if can(user, "administer") else None
+    usable = pools.usable_by(user)
     first = {"role": Role.RATER, "uses": max(2, campaign.overlap) if campaign else 1}
-    link = LinkForm(request.POST if make == "link" else None, pools=pools, initial=first, prefix="link")
+    link = LinkForm(request.POST if make == "link" else None, pools=usable, initial=first, prefix="link")
     list_ = ListForm(
-        request.POST if make == "list" else None, pools=pools, initial=first, prefix="list",
+        request.POST if make == "list" else None, pools=usable, initial=first, prefix="list",
         can_mail=invitation_lists.can_mail(),
     )  # fmt: skip
     made: list[Invited] = []

@@ -82,7 +82,8 @@ def leave(request: HttpRequest, pk: int, user: int) -> HttpResponse:
 def use(request: HttpRequest, slug: str) -> HttpResponse:
     """Have a pool's people rate in a campaign."""
     campaign, name = named(request, slug), request.POST.get("pool", "")
-    pool = Pool.objects.filter(pk=int(name)).first() if name.isdecimal() and len(name) < 19 else None
+    usable = pools.usable_by(signed_in_user(request))
+    pool = usable.filter(pk=int(name)).first() if name.isdecimal() and len(name) < 19 else None
     if pool is None:
         messages.error(request, _("Choose a pool."))
     else:

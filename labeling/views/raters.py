@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from accounts.models import Pool, Role, User
+from accounts.models import Role, User
 from accounts.roles import require, signed_in_user
-from labeling import agreement, golds, members, qualification, repeats, trust
+from labeling import agreement, golds, members, pools, qualification, repeats, trust
 from labeling import campaigns as campaigns_
 from labeling.forms import AddRatersForm, FindForm
 from labeling.models import Campaign, Edit, Reliability, Slot
@@ -41,7 +41,8 @@ class Person:
 def list_(request: HttpRequest, slug: str) -> HttpResponse:
     """Show who may rate, how much each has done and how far to trust it, and add people."""
     campaign = named(request, slug)
-    find = FindForm(request.GET or None)
+    usable = pools.usable_by(signed_in_user(request))
+    find = FindForm(request.GET or None, pools=usable)
     sought = find.cleaned_data if find.is_valid() else {}
     form = AddRatersForm(request.POST, choices=members.could_rate(campaign)) if request.POST else None
     if form and form.is_valid():
@@ -66,7 +67,7 @@ def list_(request: HttpRequest, slug: str) -> HttpResponse:
         "may_be_entrusted": members.may_have_roles().values_list("username", flat=True),
         "campaign_roles": [(r.value, r.label) for r in (Role.MANAGER, Role.RESEARCHER, Role.RATER)],
         "pools": campaign.pools.order_by("name"),
-        "free_pools": Pool.objects.exclude(campaigns=campaign).order_by("name"),
+        "free_pools": usable.exclude(campaigns=campaign),
         "section": "campaigns",
         "tab": "raters",
     }

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from accounts.models import AuditEvent
 from labeling import pools
+from labeling.models import Membership
 from tests.cast import make_campaign, make_user
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +77,16 @@ def test_pools_are_listed_in_a_fixed_number_of_queries(client, manager, django_a
     client.get(reverse("pools"))
     with django_assert_num_queries(3):
         client.get(reverse("pools"))
+
+
+def test_a_campaigns_own_manager_is_offered_no_pools(manager):
+    campaign, pool, lead = make_campaign(by=manager), pools.create("Night shift", manager), make_user()
+    Membership.objects.create(campaign=campaign, user=lead, role="manager")
+    client = Client()
+    client.force_login(lead)
+    page = client.get(reverse("campaign_raters", args=[campaign.slug]), {"find": "r"})
+    assert (page.status_code, "Night shift" in page.text) == (200, False)
+    client.post(reverse("use_pool", args=[campaign.slug]), {"pool": pool.pk})
+    api, body = reverse("api_campaign_pools", args=[campaign.slug]), {"pool": pool.pk}
+    answer = client.post(api, body, content_type="application/json")
+    assert (answer.status_code, campaign.pools.count()) == (400, 0)
