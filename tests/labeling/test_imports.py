@@ -14,6 +14,7 @@ from django.db import connection
 from accounts.models import AuditEvent, User
 from labeling.imports import import_records
 from labeling.models import Edit, Import, Judgment, Prompt, Response, Round, Slot, Task
+from labeling.statements import OPEN_SLOTS
 from models_app.models import ModelVersion
 from tests.cast import make_campaign, make_policy
 
@@ -401,3 +402,16 @@ def test_real_files_import_with_what_people_said(name, figures, counted, ties):
     assert _counted().count() == counted
     assert Judgment.objects.filter(verdict=0).count() == ties
     assert not Slot.objects.exclude(status__in=["done", "cancelled"]).exists()
+
+
+def test_slots_that_come_with_tasks_are_those_that_a_round_would_make():
+    def slots():
+        rows = Slot.objects.order_by("task", "pk").values()
+        return [{k: v for k, v in row.items() if k not in ("id", "order_key")} for row in rows]
+
+    _load(make_campaign(overlap=3), _pair(1), _pair(2))
+    imported = slots()
+    Slot.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN_SLOTS, {"round": Round.objects.get().pk})
+    assert (len(imported), slots()) == (6, imported)
