@@ -18,6 +18,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from accounts import two_factors
+from accounts.passkey_forms import PasskeyForm
 from accounts.roles import require, signed_in_user
 
 own: list[Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]] = [
@@ -28,6 +29,7 @@ own: list[Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponse
 
 class AskFactor(AuthenticateView):
     template_name = "accounts/ask_factor.html"
+    webauthn_form_class = PasskeyForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Say which factors they have."""

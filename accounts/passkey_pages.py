@@ -7,7 +7,6 @@ pages when one is asked for.
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from allauth.mfa.webauthn.views import (
     AddWebAuthnView,
     EditWebAuthnView,
@@ -23,30 +22,13 @@ from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from accounts import two_factors
 from accounts.factor_pages import own
+from accounts.passkey_forms import NAME, NewPasskeyForm, PasskeyAgainForm, PasskeyAloneForm, PasskeyNameForm
 from accounts.roles import signed_in_user
 from accounts.sessions import device_of
-
-NAME = 60  # characters
-
-
-class NewPasskeyForm(AddWebAuthnForm):
-    """The browser's word, a name, and whether the passkey alone shall let its owner in."""
-
-    name = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=NAME)
-    passwordless = forms.BooleanField(
-        label=gettext_lazy("Sign in with it alone, without name and password"), required=False, initial=True
-    )
-
-
-class PasskeyNameForm(EditWebAuthnForm):
-    """A new name."""
-
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME)
 
 
 @method_decorator(own, name="dispatch")
@@ -105,6 +87,8 @@ class RemovePasskey(RemoveWebAuthnView):
 class SignInByPasskey(LoginWebAuthnView):
     """What the sign-in page's script asks for, and where it sends the answer."""
 
+    form_class = PasskeyAloneForm
+
     def form_invalid(self, form: forms.Form) -> HttpResponse:
         messages.error(self.request, _refused(form))
         return redirect("login")
@@ -113,6 +97,7 @@ class SignInByPasskey(LoginWebAuthnView):
 @method_decorator(own, name="dispatch")
 class ConfirmByPasskey(ReauthenticateWebAuthnView):
     template_name = "accounts/confirm_passkey.html"
+    form_class = PasskeyAgainForm
 
     def form_invalid(self, form: forms.Form) -> HttpResponse:
         messages.error(self.request, _refused(form))

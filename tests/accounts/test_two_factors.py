@@ -13,6 +13,10 @@ from tests.cast import make_user
 
 pytestmark = pytest.mark.django_db
 SIGN_IN = {"username": "mara", "password": "password"}
+EMPTY = (
+    '{"id": "eA", "rawId": "eA", "type": "public-key", "clientExtensionResults": %s, "response": '
+    '{"clientDataJSON": "e30", "authenticatorData": "", "attestationObject": "", "signature": ""}}'
+)
 
 
 def code_of(secret: str) -> str:
@@ -117,8 +121,10 @@ def test_wrong_passwords_have_to_wait(settings):
 
 
 @pytest.mark.parametrize(
-    "credential", ["", "{", "1", "[]", '"x"', "{}", '{"response": 5}', '{"response": {"userHandle": 5}}']
-)
+    "credential",
+    ["", "{", "1", "[]", '"x"', "{}", '{"response": 5}', '{"response": {"userHandle": 5}}', '{"id": "x"}',
+     '{"id": "x", "rawId": "x"}', EMPTY % 5, EMPTY % "{}", "[" * 100_000],
+)  # fmt: skip
 def test_what_is_no_passkey_lets_nobody_in(mara, credential):
     client = Client()
     asked = client.get(reverse("mfa_login_webauthn"), headers={"Accept": "application/json"}).json()

@@ -54,6 +54,16 @@ def test_a_passkey_lets_its_owner_in_alone_until_it_is_removed(page, live_server
     expect(page.get_by_role("row", name="Desk")).to_contain_text("yes")
     follow(page, page.get_by_role("button", name="Sign out"))
 
+    passkey = Authenticator.objects.get(type=Authenticator.Type.WEBAUTHN)
+    chosen = passkey.data["credential"]["clientExtensionResults"]["credProps"]
+    chosen["rk"] = False
+    passkey.save()
+    page.goto(address + "/login/")
+    follow(page, page.get_by_role("button", name="Use a passkey"))
+    expect(page.get_by_role("status")).to_contain_text("was not recognised")
+    chosen["rk"] = True
+    passkey.save()
+
     page.goto(address + "/login/?next=/campaigns/")
     with page.expect_navigation(url="**/campaigns/"):
         page.get_by_role("button", name="Use a passkey").click()
