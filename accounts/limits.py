@@ -1,4 +1,7 @@
-"""How often somebody may ask, counted in Redis by the minute: pages and the API together, rating apart."""
+"""How often a person may ask, counted in Redis by the minute: pages and the API together, rating apart.
+
+Tokens are counted by themselves.
+"""
 
 import math
 import time
@@ -14,7 +17,9 @@ READS = {"GET", "HEAD", "OPTIONS"}
 # what keeps a worker, a disk or somebody's server busy, as soon as it is sent
 COSTLY = frozenset(
     {"cut_snapshot", "api_snapshots", "import", "api_imports", "api_preview_import", "start_import",
-     "api_start_import", "import_examples", "api_import_examples", "register_model", "api_model_samples"}
+     "api_start_import", "import_examples", "api_import_examples", "register_model", "api_models",
+     "setup_answers", "api_base_policy", "api_campaigns", "api_model_samples", "api_score",
+     "compare_models", "api_compare_models", "judges", "api_judges"}
 )  # fmt: skip
 
 
@@ -27,7 +32,7 @@ def wait_for(kind: str, who: str) -> int:
     most = settings.RATE_LIMITS.get(kind)
     if most is None:
         return 0
-    now = time.time()
+    now = clock()
     key = f"limit:{kind}:{who}:{int(now // WINDOW)}"
     try:
         if cache.add(key, 1, timeout=2 * WINDOW):
@@ -36,6 +41,11 @@ def wait_for(kind: str, who: str) -> int:
     except (RedisError, ValueError):  # ValueError: the key ended in between
         return 0
     return 0 if count <= most else max(1, math.ceil(WINDOW - now % WINDOW))
+
+
+def clock() -> float:
+    """Return the time of day that requests are counted by, in seconds."""
+    return time.time()
 
 
 def kind_of(request: HttpRequest, action: str | None) -> str:

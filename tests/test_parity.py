@@ -6,6 +6,7 @@ its actions are entered.
 
 import pytest
 
+from accounts import limits
 from tests.permissions.columns import LOGIN
 from tests.test_permissions import PATTERNS, TABLE
 
@@ -250,3 +251,8 @@ def test_whoever_may_use_the_page_may_use_its_twin(page, method):
     refused = {LOGIN, 401, 403}
     sent_elsewhere = {302} if method == "GET" else set()
     assert [api for on_page, api in rows if on_page not in refused | sent_elsewhere and api in refused] == []
+
+
+@pytest.mark.parametrize("page", sorted(limits.COSTLY & TWINS.keys()))
+def test_what_is_costly_on_a_page_is_so_in_the_api(page):
+    assert TWINS[page]["POST"].removeprefix("POST ") in limits.COSTLY
