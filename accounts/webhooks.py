@@ -47,7 +47,6 @@ TEST = "test"
 MOST = 20  # of one campaign, or of all campaigns
 OVERLAP = timedelta(days=1)  # for which the secret before the newest still signs
 PREFIX = "whsec_"
-OPEN_PART = 24  # the longest first part of an address that is shown; longer ones may be keys
 
 
 class WebhookError(Exception):
@@ -193,13 +192,10 @@ def check_url(url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """Return an address as pages and the audit log show it: what follows the first part may be a secret."""
+    """Return an address as pages and the audit log show it: what follows the host may be a secret."""
     parts = urlsplit(url)
-    first, *rest = parts.path.removeprefix("/").split("/")
-    if len(first) > OPEN_PART:
-        first, rest = "", ["…"]
-    more = "…" if any(rest) or parts.query or parts.fragment else ""
-    return f"{parts.scheme}://{parts.netloc}/{first}{'/' if first and any(rest) else ''}{more}"
+    more = "…" if parts.path.strip("/") or parts.query or parts.fragment else ""
+    return f"{parts.scheme}://{parts.netloc}/{more}"
 
 
 def check_events(events: Iterable[str]) -> list[str]:
