@@ -52,6 +52,7 @@ class ComeBack(OAuth2CallbackView):
 
 def leave(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Send somebody to the provider: to sign in, and nothing else that a link asks."""
+    # the button is a link: a form that ends at the provider is what the content policy forbids
     provider = _adapter(request, provider_id).get_provider()
     nonce = secrets.token_urlsafe(24)
     try:

@@ -162,12 +162,17 @@ def end_others(user: User, current: str | None) -> int:
     return _end(Session.objects.filter(user=user).exclude(session_key=current), user, by=user)
 
 
-def sign_out(user: User, *, by: User) -> None:
-    """End all of somebody's sessions and tokens."""
+def sign_out(user: User, *, by: User, **told: str) -> None:
+    """End all of somebody's sessions and tokens; what else the audit log shall tell of it is `told`."""
     with transaction.atomic():
         ended = _end(Session.objects.filter(user=user), None, by=by)
         tokens = ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
-        audit.record(by, "sign out", user, sessions=ended, tokens=tokens)
+        audit.record(by, "sign out", user, sessions=ended, tokens=tokens, **told)
+
+
+def prune() -> None:
+    """Forget the sessions that ran out: nobody can come in by them, and nobody asks for them again."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 def _end(ending: QuerySet[Session], whose: User | None, *, by: User) -> int:

@@ -66,11 +66,15 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def _begin_anew(self, user: User) -> None:
         """End whatever else opens an account that somebody has just shown to be theirs.
 
-        Nobody had shown it before: who knew its link or its password may have set up factors and tokens.
+        Until now nobody had proved that the address is theirs: whoever knew the account's link or password
+        may have set up factors and tokens.
         """
         with transaction.atomic():
             two_factors.take_away(user, by=user)
-            sessions.sign_out(user, by=user)
+            told = {"password": "ended"} if user.has_usable_password() else {}
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+            sessions.sign_out(user, by=user, **told)
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
         """Return who here has an address that the provider confirms, whatever its case; none for two."""

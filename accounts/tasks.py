@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.core.cache import cache
 
-from accounts import deliveries
+from accounts import deliveries, sessions
 
 DELIVER_SECONDS = 300  # after which a delivery that never ended stands in nobody's way
 
@@ -22,3 +22,9 @@ def deliver_webhooks() -> None:
 def prune_webhooks() -> None:
     """Forget old events of webhooks."""
     deliveries.prune()
+
+
+@shared_task
+def prune_sessions() -> None:
+    """Forget the sessions that ran out."""
+    sessions.prune()

@@ -172,7 +172,6 @@ MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}  # two requests a sign-in; an of
 MFA_TOTP_ISSUER = "Touchstone"
 SOCIALACCOUNT_ADAPTER = "accounts.single_sign_on.SocialAccountAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
-SOCIALACCOUNT_LOGIN_ON_GET = True  # a form that ends at the provider is what the content policy forbids
 # whoever was invited under an address that the provider confirms comes in as that person
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
@@ -262,11 +261,7 @@ REST_FRAMEWORK = {
         "accounts.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PARSER_CLASSES": [
-        "accounts.json_body.JSONBody",
-        "rest_framework.parsers.FormParser",
-        "rest_framework.parsers.MultiPartParser",
-    ],
+    "DEFAULT_PARSER_CLASSES": ["accounts.json_body.JSONBody"],  # JSON in a form's values is checked by nobody
     "DEFAULT_PERMISSION_CLASSES": ["accounts.roles.RolePermission"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.Limit"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -348,6 +343,7 @@ WEBHOOK_PRIVATE = flag("WEBHOOK_PRIVATE", False)
 CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "accounts.tasks.deliver_webhooks", "schedule": 5.0},
     "prune-webhooks": {"task": "accounts.tasks.prune_webhooks", "schedule": 3600.0},
+    "prune-sessions": {"task": "accounts.tasks.prune_sessions", "schedule": 86400.0},
     "tell-webhooks": {"task": "labeling.tasks.tell_webhooks", "schedule": 30.0},
     "conduct": {"task": "training.tasks.conduct", "schedule": CONDUCTOR_SECONDS},
     "tend-imports": {"task": "labeling.tasks.tend_imports", "schedule": 30.0},

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from labeling.settings_forms import SettingsForm
 from models_app.models import ModelVersion
 from tests.cast import make_user
 
@@ -45,9 +46,26 @@ def test_a_body_that_is_no_object_is_refused_by_name(client, body):
         assert (told.status_code, type(told.json())) == (400, dict)
 
 
+def test_what_is_wrong_with_no_object_is_one_sentence(client):
+    told = client.patch(reverse("api_own_settings"), "null", content_type="application/json")
+    assert told.json() == {"detail": "This field may not be null."}
+
+
 def test_other_characters_and_numbers_are_kept(client):
     options = r'{"a": "\\u0000 \ud83d\ude00 ñ", "b": 9223372036854775807, "c": [-0.5, null]}'
     told = client.post(reverse("api_models"), MODEL % options, content_type="application/json")
     assert told.status_code == 201
     kept = {"a": r"\u0000 😀 ñ", "b": 2**63 - 1, "c": [-0.5, None]}
     assert ModelVersion.objects.get().options == kept
+
+
+def test_json_in_a_form_goes_round_no_check(client):
+    said = {"family": "kitchen", "kind": "policy", "name": "base", "backend": "imported"}
+    told = client.post(reverse("api_models"), {**said, "options": r'{"a": "\u0000"}'})
+    assert told.status_code == 415
+    assert not ModelVersion.objects.exists()
+
+
+def test_the_settings_page_refuses_it_too():
+    form = SettingsForm({"hyper": r'{"reward": {"a": "\u0000"}}'})
+    assert "U+0000" in str(form.errors["hyper"])

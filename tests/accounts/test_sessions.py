@@ -1,11 +1,14 @@
 """Who is signed in stays so, whatever becomes of the cache."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts import tokens
+from accounts import tasks, tokens
 from accounts.models import AuditEvent, Session
 from tests.cast import make_user
 
@@ -110,3 +113,14 @@ def test_when_a_session_was_seen_costs_no_statement(django_assert_num_queries):
         client.get(reverse("api_me"))
     [seat] = client.get(reverse("sessions")).context["seats"]
     assert seat.seen >= seat.since
+
+
+@pytest.mark.django_db
+def test_sessions_that_ran_out_are_forgotten():
+    make_user(username="rafi")
+    come_in()
+    over = Session.objects.get()
+    come_in()
+    Session.objects.filter(pk=over.pk).update(expire_date=timezone.now() - timedelta(seconds=1))
+    tasks.prune_sessions()
+    assert Session.objects.exclude(pk=over.pk).get() == Session.objects.get()

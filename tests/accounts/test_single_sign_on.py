@@ -69,6 +69,9 @@ def test_who_was_invited_under_the_address_comes_in_as_themselves(provider):
     come(client)
     assert client.get(reverse("campaigns")).context["user"] == invited
     assert User.objects.count() == 1
+    assert not User.objects.get().has_usable_password()
+    ended = {"sessions": 1, "tokens": 1, "password": "ended"}
+    assert AuditEvent.objects.get(action="sign out").detail == ended
     assert thief.get(reverse("campaigns")).status_code == 302
     assert not ApiToken.objects.filter(revoked_at=None).exists()
     assert not Authenticator.objects.exists()

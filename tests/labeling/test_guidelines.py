@@ -73,7 +73,9 @@ def test_a_preview_is_sanitised_and_comes_also_without_scripts(client, mara):
     page = client.post(reverse("guideline", args=[campaign.slug]), {**hostile, "preview": "1"})
     assert "<strong>Right</strong>" in page.text
     assert campaign.guidelines.count() == 1  # with which it was made
-    answer = client.post(reverse("api_preview_guideline", args=[campaign.slug]), hostile)
+    answer = client.post(
+        reverse("api_preview_guideline", args=[campaign.slug]), hostile, content_type="application/json"
+    )
     assert answer.json()["html"] == html
 
 
@@ -135,12 +137,20 @@ def test_an_edge_case_is_used_for_practice_too_once(client, mara):
     case = make_example(campaign, "edge_case")
     for _ in range(2):
         client.post(reverse("use_example", args=[campaign.slug, case.pk]), {"use": "practice"})
-    answer = client.post(reverse("api_use_example", args=[campaign.slug, case.pk]), {"use": "test"})
+    answer = client.post(
+        reverse("api_use_example", args=[campaign.slug, case.pk]),
+        {"use": "test"},
+        content_type="application/json",
+    )
     assert (answer.status_code, answer.json()["use"]) == (201, "test")
     assert sorted(Example.objects.values_list("use", flat=True)) == ["edge_case", "practice", "test"]
     assert len({tuple(example.answers) for example in Example.objects.all()}) == 1
     assert "Is a practice task too" in client.get(reverse("guideline", args=[campaign.slug])).text
     assert (
-        client.post(reverse("api_use_example", args=[campaign.slug, case.pk]), {"use": "x"}).status_code
+        client.post(
+            reverse("api_use_example", args=[campaign.slug, case.pk]),
+            {"use": "x"},
+            content_type="application/json",
+        ).status_code
         == 400
     )

@@ -204,7 +204,7 @@ def test_a_signed_link_gives_one_export_without_signing_in_until_it_ends(client,
 def test_a_link_ends_when_it_is_revoked_or_its_maker_may_not_export_any_more(client, snapshot, researcher):
     api = APIClient()
     api.force_authenticate(researcher)
-    made = api.post(reverse("api_links", args=[snapshot.pk]), {"format": "trl-margin", "days": 1})
+    made = api.post(reverse("api_links", args=[snapshot.pk]), {"format": "trl-margin", "days": 1}, "json")
     assert made.status_code == 201
     client.logout()
     assert client.get(made.data["url"]).status_code == 200
@@ -226,6 +226,6 @@ def test_a_link_ends_when_it_is_revoked_or_its_maker_may_not_export_any_more(cli
         ({"format": "parchment", "days": 1}, "format"),
         ({"format": "trl-sft", "days": 91}, "days"),
     ):
-        answer = api.post(reverse("api_links", args=[snapshot.pk]), wrong)
+        answer = api.post(reverse("api_links", args=[snapshot.pk]), wrong, "json")
         assert answer.status_code == 400
         assert field in answer.data

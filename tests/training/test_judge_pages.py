@@ -83,9 +83,11 @@ def test_a_judge_is_asked_by_name_and_in_whole_words(
     started = campaign.judgings.order_by("-pk")[0]
     assert (started.tasks, started.template and started.template.text) == (5, "{conversation} {a} {b}")
     api = f"/api/v1/campaigns/{campaign.slug}/judges/"
-    again = manager.post(api, {"judge": judging.judge_id, "tasks": 5})
+    again = manager.post(api, {"judge": judging.judge_id, "tasks": 5}, content_type="application/json")
     assert again.status_code == 409
-    refused = manager.post(api, {"judge": judging.judge_id, "tasks": 5, "template": "x"})
+    refused = manager.post(
+        api, {"judge": judging.judge_id, "tasks": 5, "template": "x"}, content_type="application/json"
+    )
     assert (refused.status_code, refused.json()["detail"]) == (400, ["The template lacks {conversation}."])
 
 
@@ -140,7 +142,9 @@ def test_a_target_is_refused_by_its_field(manager: Client, campaign: Campaign, t
     given["pattern"] = "sent"
     assert "Of these 1 prompts" in manager.post(address, given).content.decode()
     assert "give a number" not in manager.get(address).content.decode()
-    answer = manager.post(f"/api/v1/campaigns/{campaign.slug}/targets/", given)
+    answer = manager.post(
+        f"/api/v1/campaigns/{campaign.slug}/targets/", given, content_type="application/json"
+    )
     assert list(answer.json()) == ["prompts"]
     assert Target.objects.count() == 1
 
