@@ -20,6 +20,9 @@ from django.utils.translation import gettext as _
 CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 10.0  # for everything, however slowly the answer drips
 MOST_BYTES = 1000  # of an answer that are read
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class PostError(Exception):
@@ -85,13 +88,18 @@ def refuse_literal(host: str) -> None:
 
 def _refuse_private(address: str) -> None:
     ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
+    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or _translated(ip) or ip
     if settings.WEBHOOK_PRIVATE or (mapped.is_global and not mapped.is_multicast):
         return
     message = _(
         "%(address)s is a private address; webhooks go to public ones, unless WEBHOOK_PRIVATE is set."
     )
     raise PostError(message % {"address": address})
+
+
+def _translated(ip: Address) -> ipaddress.IPv4Address | None:
+    """Return the address that a gateway to IPv4 (RFC 6052) reaches by another."""
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
 
 
 def _end(connection: http.client.HTTPConnection) -> None:

@@ -271,7 +271,8 @@ def test_a_new_secret_key_says_what_to_do(receiver, manager, settings):
     [
         "ftp://example.org/", "example.org", "https://name:word@example.org/", "http://localhost/x",
         "http://127.0.0.1:6379/", "http://10.0.0.1/", "http://169.254.169.254/latest", "http://[::1]/",
-        "http://[::ffff:10.0.0.1]/", "http://0.0.0.0/", "https://example.org:99999/", "https://a/\0",
+        "http://[::ffff:10.0.0.1]/", "http://[64:ff9b::10.0.0.1]/", "http://0.0.0.0/",
+        "https://example.org:99999/", "https://a/\0",
     ],
 )  # fmt: skip
 def test_only_whole_public_addresses_are_taken(url, manager):
