@@ -127,7 +127,8 @@ class PolicyForm(forms.Form):
         max_length=80,
         label=_("Variable that holds the server's key"),
         help_text=_(
-            "An environment variable of the workers whose name ends in _API_KEY; the key itself is not stored."
+            "An environment variable of the workers whose name ends in _API_KEY; "
+            "the key itself is not stored."
         ),
     )
 

@@ -36,7 +36,10 @@ class RegisterForm(forms.Form):
         required=False,
         max_length=80,
         label=_("Variable that holds the server's key"),
-        help_text=_("An environment variable of the workers whose name ends in _API_KEY; the key itself is not stored."),
+        help_text=_(
+            "An environment variable of the workers whose name ends in _API_KEY; "
+            "the key itself is not stored."
+        ),
     )
     concurrency = forms.IntegerField(
         required=False,

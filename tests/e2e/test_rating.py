@@ -1,6 +1,5 @@
 """A person rates in a real browser: by keyboard, by mouse, through reloads and double clicks."""
 
-
 import pytest
 from playwright.sync_api import Page, expect
 
