@@ -14,7 +14,7 @@ from labeling.import_formats import MAPPED, guess_format, guess_mapping, read_re
 from labeling.import_rows import csv_header, first_rows
 from labeling.import_source import LineError, container_of
 
-SHOWN = 5  # rows
+SHOWN = 5  # rows, as the API answers them; the page shows the first of them
 CELL = 160  # characters of a value
 
 

@@ -86,7 +86,10 @@ class Setup:
         return next((step for step in self.steps if step.state != DONE), self.steps[-1])
 
     def after(self, key: str) -> Step:
-        """Return the step after one, past those that rows say are done: the last never is."""
+        """Return the step after one, past those that rows say are done.
+
+        The last is never passed over, since `start` is not in TOLD.
+        """
         later = self.steps[list(STEPS).index(key) + 1 :] or self.steps[-1:]
         return next(step for step in later if step.key not in TOLD or step.state != DONE)
 
