@@ -31,7 +31,7 @@ STAGES = [
 
 @dataclass(frozen=True)
 class Group:
-    """Settings that belong together: what they decide, and what holds if nothing is changed."""
+    """Settings that belong together: their title, and what they do, cost or are at first."""
 
     key: str
     title: Any
