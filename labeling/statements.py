@@ -32,7 +32,7 @@ CAMPAIGN_COLUMNS = [
 RATERS_COLUMNS = [
     *CAMPAIGN_COLUMNS, "name", "description", "rater_limit", "daily_limit", "gold_share", "repeat_share",
     "edit_share", "rank_share", "chat_share", "red_team", "reasons", "display_rate", "pass_mark",
-    "test_attempts", "show_figures",
+    "test_attempts", "show_figures", "loop_paused", "max_rounds",
 ]  # fmt: skip
 
 # A campaign that somebody rates in: with its criteria, its newest guideline, the newest one they have read,

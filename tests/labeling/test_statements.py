@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from labeling import assignment, campaigns, submissions
-from labeling.models import Campaign, Judgment, Membership, Slot, Task
+from labeling.models import Campaign, Judgment, Membership, Round, Slot, Task
 from tests.cast import make_campaign, make_open_round, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,6 +72,19 @@ def test_a_claim_keeps_its_plan_in_its_transaction_alone(desk):
             lock()
             assert shown("plan_cache_mode") == "force_generic_plan"
         assert shown("plan_cache_mode") == "auto"
+
+
+def test_the_page_without_work_takes_no_statement_for_what_it_has_read(desk):
+    client, url = desk
+    Slot.objects.update(status="done")
+    Campaign.objects.update(max_rounds=3)
+    Round.objects.update(origin=Round.Origin.LOOP)
+    with CaptureQueriesContext(connection) as seen:
+        assert client.get(url).status_code == 200
+    asked = [query["sql"] for query in seen]
+    assert any("\"origin\" = 'loop'" in sql for sql in asked)
+    assert not any('"labeling_campaign"."loop_paused"' in sql for sql in asked)
+    assert len(asked) <= 16, [sql[:200] for sql in asked]
 
 
 def shown(setting):
