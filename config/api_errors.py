@@ -52,8 +52,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 def translate(error: Exception) -> Exception:
     """Turn a refusal of the domain into the API's; other errors stay as they are."""
     match error:
-        case exceptions.ValidationError(detail=list() as sentences):  # a body that is no object
-            return exceptions.ValidationError({"detail": sentences})
+        # a body that is no object; of many rows each has an object of its own
+        case exceptions.ValidationError(detail=[str(), *_] as sentences):
+            return exceptions.ValidationError({"detail": " ".join(map(str, sentences))})
         case CampaignError() | SubmissionError() | QueryError():
             return exceptions.ValidationError({error.field: [str(error)]})
         case WebhookError():
