@@ -1,7 +1,7 @@
 """The audit log: who changed what, in which campaign, when and from where."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -65,14 +65,6 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def details(event: AuditEvent) -> list[tuple[str, str]]:
-    """Return what is told of a change as (name, value), what was before what is; nothing empty."""
-    given = event.detail
-    names = sorted(given, key=lambda name: (name == "after", name == "before"))
-    told = [(name, worded(given[name])) for name in names]
-    return [(name, value) for name, value in told if value]
-
-
 def worded(value: Any) -> str:
     """Return what a change tells of as text; nothing for what is empty."""
     if isinstance(value, dict):
@@ -80,6 +72,14 @@ def worded(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
+
+
+def details(event: AuditEvent, worded: Callable[[Any], str] = worded) -> list[tuple[str, str]]:
+    """Return what is told of a change as (name, value), what was before what is; nothing empty."""
+    given = event.detail
+    names = sorted(given, key=lambda name: (name == "after", name == "before"))
+    told = [(name, worded(given[name])) for name in names]
+    return [(name, value) for name, value in told if value]
 
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:

@@ -5,6 +5,9 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts import audit
+from accounts.models import AuditEvent
+
 ACTIONS: dict[str, Any] = {
     "add example": _("added an example"),
     "add passkey": _("added a passkey"),
@@ -129,14 +132,28 @@ DETAILS: dict[str, Any] = {
 }
 
 
+# What a campaign's settings are called: labeling, which has them, puts them here when it begins.
+SETTINGS: dict[str, Any] = {}
+
+
 def called(event: Any) -> str:
     """Return what an event's action is called; that of a program before this one as it was written."""
     return str(ACTIONS.get(event.action, event.action))
 
 
-def told(details: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def told(event: AuditEvent) -> list[tuple[str, str]]:
     """Return what is told of a change with the names that pages use."""
-    return [(str(DETAILS.get(name, name)), value) for name, value in details]
+    return [(str(DETAILS.get(name, name)), value) for name, value in audit.details(event, worded)]
+
+
+def worded(value: Any) -> str:
+    """Return what a change tells of as text in the reader's language; nothing for what is empty."""
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    if isinstance(value, dict):
+        known = {**DETAILS, **SETTINGS}
+        return ", ".join(f"{known.get(name, name)}: {worded(each) or '–'}" for name, each in value.items())
+    return audit.worded(value)
 
 
 def choices() -> list[tuple[str, str]]:

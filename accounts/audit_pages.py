@@ -31,10 +31,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "events": rows[:PAGE],
-        "told": [
-            (event, audit_names.called(event), audit_names.told(audit.details(event)))
-            for event in rows[:PAGE]
-        ],
+        "told": [(event, audit_names.called(event), audit_names.told(event)) for event in rows[:PAGE]],
         "older": rows[PAGE - 1].pk if len(rows) > PAGE else None,
         "newer": bool(before),
         "query": kept.urlencode(),

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, skills
+from accounts import audit_names, skills
 from accounts.models import AuditEvent
 from labeling import campaigns
 from labeling.campaigns import CampaignError
@@ -331,17 +330,17 @@ class SettingsForm(CampaignModelForm):
         }
 
 
+NAMES = {name: field.label for name, field in SettingsForm.base_fields.items()} | {
+    "bands": _("Limits of the alarms"),
+    "sampling": _("How answers are drawn"),
+}
+
+
 def told(event: AuditEvent) -> list[tuple[str, str, str]]:
     """Return a change of settings as rows: what it is called, what it was, and what it became."""
-    names = {name: field.label for name, field in SettingsForm.base_fields.items()} | {
-        "bands": _("Limits of the alarms"),
-        "sampling": _("How answers are drawn"),
-    }
     before, after = event.detail["before"], event.detail["after"]
-    return [(str(names.get(key, key)), _said(before[key]), _said(after[key])) for key in before]
+    return [(str(NAMES.get(key, key)), _said(before[key]), _said(after[key])) for key in before]
 
 
 def _said(value: Any) -> str:
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    return audit.worded(value) or "–"
+    return audit_names.worded(value) or "–"
