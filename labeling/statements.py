@@ -183,7 +183,8 @@ WITH claimed AS (
 {_SHOWN}"""
 
 # The slots of a round's open tasks, which have none yet, in an order drawn now. A comparison whose answers
-# are still to be chosen (labeling.batches) gets its slots with them.
+# are still to be chosen (labeling.batches) gets its slots with them. Imports write the same slots by
+# themselves: labeling.import_loading, _write_tasks.
 OPEN_SLOTS = """
 INSERT INTO labeling_slot (campaign_id, task_id, status, order_key, priority, gold, order_shown)
 SELECT task.campaign_id, task.id, 'open', random(), task.priority, task.gold, '{}'
