@@ -196,8 +196,16 @@ def test_a_program_cuts_downloads_and_stops(manager, campaign):
     run = make_run(campaign, round=campaign.rounds.get())
     shown = client.get(reverse("api_run", args=[run.pk])).json()
     assert (shown["round"], shown["evaluation"]) == (1, None)
-    assert client.post(reverse("api_cancel_run", args=[run.pk])).json()["status"] == "cancelled"
-    assert client.post(reverse("api_cancel_run", args=[run.pk])).status_code == 409
+    assert (
+        client.post(reverse("api_cancel_run", args=[run.pk]), content_type="application/json").json()[
+            "status"
+        ]
+        == "cancelled"
+    )
+    assert (
+        client.post(reverse("api_cancel_run", args=[run.pk]), content_type="application/json").status_code
+        == 409
+    )
     other = cast.make_campaign(by=manager)
     start = client.post(
         reverse("api_runs", args=[other.slug]), {"kind": "reward", "snapshot": pk}, "application/json"
