@@ -29,7 +29,7 @@ def device(page: Page) -> Any:
 
 def at_name(live_server: Any) -> str:
     """Return the server's address with a name: passkeys belong to names, not to numbers."""
-    return live_server.url.replace("127.0.0.1", "localhost")
+    return str(live_server.url).replace("127.0.0.1", "localhost")
 
 
 def add(page: Page, address: str, *, alone: bool) -> None:
