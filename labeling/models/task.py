@@ -120,7 +120,7 @@ class TaskResponse(models.Model):
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(fields=["task", "position"], name="task_position_once"),
-            # in this order the tasks of an answer are found by it, too, as by the foreign key's own index
+            # in this order it replaces the foreign key's own index: an answer's tasks are found by it, too
             models.UniqueConstraint(fields=["response", "task"], name="task_response_once"),
         ]
 
