@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit_names, skills
+from accounts import audit_names, json_body, skills
 from accounts.models import AuditEvent
 from labeling import campaigns
 from labeling.campaigns import CampaignError
@@ -310,6 +310,10 @@ class SettingsForm(CampaignModelForm):
             k in {"reward", "policy"} and isinstance(v, dict) for k, v in hyper.items()
         ):
             raise forms.ValidationError(_("This must be an object with “reward” and “policy” objects in it."))
+        try:
+            json_body.check(hyper)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
         return dict(hyper)
 
     def groups(self) -> list[tuple[Group, list[forms.BoundField], int]]:
