@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from random import random
 
+from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
@@ -35,6 +36,15 @@ from models_app.models import ModelVersion
 
 # Prompt, policy, text's hash, and which of equal ones within a record.
 AnswerKey = tuple[int, int | None, str, int]
+
+
+# A look for each id: the tasks of a table that was empty when the import began would all be read for every
+# batch, since PostgreSQL still takes them for few. The last condition names the partial index.
+FIND_TASKS = """
+SELECT task.id FROM unnest(%s::text[]) AS key CROSS JOIN LATERAL (
+    SELECT id FROM labeling_task
+    WHERE campaign_id = %s AND external_id = key AND NOT external_id = '' OFFSET 0) task
+"""
 
 
 class Row:
@@ -254,10 +264,9 @@ class Loading:
 
     def _stored_tasks(self, rows: list[Row]) -> dict[str, Task]:
         """Return the tasks already there by external id."""
-        there = Task.objects.filter(campaign=self.campaign).extra(
-            where=["external_id = ANY(%s)", "NOT external_id = ''"],  # the second names the partial index
-            params=[list({row.key for row in rows if row.key})],
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(FIND_TASKS, [list({row.key for row in rows if row.key}), self.campaign.pk])
+            there = Task.objects.filter(pk__in=[pk for (pk,) in cursor.fetchall()])
         return {task.external_id: task for task in there.prefetch_related("task_responses")}
 
     def _known_tasks(self, rows: list[Row], tasks: dict[str, Task]) -> dict[str, int]:
