@@ -196,7 +196,7 @@ class Loading:
         if self.round is None:
             return
         with known_keys():
-            rounds.open_(self.round)
+            rounds.open_(self.round, filled=True)
         if not self.round.tasks.filter(status=Task.Status.OPEN).exists():
             rounds.close(self.round, reason="Everything in it came with its judgments.")
 
@@ -363,7 +363,7 @@ class Loading:
             lines.append(
                 f"{pk}\t{row.prompt}\t{row.kind}\t{text(row.key)}\t{status}\t{overlap}\t{said}{columns.tail}"
             )
-            if not said:  # as rounds.open_ would, in the time that PostgreSQL has while the next are read
+            if not said:  # as OPEN_SLOTS would, in the time that PostgreSQL has while the next are read
                 slots += [f"{pk}\t{random()}{self.slot_columns.tail}" for _ in range(overlap)]
         self.writer.write(columns, lines)
         self.writer.write(self.place_columns, list(self._places(new)))

@@ -106,12 +106,13 @@ def start_generating(round_: Round, by: User | None = None) -> None:
             Task.objects.bulk_create(tasks, batch_size=BATCH)
 
 
-def open_(round_: Round, by: User | None = None) -> None:
-    """Give raters a round: its open tasks get their slots, in random order."""
+def open_(round_: Round, by: User | None = None, *, filled: bool = False) -> None:
+    """Give raters a round: its open tasks get their slots, in random order, if not `filled` already."""
     with transaction.atomic():
         change(round_, S.OPEN, by=by)
-        with connection.cursor() as cursor:
-            cursor.execute(OPEN_SLOTS, {"round": round_.pk})
+        if not filled:
+            with connection.cursor() as cursor:
+                cursor.execute(OPEN_SLOTS, {"round": round_.pk})
         Round.objects.filter(pk=round_.pk).update(generation_lease_until=None, error="")
 
 
