@@ -61,7 +61,7 @@ chromium: install-dev
 
 # All tests on three processes, or those that are named on one: make test ARGS=tests/labeling
 test: chromium
-	@$(PYTHON) -m pytest --cov=preferences --cov=labeling --cov=training.loop --cov-report=term:skip-covered $(if $(ARGS),$(ARGS),--cov-fail-under=90 --numprocesses=3 --dist=worksteal)
+	@$(PYTHON) -m pytest --cov=preferences --cov=labeling --cov=training.loop --cov-report=term:skip-covered $(if $(ARGS),$(ARGS),--cov-fail-under=90 --numprocesses=4 --dist=worksteal)
 
 lint: install-dev
 	@$(PYTHON) -m ruff check .

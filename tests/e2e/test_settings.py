@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from tests.cast import make_campaign, make_open_round, make_user
+from tests.e2e.desk import sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -14,14 +15,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def rater():
     return make_user(username="rafi")
-
-
-def sign_in(page: Page, address: str) -> None:
-    page.goto(address)
-    page.locator("[name=username]").fill("rafi")
-    page.locator("[name=password]").fill("password")
-    page.locator("main button[type=submit]").click()
-    expect(page.locator(".topbar .name")).to_have_text("rafi")
 
 
 def sign_out(page: Page) -> None:

@@ -119,7 +119,7 @@ def test_a_cancel_that_comes_at_the_very_end_still_holds(campaign, monkeypatch):
     received = _receive(campaign, _lines(5))
     opened = []
 
-    def late(import_, *rest):
+    def late(round_, **how):
         opened.append(Import.objects.filter(pk=received.pk).update(cancel_requested=True))
 
     monkeypatch.setattr("labeling.import_loading.rounds.open_", late)
