@@ -5,7 +5,7 @@ LOCK := requirements/core.txt
 DEV_LOCK := requirements/dev.txt
 PIP_INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check
 
-.PHONY: run install install-dev chromium test lint lock screenshots
+.PHONY: run install install-dev chromium test coverage lint lock screenshots
 
 run: install
 	@exec $(PYTHON) -m config.stack
@@ -59,9 +59,15 @@ chromium: install-dev
 	  $(PYTHON) -m playwright install chromium; \
 	fi
 
+PARALLEL := --numprocesses=3 --dist=worksteal
+
 # All tests on three processes, or those that are named on one: make test ARGS=tests/labeling
 test: chromium
-	@$(PYTHON) -m pytest --cov=preferences --cov=labeling --cov=training.loop --cov-report=term:skip-covered $(if $(ARGS),$(ARGS),--cov-fail-under=90 --numprocesses=4 --dist=worksteal)
+	@$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),$(PARALLEL))
+
+# The same while every line that runs is noted, which takes longer.
+coverage: chromium
+	@$(PYTHON) -m pytest --cov=preferences --cov=labeling --cov=training.loop --cov-report=term:skip-covered --cov-fail-under=90 $(PARALLEL)
 
 lint: install-dev
 	@$(PYTHON) -m ruff check .
