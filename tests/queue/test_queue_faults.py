@@ -140,7 +140,7 @@ class Faults:
         self.process("redis").kill()
 
     def cut_connections(self, cable: Cable) -> None:
-        """Send an answer and don't wait for the reply, then half of one; then send both again."""
+        """Send an answer and don't read the reply, then half of one; then send both again."""
         whole, half = (Answer(cable.rater, lease, 1) for lease in cable.held())
         cable.send_cut(whole)
         eventually(lambda: not self.audit.lost([whole]), 30)
