@@ -28,11 +28,6 @@ class Program:
 
 
 @pytest.fixture
-def manager():
-    return make_user("manager", username="mara")
-
-
-@pytest.fixture
 def managing(manager):
     return Program(manager)
 

@@ -20,11 +20,6 @@ NEW = {"username": "nina", "password": "three plain words", "email": ""}
 
 
 @pytest.fixture
-def manager():
-    return make_user("manager", username="mara")
-
-
-@pytest.fixture
 def campaign(manager):
     return make_campaign(by=manager)
 

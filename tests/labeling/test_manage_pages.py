@@ -5,7 +5,6 @@ import json
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEvent, Pool
@@ -29,21 +28,9 @@ SETTINGS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def manager():
-    return make_user("manager", username="mara")
-
-
-@pytest.fixture
-def client(manager):
-    client = Client()
-    client.force_login(manager)
-    return client
-
-
-def test_settings_are_saved(client, manager):
+def test_settings_are_saved(mara, manager):
     campaign = make_campaign(by=manager)
-    done = client.post(reverse("campaign_settings", args=[campaign.slug]), SETTINGS)
+    done = mara.post(reverse("campaign_settings", args=[campaign.slug]), SETTINGS)
     assert done["Location"] == reverse("campaign_settings", args=[campaign.slug])
     campaign.refresh_from_db()
     assert (campaign.name, campaign.scale, campaign.overlap) == ("Kitchen talk", 4, 2)
@@ -71,17 +58,17 @@ def test_settings_are_saved(client, manager):
         ({"hyper": '{"polcy": {}}'}, "hyper", "object with “reward” and “policy”"),
     ],
 )
-def test_a_bad_setting_is_named_and_nothing_is_changed(client, manager, change, field, says):
+def test_a_bad_setting_is_named_and_nothing_is_changed(mara, manager, change, field, says):
     campaign = make_campaign(by=manager)
-    page = client.post(reverse("campaign_settings", args=[campaign.slug]), {**SETTINGS, **change})
+    page = mara.post(reverse("campaign_settings", args=[campaign.slug]), {**SETTINGS, **change})
     assert page.status_code == 200
     assert says in str(page.context["form"].errors[field])
     assert Campaign.objects.get().name == campaign.name
 
 
-def test_changed_settings_are_audited_with_what_they_were(client, manager):
+def test_changed_settings_are_audited_with_what_they_were(mara, manager):
     campaign = make_campaign(by=manager)
-    client.post(reverse("campaign_settings", args=[campaign.slug]), {**SETTINGS, "overlap": 3})
+    mara.post(reverse("campaign_settings", args=[campaign.slug]), {**SETTINGS, "overlap": 3})
     campaign.refresh_from_db()
     assert campaign.overlap == 3
     assert campaigns.skills_of(campaign) == ["french", "medicine"]
@@ -89,29 +76,29 @@ def test_changed_settings_are_audited_with_what_they_were(client, manager):
     assert (event.detail["before"]["overlap"], event.detail["after"]["overlap"]) == (1, 3)
 
 
-def test_a_guideline_is_versioned_rendered_and_cannot_run_script(client, manager):
+def test_a_guideline_is_versioned_rendered_and_cannot_run_script(mara, manager):
     campaign = make_campaign(by=manager, guideline="")
     address = reverse("guideline", args=[campaign.slug])
-    client.post(address, {"text": "# First"})
-    page = client.post(address, {"text": "**Second** <script>alert(1)</script>"}, follow=True)
+    mara.post(address, {"text": "# First"})
+    page = mara.post(address, {"text": "**Second** <script>alert(1)</script>"}, follow=True)
     assert list(campaign.guidelines.values_list("number", flat=True)) == [1, 2]
     assert "<strong>Second</strong>" in page.text
-    client.post(address, {"text": "**Second** <script>alert(1)</script>\r\n"})
+    mara.post(address, {"text": "**Second** <script>alert(1)</script>\r\n"})
     assert campaign.guidelines.count() == 2
     assert "<script>alert" not in page.text
 
 
-def test_raters_are_added_counted_and_removed(client, manager):
+def test_raters_are_added_counted_and_removed(mara, manager):
     campaign = make_campaign(by=manager)
     rafi = make_user(username="rafi")
     address = reverse("campaign_raters", args=[campaign.slug])
-    assert "rafi" in client.post(address, {"users": [rafi.pk]}, follow=True).text
+    assert "rafi" in mara.post(address, {"users": [rafi.pk]}, follow=True).text
     assert members.rated_by(rafi).get() == campaign
-    client.post(reverse("remove_rater", args=[campaign.slug, rafi.pk]))
+    mara.post(reverse("remove_rater", args=[campaign.slug, rafi.pk]))
     assert not members.rated_by(rafi).exists()
 
 
-def test_whom_to_add_is_found_by_name_and_pool_page_by_page(client, manager, django_assert_max_num_queries):
+def test_whom_to_add_is_found_by_name_and_pool_page_by_page(mara, manager, django_assert_max_num_queries):
     campaign = make_campaign(by=manager)
     crowd = [make_user(username=f"crowd-{n:02}") for n in range(60)]
     night = Pool.objects.create(name="Night shift")
@@ -119,42 +106,42 @@ def test_whom_to_add_is_found_by_name_and_pool_page_by_page(client, manager, dja
     address = reverse("campaign_raters", args=[campaign.slug])
 
     def shown(**query):
-        return [person.username for person in client.get(address, query).context["could"]]
+        return [person.username for person in mara.get(address, query).context["could"]]
 
     assert len(shown()) == 50
     assert shown(more=2)[-2:] == ["crowd-59", "mara"]
     assert shown(find="D-2") == [f"crowd-2{n}" for n in range(10)]
     assert shown(pool=night.pk, find="02") == ["crowd-02"]
-    assert "Nobody like that" in client.get(address, {"find": "nobody"}).text
-    refused = client.post(address, {"csrfmiddlewaretoken": "as a browser sends"})
+    assert "Nobody like that" in mara.get(address, {"find": "nobody"}).text
+    refused = mara.post(address, {"csrfmiddlewaretoken": "as a browser sends"})
     assert (refused.status_code, "Tick at least one person." in refused.text) == (400, True)
-    client.post(address, {"users": [crowd[3].pk, crowd[59].pk]})
+    mara.post(address, {"users": [crowd[3].pk, crowd[59].pk]})
     assert campaign.memberships.count() == 2
     with django_assert_max_num_queries(30):
         assert "crowd-03" not in shown(find="crowd-0")
 
 
-def upload_and(how, client, campaign, name, content):
+def upload_and(how, mara, campaign, name, content):
     """Upload a file, see its first rows, and check or import it as it was guessed."""
     address = reverse("import", args=[campaign.slug])
-    page = client.post(address, {"file": SimpleUploadedFile(name, content)}, follow=True)
+    page = mara.post(address, {"file": SimpleUploadedFile(name, content)}, follow=True)
     assert "not imported yet" in page.text
     start = reverse("start_import", args=[campaign.slug, page.context["import"].pk])
-    return client.post(start, {"how": how}, follow=True)
+    return mara.post(start, {"how": how}, follow=True)
 
 
-def test_an_import_is_checked_then_kept(client, manager):
+def test_an_import_is_checked_then_kept(mara, manager):
     campaign = make_campaign(by=manager)
     rows = [{"prompt": f"Question {n}?", "chosen": "Yes.", "rejected": "No."} for n in range(3)]
     upload = gzip.compress("\n".join(map(json.dumps, rows)).encode())
 
-    checked = upload_and("check", client, campaign, "p.jsonl.gz", upload)
+    checked = upload_and("check", mara, campaign, "p.jsonl.gz", upload)
     assert "This would be imported" in checked.text
     assert not Prompt.objects.exists()
     keep = reverse("keep_import", args=[campaign.slug, checked.context["import"].pk])
-    assert "Imported" in client.post(keep, follow=True).text
+    assert "Imported" in mara.post(keep, follow=True).text
     assert Prompt.objects.count() == 3
-    again = upload_and("import", client, campaign, "p.jsonl.gz", upload)
+    again = upload_and("import", mara, campaign, "p.jsonl.gz", upload)
     assert "0 new, 3 known already" in again.text
 
 
@@ -166,81 +153,81 @@ def test_an_import_is_checked_then_kept(client, manager):
         (b"\xff\xfe\x00", "UTF-8|text"),
     ],
 )
-def test_a_bad_upload_is_refused_by_line_and_changes_nothing(client, manager, upload, says):
+def test_a_bad_upload_is_refused_by_line_and_changes_nothing(mara, manager, upload, says):
     campaign = make_campaign(by=manager)
-    page = upload_and("import", client, campaign, "p.jsonl", upload)
+    page = upload_and("import", mara, campaign, "p.jsonl", upload)
     assert "Nothing was imported" in page.text
     shown = page.text[page.text.index("<main") :]
     assert any(word in shown for word in says.split("|"))
     assert not Prompt.objects.exists()
 
 
-def test_neither_or_both_of_file_and_text_is_said_so(client, manager):
+def test_neither_or_both_of_file_and_text_is_said_so(mara, manager):
     campaign = make_campaign(by=manager)
-    page = client.post(reverse("import", args=[campaign.slug]), {"text": ""})
+    page = mara.post(reverse("import", args=[campaign.slug]), {"text": ""})
     assert "one of the two" in page.text
 
 
-def test_a_round_is_started_closed_and_refused_in_words(client, manager):
+def test_a_round_is_started_closed_and_refused_in_words(mara, manager):
     campaign = make_campaign(by=manager)
     start = reverse("start_round", args=[campaign.slug])
-    page = client.post(start, follow=True)
+    page = mara.post(start, follow=True)
     assert "no champion policy" in page.text
     policy = registry.register(campaign.model_family, "policy", "base", "imported")
     registry.promote(policy, by=manager, reason="to begin")
-    assert "no prompts yet" in client.post(start, follow=True).text
+    assert "no prompts yet" in mara.post(start, follow=True).text
     assert not Round.objects.exists()
     make_prompt(campaign)
-    client.post(start)
+    mara.post(start)
     round_ = Round.objects.get()
     assert round_.status == Round.Status.GENERATING
-    assert "already has a round under way" in client.post(start, follow=True).text
+    assert "already has a round under way" in mara.post(start, follow=True).text
     end = reverse("end_round", args=[campaign.slug, round_.number])
-    assert "can&#x27;t become closed" in client.post(end, {"how": "close"}, follow=True).text
-    client.post(end, {"how": "cancel", "reason": "wrong prompts"})
+    assert "can&#x27;t become closed" in mara.post(end, {"how": "close"}, follow=True).text
+    mara.post(end, {"how": "cancel", "reason": "wrong prompts"})
     assert round_.events.get(after="cancelled").reason == "wrong prompts"
 
 
-def test_pausing_stops_assignment_and_the_loop_and_says_why(client, manager):
+def test_pausing_stops_assignment_and_the_loop_and_says_why(mara, manager):
     campaign = make_campaign(by=manager)
-    client.post(reverse("set_status", args=[campaign.slug]), {"status": "paused"})
-    page = client.post(
+    mara.post(reverse("set_status", args=[campaign.slug]), {"status": "paused"})
+    page = mara.post(
         reverse("set_loop", args=[campaign.slug]), {"paused": "yes", "reason": "Sunday"}, follow=True
     )
     campaign.refresh_from_db()
     assert (campaign.status, campaign.loop_paused) == ("paused", "Sunday")
-    client.post(reverse("set_loop", args=[campaign.slug]), {"paused": "no"})
+    mara.post(reverse("set_loop", args=[campaign.slug]), {"paused": "no"})
     campaign.refresh_from_db()
     assert campaign.loop_paused == ""
-    page = client.post(reverse("set_status", args=[campaign.slug]), {"status": "asleep"}, follow=True)
+    page = mara.post(reverse("set_status", args=[campaign.slug]), {"status": "asleep"}, follow=True)
     assert "can&#x27;t be “asleep”" in page.text
 
 
 def test_the_list_asks_as_many_queries_for_many_campaigns_as_for_one(
-    client, manager, django_assert_max_num_queries
+    mara, manager, django_assert_max_num_queries
 ):
     make_open_round(make_campaign(by=manager), comparisons=2)
     address = reverse("campaigns")
-    client.get(address)
+    mara.get(address)
     with django_assert_max_num_queries(8) as one:
-        client.get(address)
+        mara.get(address)
     cost = len(one)
     for _ in range(5):
         make_open_round(make_campaign(by=manager, raters=(make_user(),)))
     with django_assert_max_num_queries(cost):
-        page = client.get(address)
+        page = mara.get(address)
     assert page.text.count("/campaigns/campaign-") == 6
 
 
-def test_criteria_are_added_changed_and_removed(client, manager):
+def test_criteria_are_added_changed_and_removed(mara, manager):
     campaign = make_campaign(by=manager)
     address = reverse("criteria", args=[campaign.slug])
-    client.post(address, {"key": "kind", "name": "Kindness", "points": 5})
-    client.post(address, {"key": "kind", "name": "How kind?", "points": 3, "required": "on"})
+    mara.post(address, {"key": "kind", "name": "Kindness", "points": 5})
+    mara.post(address, {"key": "kind", "name": "How kind?", "points": 3, "required": "on"})
     criterion = campaign.criteria.get()
     assert (criterion.name, criterion.points, criterion.required) == ("How kind?", 3, True)
-    assert "How kind?" in client.get(reverse("campaign_settings", args=[campaign.slug])).text
-    page = client.post(address, {"key": "no key", "name": "", "points": 99})
+    assert "How kind?" in mara.get(reverse("campaign_settings", args=[campaign.slug])).text
+    page = mara.post(address, {"key": "no key", "name": "", "points": 99})
     assert set(page.context["form"].errors) == {"key", "name", "points"}
-    client.post(reverse("remove_criterion", args=[campaign.slug, "kind"]))
+    mara.post(reverse("remove_criterion", args=[campaign.slug, "kind"]))
     assert not campaign.criteria.exists()

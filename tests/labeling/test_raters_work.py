@@ -14,11 +14,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def manager():
-    return make_user("manager", username="mara")
-
-
-@pytest.fixture
 def rafi():
     return make_user(username="rafi")
 
