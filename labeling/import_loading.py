@@ -27,6 +27,7 @@ from labeling.import_copy import (
 )
 from labeling.import_fields import ImportRecord
 from labeling.import_report import ImportReport
+from labeling.import_seen import Seen
 from labeling.import_source import LineError
 from labeling.import_voices import Voices
 from labeling.models import Campaign, Import, Prompt, Response, Round, Slot, Task, TaskResponse
@@ -134,6 +135,8 @@ class Loading:
         self.keep_good = keep_good
         self.voices = Voices(campaign)
         self.known_prompts: set[int] = set()
+        # what comes into an empty campaign is looked for only where the import itself may have brought it
+        self.seen = Seen() if not Prompt.objects.filter(campaign=campaign).exists() else None
         self.policies: dict[str | None, int | None] = {None: None}
         self.round: Round | None = None
         now = timezone.now()
@@ -218,7 +221,7 @@ class Loading:
         """Find or number each row's prompt; return the new ones, and those there before this batch."""
         first = {row.digest: row for row in reversed(rows)}
         there = Prompt.objects.filter(campaign=self.campaign).extra(
-            where=["content_hash = ANY(string_to_array(%s, ','))"], params=[",".join(first)]
+            where=["content_hash = ANY(string_to_array(%s, ','))"], params=[",".join(self._met(first))]
         )
         numbers: dict[str, int] = {}
         for digest, pk, source in there.values_list("content_hash", "pk", "source"):
@@ -233,6 +236,10 @@ class Loading:
         for row in rows:
             row.prompt = numbers[row.digest]
         return {numbers[digest]: first[digest] for digest in added}, known
+
+    def _met(self, keys: Iterable[str]) -> list[str]:
+        """Return those of a batch's prompts, or ids, that the campaign may have."""
+        return list(keys) if self.seen is None else self.seen.meet(keys)
 
     def _stored_answers(self, known: set[int]) -> dict[AnswerKey, int]:
         """Return the imported answers of prompts that were there before this batch."""
@@ -265,7 +272,7 @@ class Loading:
     def _stored_tasks(self, rows: list[Row]) -> dict[str, Task]:
         """Return the tasks already there by external id."""
         with connection.cursor() as cursor:
-            cursor.execute(FIND_TASKS, [list({row.key for row in rows if row.key}), self.campaign.pk])
+            cursor.execute(FIND_TASKS, [self._met({row.key for row in rows if row.key}), self.campaign.pk])
             there = Task.objects.filter(pk__in=[pk for (pk,) in cursor.fetchall()])
         return {task.external_id: task for task in there.prefetch_related("task_responses")}
 
