@@ -28,6 +28,8 @@ from django.utils import translation  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from psycopg.errors import DeadlockDetected  # noqa: E402
 
+LONG_SECONDS = 300  # of a test's own limit
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set Django up now that its services run."""
@@ -38,6 +40,27 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.update({name: value} if value else {})
         return
     django.setup()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that may take longest, on each process with another; at the end all wait for them.
+
+    Each process begins with a share of its own of all tests (--dist=worksteal).
+    """
+
+    def limit(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("timeout")
+        return float(mark.args[0]) if mark else 0.0
+
+    longest = sorted((item for item in items if limit(item) >= LONG_SECONDS), key=limit, reverse=True)
+    rest = [item for item in items if limit(item) < LONG_SECONDS]
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    shares = [longest[n::processes] for n in range(processes)]
+    step = len(items) / processes
+    for number in reversed(range(processes)):
+        at = max(0, round(number * step) - sum(map(len, shares[:number])))
+        rest[at:at] = shares[number]
+    items[:] = rest
 
 
 @pytest.fixture
