@@ -10,6 +10,12 @@ from django.db import connection
 from accounts import rows
 from accounts.models import User
 
+# of a person: since when they are here, and when they signed in last, is asked for on few pages
+COLUMNS = [
+    field.attname
+    for field in User._meta.concrete_fields
+    if field.attname not in {"date_joined", "last_login"}
+]
 # whose session was read last, till they are asked for: both are read at once
 _met: ContextVar[User | None] = ContextVar("met", default=None)
 
@@ -22,7 +28,7 @@ def meet(user: User | None) -> None:
 @cache
 def _statement() -> str:
     table = User._meta.db_table
-    return f"SELECT {rows.columns(User, table)} FROM {table} WHERE id = %s"  # noqa: S608  names of our own
+    return f"SELECT {rows.columns(User, table, COLUMNS)} FROM {table} WHERE id = %s"  # noqa: S608  names of our own
 
 
 class Backend(ModelBackend):
@@ -36,5 +42,5 @@ class Backend(ModelBackend):
             with connection.cursor() as cursor:
                 cursor.execute(_statement(), [user_id])
                 row = cursor.fetchone()
-            user = rows.read(User, iter(row)) if row is not None else None
+            user = rows.read(User, iter(row), COLUMNS) if row is not None else None
         return user if user is not None and self.user_can_authenticate(user) else None

@@ -49,8 +49,8 @@ class SessionStore(db.SessionStore):
         if row is None:
             self._session_key = None
             return {}
-        data, key, *_ = row
-        backends.meet(rows.read(User, iter(row[1:])) if key is not None else None)
+        data, key = row[:2]
+        backends.meet(rows.read(User, iter(row[1:]), backends.COLUMNS) if key is not None else None)
         return self.decode(data)
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
@@ -68,7 +68,7 @@ class SessionStore(db.SessionStore):
 @once
 def _statement() -> str:
     session, user = Session._meta.db_table, User._meta.db_table
-    columns = rows.columns(User, user)
+    columns = rows.columns(User, user, backends.COLUMNS)
     return (
         f"SELECT session_data, {columns} FROM {session} LEFT JOIN {user} ON {user}.id = {session}.user_id"  # noqa: S608  names of our own
         f" WHERE session_key = %s AND expire_date > now()"

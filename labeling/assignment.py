@@ -7,7 +7,7 @@ they were shown, and their work is kept.
 
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, rows
 from accounts.models import Role, User
+from labeling import statements
 from labeling.models import Campaign, Round, Skip, Slot, Task
-from labeling.statements import CLAIM, HELD, LOCK_MEMBER, TASK_COLUMNS
+from labeling.statements import HELD, LOCK_MEMBER, SLOT_COLUMNS, TASK_COLUMNS
 
 
 class ReservationError(Exception):
@@ -58,7 +59,14 @@ def lock_member(rater: User, campaign: Campaign) -> None:
 
 def take(rater: User, campaign: Campaign, besides: Sequence[UUID]) -> Any:
     """Claim as `claim` does, in a transaction that holds the membership."""
-    return _shown(CLAIM, {"rater": rater.pk, "campaign": campaign.pk, "besides": list(besides)})
+    values = {"rater": rater.pk, "campaign": campaign.pk, "besides": rows.array(besides)}
+    return _shown(statements.claim(**asked(campaign)), values)
+
+
+def asked(campaign: Campaign) -> dict[str, bool]:
+    """Return by what of a campaign its claims differ."""
+    limits = (campaign.rater_limit, campaign.daily_limit)
+    return {"gold": campaign.gold_share > 0, "limited": limits != (None, None)}
 
 
 def held(rater: User, campaign: Campaign, lease: UUID) -> Any:
@@ -70,10 +78,12 @@ def _shown(statement: str, values: dict[str, Any]) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         row = cursor.fetchone()
-    if row is None:
-        return None
-    values_left = iter(row)
-    slot: Any = rows.read(Slot, values_left)
+    return read_shown(iter(row)) if row is not None else None
+
+
+def read_shown(values_left: Iterator[Any]) -> Any:
+    """Take a claimed slot, as `claim` returns it, from the rest of a row."""
+    slot: Any = rows.read(Slot, values_left, SLOT_COLUMNS)
     slot.task = rows.read(Task, values_left, TASK_COLUMNS)
     messages, draft, slot.draft_at, answers = values_left
     slot.prompt_messages, slot.draft_data = json.loads(messages), json.loads(draft) if draft else None

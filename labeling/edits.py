@@ -1,6 +1,6 @@
 """Edits: a rater's rewrite of an answer, or their word that it is good as it is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from labeling import typing_signals
 from labeling.models import Edit, Response, Slot, Task
 from labeling.prompts import text_hash
 from labeling.submissions import (
+    Onward,
     Place,
     SubmissionError,
     clean_attention,
@@ -21,6 +22,7 @@ from labeling.submissions import (
     fill,
     settle,
     take_back,
+    twice,
 )
 from labeling.words import distance
 
@@ -40,18 +42,18 @@ def submit(
     active_ms: int | None = None,
     attention: Mapping[str, Any] | None = None,
     guideline: int | None = None,
-    then: Callable[[], None] | None = None,
+    onward: Onward | None = None,
 ) -> Edit:
     """Store a rater's rewrite of the answer that they hold, all of it or nothing.
 
     `instruction` says what was wrong with the original, `signals` how the text came about
     (labeling.typing_signals). Refused: an empty text, one that differs in white
     space only (unless `already_good`), and a changed one that is called already good. Keys, late submits
-    and `then` are as in judgments.submit. Raises LeaseError, EditError.
+    and `onward` are as in judgments.submit. Raises LeaseError, EditError.
     """
     try:
         with transaction.atomic():
-            place = settle(Edit, Task.Kind.EDIT, rater, lease, idempotency_key, guideline)
+            place = settle(Edit, Task.Kind.EDIT, rater, lease, idempotency_key, guideline, onward)
             if isinstance(place, Edit):
                 return place
             original = place.claimed.task.responses.get()
@@ -74,12 +76,10 @@ def submit(
                 active_ms=clean_number("active_ms", active_ms),
                 attention=clean_attention(place.claimed, attention),
             )
-            fill(place, rater, edit)
-            if then is not None:
-                then()
+            fill(place, rater, edit, onward)
             return edit
     except IntegrityError as error:
-        raise EditError("lease", _("You have just answered this one from another window.")) from error
+        raise twice(error) from error
 
 
 def check_text(original: str, text: str, already_good: bool) -> None:

@@ -1,6 +1,5 @@
 """Judgments: submit one, undo one, pass a task over."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from accounts.models import User
 from labeling import assignment, turns, typing_signals
 from labeling.models import Campaign, Judgment, Skip, Slot, Task
 from labeling.submissions import (
+    Onward,
     SubmissionError,
     clean_attention,
     clean_flags,
@@ -22,6 +22,7 @@ from labeling.submissions import (
     find,
     settle,
     take_back,
+    twice,
 )
 
 # One name for everything that is wrong with what a rater sends, here and in edits.
@@ -71,14 +72,14 @@ def submit(
     idempotency_key: UUID,
     verdict: int,
     both_bad: bool = False,
-    then: Callable[[], None] | None = None,
+    onward: Onward | None = None,
     **remarks: Any,
 ) -> Judgment:
     """Store a rater's verdict on the comparison that they hold, all of it or nothing.
 
     `verdict` is about the sides as displayed; `remarks` are the fields of Remarks. The same key again returns
-    the same row. A late submit whose place is taken is kept as `extra`. `then` is done in the same
-    transaction, when a new row is stored. Raises LeaseError, JudgmentError.
+    the same row. A late submit whose place is taken is kept as `extra`. What the page goes on with is claimed
+    in the same transaction, when a new row is stored. Raises LeaseError, JudgmentError.
     """
 
     def said(slot: Slot) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def submit(
             raise JudgmentError("lease", _("This is part of a live conversation: pick there who goes on."))
         return {"verdict": verdict, "both_bad": both_bad}
 
-    return store(rater, lease, Task.Kind.COMPARE, idempotency_key, said, Remarks(**remarks), then)
+    return store(rater, lease, Task.Kind.COMPARE, idempotency_key, said, Remarks(**remarks), onward)
 
 
 def store(
@@ -97,26 +98,30 @@ def store(
     idempotency_key: UUID,
     said: Callable[[Slot], dict[str, Any]],
     remarks: Remarks,
-    then: Callable[[], None] | None = None,
+    onward: Onward | None = None,
 ) -> Judgment:
     """Store a judgment on a held task of a kind; `said` checks what was said against the slot."""
     try:
         with transaction.atomic():
-            place = settle(Judgment, kind, rater, lease, idempotency_key, remarks.guideline)
+            place = settle(Judgment, kind, rater, lease, idempotency_key, remarks.guideline, onward)
             if isinstance(place, Judgment):
                 return place
             what = said(place.claimed)
+            criteria = remarks.criteria
+            if onward is not None:  # the page may be older than the removal of a criterion
+                asked = {criterion["key"] for criterion in place.claimed.campaign.graded}
+                criteria = {key: grades for key, grades in criteria.items() if key in asked}
             judgment = Judgment(
                 task_id=place.claimed.task_id,
-                slot=place.filled,
+                slot_id=place.filled.pk if place.filled is not None else None,
                 extra=place.filled is None,
-                rater=rater,
+                rater_id=rater.pk,
                 guideline_id=place.guideline,
                 idempotency_key=idempotency_key,
                 supersedes_id=place.supersedes,
                 meta={**what.pop("meta", {}), **typing(remarks)},
                 **what,
-                criteria=check_criteria(place.claimed, remarks.criteria),
+                criteria=check_criteria(place.claimed, criteria),
                 reasons=check_reasons(place.claimed, remarks.reasons),
                 flags=clean_flags(remarks.flags),
                 comment=clean_text("comment", remarks.comment, COMMENT_LIMIT).strip(),
@@ -125,12 +130,10 @@ def store(
                 attention=clean_attention(place.claimed, remarks.attention),
                 display_rate=clean_number("display_rate", remarks.display_rate, 500) or 0,
             )
-            fill(place, rater, judgment)
-            if then is not None:
-                then()
+            fill(place, rater, judgment, onward)
             return judgment
     except IntegrityError as error:
-        raise JudgmentError("lease", _("You have just answered this one from another window.")) from error
+        raise twice(error) from error
 
 
 def typing(remarks: Remarks) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def check_criteria(slot: Any, criteria: Mapping[str, Sequence[int | None]]) -> d
     """Return grades by position in the task, from grades by displayed side."""
     if not isinstance(criteria, Mapping):
         raise JudgmentError("criteria", _("The criteria must be an object of lists of grades."))
-    known = {criterion["key"]: criterion for criterion in json.loads(slot.criteria)}
+    known = {criterion["key"]: criterion for criterion in slot.campaign.graded}
     for key in criteria:
         if key not in known:
             raise JudgmentError("criteria", _("This campaign has no criterion “%(key)s”.") % {"key": key})

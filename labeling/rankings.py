@@ -1,6 +1,6 @@
 """Rankings: several answers put in order by one rater, equals together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from labeling.judgments import Remarks, store
 from labeling.models import Judgment, Slot, Task
-from labeling.submissions import SubmissionError
+from labeling.submissions import Onward, SubmissionError
 
 
 def submit(
@@ -18,21 +18,20 @@ def submit(
     *,
     idempotency_key: UUID,
     ranking: Sequence[Sequence[int]],
-    then: Callable[[], None] | None = None,
+    onward: Onward | None = None,
     **remarks: Any,
 ) -> Judgment:
     """Store a rater's order of the answers that they hold, all of it or nothing.
 
     `ranking` holds displayed sides from best to worst, equals together, for example [[2], [0, 1], [3]];
-    `remarks` are the fields of judgments.Remarks. Double and late submits and `then` are as in
-    judgments.submit. Raises
-    LeaseError, SubmissionError.
+    `remarks` are the fields of judgments.Remarks. Double and late submits and `onward` are as in
+    judgments.submit. Raises LeaseError, SubmissionError.
     """
 
     def said(slot: Slot) -> dict[str, Any]:
         return {"ranking": check_ranking(slot.order_shown, ranking)}
 
-    return store(rater, lease, Task.Kind.RANK, idempotency_key, said, Remarks(**remarks), then)
+    return store(rater, lease, Task.Kind.RANK, idempotency_key, said, Remarks(**remarks), onward)
 
 
 def check_ranking(order_shown: Sequence[int], ranking: object) -> list[list[int]]:

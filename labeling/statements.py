@@ -5,9 +5,19 @@ run by labeling.assignment (a claim), labeling.submissions (a submission) and la
 """
 # ruff: noqa: S608  (the statements are put together from each other, never from what people send)
 
+from functools import cache
+
+from psycopg import _queries
+
 from accounts import rows
 from labeling.models import Campaign, Slot, Task
 
+# psycopg keeps what it parsed of statements up to a length, which is 4,096 characters. The longest here have
+# twice as many, and parsing one takes a twentieth of a judgment's time.
+_queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
+
+# of a slot: when it was claimed is asked for by nobody who works on it
+SLOT_COLUMNS = [field.attname for field in Slot._meta.concrete_fields if field.attname != "claimed_at"]
 # of a task, as they come with a slot
 TASK_COLUMNS = [
     "id",
@@ -21,24 +31,20 @@ TASK_COLUMNS = [
     "gold",
     "repeats_id",
 ]
-_SLOT = rows.columns(Slot, "slot")
+_SLOT = rows.columns(Slot, "slot", SLOT_COLUMNS)
 _TASK = rows.columns(Task, "task", TASK_COLUMNS)
 
-# of a campaign, what a submission is held against, and what its raters' pages show besides
-CAMPAIGN_COLUMNS = [
-    "id", "slug", "status", "scale", "allow_ties", "overlap", "overlap_cap", "certainty", "chat_turns",
-    "lease_minutes", "undo_minutes",
-]  # fmt: skip
+# of a campaign, what a submission is held against and what its raters' pages show
 RATERS_COLUMNS = [
-    *CAMPAIGN_COLUMNS, "name", "description", "rater_limit", "daily_limit", "gold_share", "repeat_share",
-    "edit_share", "rank_share", "chat_share", "red_team", "reasons", "display_rate", "pass_mark",
-    "test_attempts", "show_figures", "loop_paused", "max_rounds",
+    "id", "slug", "status", "scale", "allow_ties", "overlap", "overlap_cap", "certainty", "chat_turns",
+    "lease_minutes", "undo_minutes", "name", "description", "rater_limit", "daily_limit", "gold_share",
+    "repeat_share", "edit_share", "rank_share", "chat_share", "red_team", "reasons", "display_rate",
+    "pass_mark", "test_attempts", "show_figures", "loop_paused", "max_rounds",
 ]  # fmt: skip
 
-# A campaign that somebody rates in: with its criteria, its newest guideline, the newest one they have read,
-# and the oldest word to them from it that they have not.
-MEMBERS_CAMPAIGN = f"""
-SELECT {rows.columns(Campaign, "campaign", RATERS_COLUMNS)},
+# A campaign with its criteria, its newest guideline, the newest one that a rater has read, and the oldest
+# word to them from it that they have not: submissions.read_campaign takes it in.
+_CAMPAIGN = f"""{rows.columns(Campaign, "campaign", RATERS_COLUMNS)},
     (SELECT coalesce(jsonb_agg(to_jsonb(criterion) ORDER BY criterion.id), '[]')
         FROM labeling_criterion criterion WHERE criterion.campaign_id = campaign.id) AS graded,
     (SELECT max(number) FROM labeling_guideline WHERE campaign_id = campaign.id) AS guideline_number,
@@ -48,9 +54,14 @@ SELECT {rows.columns(Campaign, "campaign", RATERS_COLUMNS)},
     (SELECT jsonb_build_object('id', word.id, 'text', left(word.text, 600), 'by', sender.username)
         FROM labeling_feedback word JOIN accounts_user sender ON sender.id = word.reviewer_id
         WHERE word.rater_id = %(rater)s AND word.read_at IS NULL AND word.campaign_id = campaign.id
-        ORDER BY word.created_at LIMIT 1) AS word
+        ORDER BY word.created_at LIMIT 1) AS word"""
+_RATED = "campaign.status <> 'draft' AND campaign.archived_at IS NULL"
+
+# a campaign that somebody rates in
+MEMBERS_CAMPAIGN = f"""
+SELECT {_CAMPAIGN}
 FROM labeling_campaign campaign
-WHERE campaign.slug = %(slug)s AND campaign.status <> 'draft' AND campaign.archived_at IS NULL AND EXISTS (
+WHERE campaign.slug = %(slug)s AND {_RATED} AND EXISTS (
     SELECT FROM labeling_membership
     WHERE labeling_membership.campaign_id = campaign.id AND labeling_membership.user_id = %(rater)s
         AND labeling_membership.role <> 'researcher')
@@ -65,11 +76,8 @@ SELECT id, {_KEEP_PLANS} FROM labeling_membership
 WHERE user_id = %(rater)s AND campaign_id = %(campaign)s FOR NO KEY UPDATE
 """
 
-# Who may claim in an active campaign, with its share of gold tasks drawn for this claim, and whether their
-# limits are reached.
-_MEMBER = """
-member AS MATERIALIZED (
-    SELECT campaign.lease_minutes * interval '1 minute' AS lease, random() < campaign.gold_share AS gold,
+# Whether somebody has had as many tasks as a campaign's limits allow.
+_LIMITED = """
         CASE WHEN campaign.rater_limit IS NULL THEN false ELSE campaign.rater_limit <= (
             SELECT count(*) FROM labeling_slot mine
             WHERE mine.rater_id = %(rater)s AND mine.campaign_id = campaign.id
@@ -78,7 +86,12 @@ member AS MATERIALIZED (
             SELECT count(*) FROM labeling_slot mine
             WHERE mine.rater_id = %(rater)s AND mine.campaign_id = campaign.id
                 AND mine.status IN ('claimed', 'done')
-                AND mine.claimed_at >= date_trunc('day', now(), 'UTC')) END AS limited
+                AND mine.claimed_at >= date_trunc('day', now(), 'UTC')) END"""
+# Who may claim in an active campaign, with its share of gold tasks drawn for this claim.
+_MEMBER = """
+member AS MATERIALIZED (
+    SELECT campaign.lease_minutes * interval '1 minute' AS lease, random() < campaign.gold_share AS gold,
+        {limited} AS limited
     FROM labeling_membership membership
         JOIN labeling_campaign campaign ON campaign.id = membership.campaign_id
     WHERE membership.user_id = %(rater)s AND campaign.id = %(campaign)s AND campaign.status = 'active'
@@ -92,30 +105,25 @@ member AS MATERIALIZED (
                 WHERE had.user_id = %(rater)s AND had.skill_id = needed.skill_id))
 )"""
 
-# The first open slot, by priority and then in random order, of a task new to the rater.
+# The first open slot, by priority and then in random order, of a task new to the rater. Whoever passed a task
+# over or spoke on it holds a slot of it, or held one that is cancelled since: only these are looked into. That
+# somebody spoke on a task and has but a cancelled slot of it is rare, and asked by a function: what is spelt
+# here is made ready for each claim.
 # Row locks skip what others are just claiming, and re-check `status` where they had to wait. OFFSET 0 keeps
-# each look into what the rater said a look by index, for the few slots tried: as a join it may be planned,
-# while its table is small, to read the whole of it.
+# the look into the rater's slots a look by task, for the few slots tried: as a join it may be planned, while
+# its table is small, to read the whole of it.
 _FIRST = """
     SELECT slot.id FROM labeling_slot slot
     WHERE slot.campaign_id = %(campaign)s AND slot.status = 'open'
         AND NOT EXISTS (
-            SELECT FROM labeling_slot mine
-            WHERE mine.task_id = slot.task_id AND mine.rater_id = %(rater)s
-                AND mine.status IN ('claimed', 'done') OFFSET 0)
-        AND NOT EXISTS (
-            SELECT FROM labeling_skip skip WHERE skip.task_id = slot.task_id AND skip.rater_id = %(rater)s
-            OFFSET 0)
-        AND NOT EXISTS (
-            SELECT FROM labeling_judgment said
-            WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s AND NOT said.withdrawn
-                AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = said.id)
-            OFFSET 0)
-        AND NOT EXISTS (
-            SELECT FROM labeling_edit said
-            WHERE said.task_id = slot.task_id AND said.rater_id = %(rater)s AND NOT said.withdrawn
-                AND NOT EXISTS (SELECT FROM labeling_edit later WHERE later.supersedes_id = said.id)
-            OFFSET 0)
+            SELECT FROM (
+                SELECT rater_id, status FROM labeling_slot WHERE task_id = slot.task_id OFFSET 0) mine
+            WHERE mine.rater_id = %(rater)s
+                AND (mine.status <> 'cancelled'
+                    OR EXISTS (
+                        SELECT FROM labeling_skip skip
+                        WHERE skip.task_id = slot.task_id AND skip.rater_id = %(rater)s OFFSET 0)
+                    OR labeling_said(slot.task_id, %(rater)s)))
         AND {which}
     ORDER BY slot.priority DESC, slot.order_key LIMIT 1
     FOR UPDATE OF slot SKIP LOCKED"""
@@ -127,7 +135,10 @@ _GOLD = _FIRST.format(
 )
 _FRESH = _FIRST.format(
     which=f"NOT slot.gold AND slot.reserved_for_id IS NULL AND {_ALLOWED} "
-    "AND NOT EXISTS (SELECT FROM reserved) AND NOT EXISTS (SELECT FROM gold)"
+    "AND NOT EXISTS (SELECT FROM reserved)"
+)
+_FRESH_IF_NO_GOLD = _FRESH.replace(
+    "(SELECT FROM reserved)", "(SELECT FROM reserved UNION ALL SELECT FROM gold)"
 )
 
 # What the page of a slot shows; it comes with the claim, so that nothing needs to be read again.
@@ -142,10 +153,11 @@ FROM claimed slot JOIN labeling_task task ON task.id = slot.task_id
     LEFT JOIN labeling_draft draft ON draft.task_id = slot.task_id AND draft.rater_id = %(rater)s
 """
 
+
 # What the rater already holds, oldest first; or else what a manager chose for them, a gold task when one was
 # drawn, any other. The turns of a live conversation are held through the conversation.
-CLAIM = f"""
-WITH {_MEMBER}, held AS (
+_CHOSEN = f"""
+held AS (
     SELECT id FROM labeling_slot
     WHERE rater_id = %(rater)s AND campaign_id = %(campaign)s AND status = 'claimed'
         AND NOT lease = ANY(%(besides)s::uuid[]) AND EXISTS (SELECT FROM member)
@@ -154,11 +166,8 @@ WITH {_MEMBER}, held AS (
     ORDER BY claimed_at LIMIT 1
     FOR UPDATE
 ), reserved AS ({_RESERVED}
-), gold AS ({_GOLD}
-), fresh AS ({_FRESH}
-), chosen AS (
-    SELECT id FROM held UNION ALL SELECT id FROM reserved
-    UNION ALL SELECT id FROM gold UNION ALL SELECT id FROM fresh
+), {{arms}}, chosen AS (
+    SELECT id FROM held UNION ALL SELECT id FROM reserved{{ids}}
 ), claimed AS (
     UPDATE labeling_slot SET
         status = 'claimed',
@@ -172,8 +181,30 @@ WITH {_MEMBER}, held AS (
     FROM member
     WHERE labeling_slot.id = (SELECT id FROM chosen)
     RETURNING labeling_slot.*
-)
-{_SHOWN}"""
+)"""
+
+
+@cache
+def _claimed(*, gold: bool, limited: bool) -> str:
+    arms = f"fresh AS ({_FRESH_IF_NO_GOLD if gold else _FRESH})"
+    return (
+        _MEMBER.format(limited=_LIMITED if limited else "false")
+        + ","
+        + _CHOSEN.format(
+            arms=f"gold AS ({_GOLD}), {arms}" if gold else arms,
+            ids=f"{' UNION ALL SELECT id FROM gold' if gold else ''} UNION ALL SELECT id FROM fresh",
+        )
+    )
+
+
+@cache
+def claim(*, gold: bool, limited: bool) -> str:
+    """Spell out a claim: by whether the campaign asks gold tasks, and whether it limits how many one gets.
+
+    What a statement holds is made ready each time it runs, needed or not.
+    """
+    return f"WITH {_claimed(gold=gold, limited=limited)}{_SHOWN}"
+
 
 HELD = f"""
 WITH claimed AS (
@@ -196,17 +227,9 @@ WHERE task.round_id = %(round)s AND task.status = 'open'
 """
 
 # A rater's slot by its lease, locked after their membership (and, where the overlap adapts, after a share of
-# the round, which can't close meanwhile), with its task, what of its campaign a submission is held against,
-# the guideline shown, and whether the rater has spoken on the task, or with this key, before. OFFSET 0 keeps
-# PostgreSQL from looking by the rater, through all that they ever did, by a plan as old as their first day.
-_CAMPAIGN = rows.columns(Campaign, "campaign", CAMPAIGN_COLUMNS)
-
-
-def _spoken(table: str, which: str) -> str:
-    return f"""EXISTS (SELECT FROM (SELECT rater_id FROM {table} WHERE {which} OFFSET 0) said
-        WHERE said.rater_id = %(rater)s)"""
-
-
+# the round, which can't close meanwhile), with its task, its campaign and whether they rate there, the
+# guideline shown, and whether the rater had another slot of the task before. OFFSET 0 keeps PostgreSQL from
+# looking by the rater, through all that they ever did, by a plan as old as their first day.
 LOCK = f"""
 WITH given AS MATERIALIZED (
     SELECT slot.id, slot.campaign_id, task.round_id, campaign.overlap_cap IS NOT NULL AS adapts
@@ -215,7 +238,7 @@ WITH given AS MATERIALIZED (
         JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
     WHERE slot.rater_id = %(rater)s
 ), member AS MATERIALIZED (
-    SELECT membership.id FROM given
+    SELECT membership.role FROM given
         JOIN labeling_membership membership ON membership.campaign_id = given.campaign_id
     WHERE membership.user_id = %(rater)s
     FOR NO KEY UPDATE OF membership
@@ -229,12 +252,9 @@ SELECT {_SLOT}, {_TASK}, {_CAMPAIGN},
         WHERE guideline.campaign_id = slot.campaign_id
             AND (%(guideline)s::int IS NULL OR guideline.number = %(guideline)s)
         ORDER BY guideline.number DESC LIMIT 1) AS shown_guideline,
-    (SELECT coalesce(jsonb_agg(to_jsonb(criterion) ORDER BY criterion.id), '[]')
-        FROM labeling_criterion criterion WHERE criterion.campaign_id = slot.campaign_id) AS criteria,
-    {_spoken("labeling_judgment", "task_id = slot.task_id")}
-    OR {_spoken("labeling_edit", "task_id = slot.task_id")}
-    OR {_spoken("labeling_judgment", "idempotency_key = %(key)s::uuid")}
-    OR {_spoken("labeling_edit", "idempotency_key = %(key)s::uuid")} AS spoken,
+    coalesce({_RATED} AND member.role <> 'researcher', false) AS rated,
+    EXISTS (SELECT FROM (SELECT id, rater_id FROM labeling_slot WHERE task_id = slot.task_id OFFSET 0) other
+        WHERE other.rater_id = %(rater)s AND other.id <> slot.id) AS had_before,
     {_KEEP_PLANS}
 FROM given JOIN labeling_slot slot ON slot.id = given.id
     JOIN labeling_task task ON task.id = slot.task_id
@@ -244,8 +264,8 @@ FOR UPDATE OF slot
 """
 
 # Mark a slot done and count it in its task; the draft goes, too.
-FILL = """
-WITH filled AS (
+_FILLED = """
+filled AS (
     UPDATE labeling_slot SET status = 'done', rater_id = %(rater)s, order_shown = %(order_shown)s::smallint[]
     WHERE id = %(slot)s
 ), counted AS (
@@ -255,6 +275,20 @@ WITH filled AS (
     RETURNING counted, overlap
 ), forgotten AS (
     DELETE FROM labeling_draft WHERE task_id = %(task)s AND rater_id = %(rater)s
-)
-"""
-COUNTED = "(SELECT counted FROM counted), (SELECT overlap FROM counted)"
+)"""
+
+
+def fill(insert: str) -> str:
+    """Spell out how what was said is stored, which `insert` does and returns, and its slot filled."""
+    return f"WITH {_FILLED}, stored AS ({insert})\nSELECT * FROM stored, counted"
+
+
+def fill_and_claim(insert: str, *, gold: bool, limited: bool) -> str:
+    """Spell out the same, and the claim of the next slot, where neither waits for the other.
+
+    The claim sees the slot as it was before, so `besides` must name its lease, too.
+    """
+    return (
+        f"WITH {_FILLED}, stored AS ({insert}), {_claimed(gold=gold, limited=limited).strip()}\n"
+        f"SELECT * FROM stored, counted LEFT JOIN ({_SHOWN}) shown ON true"
+    )

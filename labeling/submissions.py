@@ -1,24 +1,27 @@
 """What judgments and edits have in common: whose slot a submission fills, and whether it counts."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
-from django.db.models import F, Q
+from django.contrib.postgres.fields import ArrayField
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, JSONField, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import rows
 from accounts.models import User
-from labeling import assignment, overlaps
+from labeling import assignment, overlaps, statements
 from labeling.assignment import LeaseError
 from labeling.models import Campaign, Draft, Edit, Flag, Judgment, Slot, Task
-from labeling.statements import CAMPAIGN_COLUMNS, COUNTED, FILL, LOCK, TASK_COLUMNS
+from labeling.statements import LOCK, RATERS_COLUMNS, SLOT_COLUMNS, TASK_COLUMNS
 
 S = TypeVar("S", Judgment, Edit)
 TEXT_LIMIT = 100_000
@@ -33,6 +36,19 @@ class SubmissionError(Exception):
         self.field = field
 
 
+@dataclass
+class Onward:
+    """The rating page that a submission comes from, and what it goes on with, read on the way.
+
+    `holding` are the leases of what it has besides; None: it isn't shown the next task in the same answer.
+    """
+
+    slug: str
+    holding: Sequence[UUID] | None
+    campaign: Any = None  # as `read_campaign` gives it
+    slot: Any = None  # as assignment.claim gives it
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a submission goes: the slot it was claimed as, and the one it fills (None: extra)."""
@@ -44,7 +60,13 @@ class Place:
 
 
 def settle(
-    model: type[S], kind: Task.Kind, rater: User, lease: UUID, key: UUID, guideline: int | None
+    model: type[S],
+    kind: Task.Kind,
+    rater: User,
+    lease: UUID,
+    key: UUID,
+    guideline: int | None,
+    onward: Onward | None = None,
 ) -> Place | S:
     """Lock a lease's slot and find what a submission on a task of a kind fills; call in a transaction.
 
@@ -52,11 +74,15 @@ def settle(
     have run out: while the task has a free place it counts, and otherwise it is extra. `guideline` is the
     number of the version shown, by default the newest. Raises LeaseError, SubmissionError.
     """
-    claimed = lock(rater, lease, clean_number("guideline", guideline), key)
+    claimed = lock(rater, lease, clean_number("guideline", guideline))
+    if onward is not None:
+        if claimed.campaign.slug != onward.slug or not claimed.rated:
+            raise LeaseError(NOT_YOURS)
+        onward.campaign = claimed.campaign
     said: list[S] = []
-    # what was said before the slot was claimed was there for the lock to see; what another submission of
-    # this slot has just said was not
-    if claimed.spoken or claimed.status != Slot.Status.CLAIMED:
+    # whoever holds the only slot of the task that they ever had has said nothing on it; and a key that they
+    # used on another is refused by the database (`twice`)
+    if claimed.had_before or claimed.status != Slot.Status.CLAIMED:
         of_mine = model._default_manager.filter(rater=rater)
         said = list(of_mine.filter(Q(task=claimed.task_id) | Q(idempotency_key=key)))
     for row in said:
@@ -78,24 +104,43 @@ def settle(
     return Place(claimed, filled, shown, last.pk if last else None)
 
 
-def lock(rater: User, lease: UUID, guideline: int | None = None, key: UUID | None = None) -> Any:
+def lock(rater: User, lease: UUID, guideline: int | None = None) -> Any:
     """Return a rater's slot by its lease, locked, with its task, its campaign and the guideline shown.
 
-    Before the slot the rater's membership is locked. `spoken` tells whether the rater said something on the
-    task, or under `key`, before.
+    Before the slot the rater's membership is locked. `rated` tells whether they rate in the campaign, and
+    `had_before` whether they had another slot of the task before.
     """
-    values: dict[str, Any] = {"rater": rater.pk, "lease": lease, "guideline": guideline, "key": key}
+    values: dict[str, Any] = {"rater": rater.pk, "lease": lease, "guideline": guideline}
     with connection.cursor() as cursor:
         cursor.execute(LOCK, values)
         row = cursor.fetchone()
     if row is None:
         raise LeaseError(NOT_YOURS)
     values_left = iter(row)
-    slot: Any = rows.read(Slot, values_left)
+    slot: Any = rows.read(Slot, values_left, SLOT_COLUMNS)
     slot.task = rows.read(Task, values_left, TASK_COLUMNS)
-    slot.campaign = slot.task.campaign = rows.read(Campaign, values_left, CAMPAIGN_COLUMNS)
-    slot.shown_guideline, slot.criteria, slot.spoken, _plans = values_left
+    slot.campaign = slot.task.campaign = read_campaign(values_left)
+    slot.shown_guideline, slot.rated, slot.had_before, _plans = values_left
     return slot
+
+
+def read_campaign(values_left: Iterator[Any]) -> Any:
+    """Take a campaign, as its raters' pages show it, from a row.
+
+    `graded` are its criteria; `guideline_number` is its newest version, `guideline_read` the newest that the
+    rater has opened, None when none; `word` is the oldest word to them (id, text, by) that they haven't read.
+    """
+    campaign: Any = rows.read(Campaign, values_left, RATERS_COLUMNS)
+    graded, campaign.guideline_number, campaign.guideline_read, word = islice(values_left, 4)
+    campaign.graded, campaign.word = json.loads(graded), json.loads(word) if word else None
+    return campaign
+
+
+def twice(error: IntegrityError) -> SubmissionError:
+    """Say why the database refuses what somebody sends a second time."""
+    if "submitted_once" in str(error):
+        return SubmissionError("idempotency_key", _("This key was already used for another task."))
+    return SubmissionError("lease", _("You have just answered this one from another window."))
 
 
 def find(rater: User, lease: UUID) -> Slot:
@@ -161,36 +206,71 @@ def clean_attention(slot: Slot, attention: object) -> dict[str, Any]:
     return {"prompt": clean_number("attention", attention.get("prompt")) or 0, "answers": times}
 
 
-def fill(place: Place, rater: User, row: Judgment | Edit | None = None) -> None:
-    """Store what was said, mark its slot done and count it in its task; the draft goes, too."""
-    task = place.claimed.task
+def fill(place: Place, rater: User, row: Judgment | Edit | None = None, onward: Onward | None = None) -> None:
+    """Store what was said, mark its slot done and count it in its task; the draft goes, too.
+
+    Then the next task is claimed for the page that waits for it.
+    """
+    task, claimed = place.claimed.task, place.claimed
+    besides = onward.holding if onward is not None else None
+    # where overlap adapts, a claim before that could wait, in a circle, for one who opens a slot of its task
+    adapts = claimed.campaign.overlap_cap is not None
+    at_once = besides is not None and not adapts and place.filled is claimed
     if place.filled is None:
         if row is not None:
             row.save(force_insert=True)
         Draft.objects.filter(task=task.pk, rater=rater).delete()
-        return
-    values = [place.claimed.order_shown, place.filled.pk, task.pk, rater.pk]
-    names = dict(zip(("order_shown", "slot", "task", "rater"), values, strict=True))
-    insert, said = inserting(row) if row is not None else ("SELECT 0, NULL", {})
-    with connection.cursor() as cursor:
-        cursor.execute(f"{FILL}{insert}, {COUNTED}", {**names, **said})
-        key, stored_at, counted, overlap = cursor.fetchone()
-    if row is not None:
-        row.created_at = stored_at
-        row.pk, row._state.adding, row._state.db = key, False, "default"
-    if isinstance(row, Judgment) and task.kind == Task.Kind.COMPARE and task.chat_id is None:
-        overlaps.adapt(task, counted, overlap)
+    else:
+        values = {
+            "order_shown": rows.array(claimed.order_shown),
+            "slot": place.filled.pk,
+            "task": task.pk,
+            "rater": rater.pk,
+            "campaign": claimed.campaign_id,
+            "besides": rows.array([*(besides or ()), claimed.lease]),
+            **(inserted(row) if row is not None else {}),
+        }
+        with connection.cursor() as cursor:
+            asked = assignment.asked(claimed.campaign) if at_once else {}
+            cursor.execute(_filling(type(row) if row is not None else None, **asked), values)
+            values_left = iter(cursor.fetchone())
+        key, stored_at, counted, overlap, *next_slot = values_left
+        if row is not None:
+            row.created_at = stored_at
+            row.pk, row._state.adding, row._state.db = key, False, "default"
+        if isinstance(row, Judgment) and task.kind == Task.Kind.COMPARE and task.chat_id is None:
+            overlaps.adapt(task, counted, overlap)
+        if at_once and onward is not None and next_slot[0] is not None:
+            onward.slot = assignment.read_shown(iter(next_slot))
+    if besides is not None and onward is not None and not at_once:
+        onward.slot = assignment.take(rater, claimed.campaign, besides)
 
 
-def inserting(row: Judgment | Edit) -> tuple[str, dict[str, Any]]:
-    """Return the statement that stores a new row and returns its key and its time, and its values."""
-    model = type(row)
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    values = {
-        f"new_{field.column}": field.get_db_prep_save(field.pre_save(row, add=True), connection)
-        for field in fields
+@cache
+def _filling(model: type[Judgment] | type[Edit] | None, **asked: bool) -> str:
+    """Spell out what `fill` runs; with a claim in campaigns that differ by what is `asked`."""
+    insert = insert_statement(model) if model is not None else "SELECT 0 AS id, NULL AS created_at"
+    return statements.fill_and_claim(insert, **asked) if asked else statements.fill(insert)
+
+
+def inserted(row: Judgment | Edit) -> dict[str, Any]:
+    """Return the values of a new row by the names of insert_statement; its arrays hold numbers and flags."""
+    return {
+        name: getattr(row, field.attname) if write is None else write(getattr(row, field.attname))
+        for name, field, write in _inserted_fields(type(row))
     }
-    return insert_statement(model), values
+
+
+@cache
+def _inserted_fields(model: type[Judgment] | type[Edit]) -> list[tuple[str, Any, Any]]:
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    return [(f"new_{f.column}", f, _writer(f)) for f in fields if f.column != "created_at"]
+
+
+def _writer(field: Any) -> Callable[[Any], Any] | None:
+    if isinstance(field, JSONField):
+        return partial(field.get_db_prep_save, connection=connection)
+    return rows.array if isinstance(field, ArrayField) else None
 
 
 @cache
@@ -199,16 +279,13 @@ def insert_statement(model: type[Judgment] | type[Edit]) -> str:
 
     The time is the database's: what somebody said last is told by it, whichever web servers they spoke to.
     """
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join(
-        "statement_timestamp()"
-        if field.column == "created_at"
-        else f"%(new_{field.column})s::{field.db_type(connection)}"
-        for field in fields
+    fields = [(name, field) for name, field, _write in _inserted_fields(model)]
+    columns = ", ".join(f'"{field.column}"' for _name, field in fields)
+    places = ", ".join(f"%({name})s::{field.db_type(connection)}" for name, field in fields)
+    return (
+        f"INSERT INTO {model._meta.db_table} ({columns}, created_at)"  # noqa: S608  names of ours
+        f" VALUES ({places}, statement_timestamp()) RETURNING id, created_at"
     )
-    table = model._meta.db_table
-    return f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING id, created_at"  # noqa: S608  names of ours
 
 
 def take_back(rater: User, submission: S, withdrawal: S) -> Slot | None:

@@ -38,6 +38,7 @@ SELECT lease AS a_slot_lease, ahead AS b_slot_lease FROM bench_seat WHERE rater 
 \\endif
 """
 JUDGMENTS = 2
+KEYS = re.compile(r"\{[0-9a-f-]{36}(,[0-9a-f-]{36})*\}")  # an array of them, as accounts.rows writes it
 
 
 @dataclass
@@ -118,8 +119,9 @@ class Script:
         return re.sub(r"\n\s*\n", "\n", text).strip()
 
     def _spell(self, value: Any) -> str:
-        if isinstance(value, list) and value and isinstance(value[0], UUID):
-            return f"ARRAY[{', '.join(map(self._spell, value))}]::uuid[]"
+        if isinstance(value, str) and KEYS.fullmatch(value):
+            keys = (self._spell(UUID(key)) for key in value.strip("{}").split(","))
+            return f"ARRAY[{', '.join(keys)}]::uuid[]"
         if isinstance(value, datetime):
             seconds = round((value - timezone.now()).total_seconds())
             return f"(now() + interval '{seconds} seconds')"

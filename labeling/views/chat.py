@@ -76,7 +76,7 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
             verdict=verdict,
             both_bad=both_bad,
             goes_on=read_number(said, "goes_on"),
-            **read_remarks(said, campaign),
+            **read_remarks(said),
         )
     except (SubmissionError, LeaseError) as error:
         return refused(request, campaign, error)

@@ -9,25 +9,23 @@ from labeling.assignment import LeaseError
 from labeling.submissions import SubmissionError
 from labeling.views.places import read_ranking
 from labeling.views.reading import read_remarks, read_uuid
-from labeling.views.working import Following, accepted, member_campaign, refused
+from labeling.views.working import accepted, campaign_of, going_on, refused
 
 
 @require_POST
 @require("rate")
 def rank(request: HttpRequest, slug: str) -> HttpResponse:
     """Take an order and go on."""
-    user = signed_in_user(request)
-    campaign = member_campaign(user, slug)
-    said, following = request.POST, Following(request, campaign)
+    user, said, onward = signed_in_user(request), request.POST, going_on(request, slug)
     try:
         judgment = rankings.submit(
             user,
             read_uuid(said, "lease"),
             idempotency_key=read_uuid(said, "idempotency_key"),
             ranking=read_ranking(said),
-            then=following.claim,
-            **read_remarks(said, campaign),
+            onward=onward,
+            **read_remarks(said),
         )
     except (SubmissionError, LeaseError) as error:
-        return refused(request, campaign, error)
-    return accepted(request, campaign, extra=judgment.extra, slot=following.slot)
+        return refused(request, campaign_of(request, onward), error)
+    return accepted(request, campaign_of(request, onward), extra=judgment.extra, slot=onward.slot)

@@ -23,7 +23,16 @@ from labeling.submissions import SubmissionError
 from labeling.tasks import measure_later
 from labeling.views.reading import read_remarks, read_uuid, read_verdict, read_work
 from labeling.views.showing import as_draft, guideline_shown, typed
-from labeling.views.working import Following, accepted, go_on, member_campaign, page, refused, work
+from labeling.views.working import (
+    accepted,
+    campaign_of,
+    go_on,
+    going_on,
+    member_campaign,
+    page,
+    refused,
+    work,
+)
 
 
 @require_GET
@@ -66,9 +75,7 @@ def why(request: HttpRequest, slug: str) -> HttpResponse:
 @require("rate")
 def judge(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a verdict and go on."""
-    user = signed_in_user(request)
-    campaign = member_campaign(user, slug)
-    said, following = request.POST, Following(request, campaign)
+    user, said, onward = signed_in_user(request), request.POST, going_on(request, slug)
     try:
         verdict, both_bad = read_verdict(said)
         judgment = judgments.submit(
@@ -77,21 +84,19 @@ def judge(request: HttpRequest, slug: str) -> HttpResponse:
             idempotency_key=read_uuid(said, "idempotency_key"),
             verdict=verdict,
             both_bad=both_bad,
-            then=following.claim,
-            **read_remarks(said, campaign),
+            onward=onward,
+            **read_remarks(said),
         )
     except (SubmissionError, LeaseError) as error:
-        return refused(request, campaign, error)
-    return accepted(request, campaign, extra=judgment.extra, slot=following.slot)
+        return refused(request, campaign_of(request, onward), error)
+    return accepted(request, campaign_of(request, onward), extra=judgment.extra, slot=onward.slot)
 
 
 @require_POST
 @require("rate")
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a rewrite and go on."""
-    user = signed_in_user(request)
-    campaign = member_campaign(user, slug)
-    said, following = request.POST, Following(request, campaign)
+    user, said, onward = signed_in_user(request), request.POST, going_on(request, slug)
     try:
         rewrite = edits.submit(
             user,
@@ -101,13 +106,13 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
             already_good="already_good" in said,
             instruction=said.get("instruction", ""),
             signals=typing_signals.parse(said.get("signals", "")),
-            then=following.claim,
+            onward=onward,
             **read_work(said, 1),
         )
     except (SubmissionError, LeaseError) as error:
-        return refused(request, campaign, error)
+        return refused(request, campaign_of(request, onward), error)
     measure_later(rewrite)
-    return accepted(request, campaign, extra=rewrite.extra, slot=following.slot)
+    return accepted(request, campaign_of(request, onward), extra=rewrite.extra, slot=onward.slot)
 
 
 @require_POST

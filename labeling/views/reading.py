@@ -1,5 +1,6 @@
 """Read what a rater's form says; what is wrong names its field."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from labeling.submissions import SubmissionError
 
 BOTH_BAD = "both_bad"
 MOST_HELD = 10
+GRADE = re.compile(r"grade-(.+)-\d+")
 
 
 def read_uuid(said: QueryDict, name: str) -> UUID:
@@ -64,12 +66,11 @@ def read_sides(said: QueryDict) -> int:
     return sides
 
 
-def read_remarks(said: QueryDict, campaign: Any) -> dict[str, Any]:
+def read_remarks(said: QueryDict) -> dict[str, Any]:
     """Read what goes with a verdict or a ranking, as judgments.Remarks takes it."""
     sides = range(read_sides(said))
-    grades = {
-        c["key"]: [read_number(said, f"grade-{c['key']}-{side}") for side in sides] for c in campaign.graded
-    }
+    graded = {found[1]: None for name in said if (found := GRADE.fullmatch(name))}
+    grades = {key: [read_number(said, f"grade-{key}-{side}") for side in sides] for key in graded}
     return {
         "criteria": {key: given for key, given in grades.items() if any(g is not None for g in given)},
         "reasons": [said.getlist(f"reason-{side}") for side in sides],

@@ -5,7 +5,6 @@ The script always has the next task already: it names the leases that it holds i
 task after those. A page that holds none gets its task together with the one after, in a template.
 """
 
-import json
 from typing import Any
 
 from django.contrib import messages
@@ -14,14 +13,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from accounts import rows
 from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import assignment, onboarding, progress
 from labeling.assignment import LeaseError
-from labeling.models import Campaign, Task
-from labeling.statements import MEMBERS_CAMPAIGN, RATERS_COLUMNS
-from labeling.submissions import SubmissionError
+from labeling.models import Task
+from labeling.statements import MEMBERS_CAMPAIGN
+from labeling.submissions import Onward, SubmissionError, read_campaign
 from labeling.verdict_scale import actions
 from labeling.views.frames import render_task
 from labeling.views.reading import read_holding
@@ -29,21 +27,13 @@ from labeling.views.showing import shown, typed
 
 
 def member_campaign(user: User, slug: str) -> Any:
-    """Return a campaign that a user rates in, with its criteria and its guideline's number; or 404.
-
-    `graded` are its criteria; `guideline_read` is the newest version that they have opened, None when none;
-    `word` is the oldest word to them (id, text, by) that they haven't read.
-    """
+    """Return a campaign that a user rates in, as submissions.read_campaign does; or 404."""
     with connection.cursor() as cursor:
         cursor.execute(MEMBERS_CAMPAIGN, {"rater": user.pk, "slug": slug})
         row = cursor.fetchone()
     if row is None:
         raise Http404
-    values_left = iter(row)
-    campaign: Any = rows.read(Campaign, values_left, RATERS_COLUMNS)
-    graded, campaign.guideline_number, campaign.guideline_read, word = values_left
-    campaign.graded, campaign.word = json.loads(graded), json.loads(word) if word else None
-    return campaign
+    return read_campaign(iter(row))
 
 
 def fragment(request: HttpRequest) -> bool:
@@ -56,18 +46,14 @@ def page(request: HttpRequest, name: str) -> str:
     return f"labeling/_{name}.html" if fragment(request) else f"labeling/{name}.html"
 
 
-class Following:
-    """The next task, claimed in the transaction that stores the answer before it."""
+def going_on(request: HttpRequest, slug: str) -> Onward:
+    """Say what a page goes on with after a submission: the script's with the next task at once."""
+    return Onward(slug, read_holding(request) if fragment(request) else None)
 
-    def __init__(self, request: HttpRequest, campaign: Any) -> None:
-        self._user, self._campaign = signed_in_user(request), campaign
-        self._holding = read_holding(request) if fragment(request) else None
-        self.slot: Any = None
 
-    def claim(self) -> None:
-        """Claim it, where the answer is to show it."""
-        if self._holding is not None:
-            self.slot = assignment.take(self._user, self._campaign, self._holding)
+def campaign_of(request: HttpRequest, onward: Onward) -> Any:
+    """Return a page's campaign, which was read with the submission where there was one to take; or 404."""
+    return onward.campaign or member_campaign(signed_in_user(request), onward.slug)
 
 
 def work(

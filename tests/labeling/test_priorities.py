@@ -114,6 +114,7 @@ def test_gold_tasks_come_by_the_campaigns_share(rafi, campaign):
     Slot.objects.filter(task__in=gold).update(gold=True)
     assert all(judge(rafi, campaign).task_id not in gold for _ in range(5))  # the share is 0
     Campaign.objects.filter(pk=campaign.pk).update(gold_share=1.0)
+    campaign.refresh_from_db()
     assert all(judge(rafi, campaign).task_id in gold for _ in range(5))
     Campaign.objects.filter(pk=campaign.pk).update(gold_share=0.5)
     drawn = [judge(rafi, campaign).task_id in gold for _ in range(30)]

@@ -415,3 +415,35 @@ def test_when_there_is_nothing_to_do_the_page_says_why(signed_in, rater, campaig
     html = read(signed_in.get(url("rate", campaign)))
     assert text in html
     assert "data-refresh" in html
+
+
+def test_a_page_older_than_the_removal_of_a_criterion_is_taken_without_its_grades(signed_in, campaign):
+    campaigns.set_criterion(campaign, "kind", campaign.created_by, name="Kindness")
+    campaigns.set_criterion(campaign, "clear", campaign.created_by, name="Clarity")
+    make_open_round(campaign, comparisons=2, edits=0)
+    page = signed_in.get(url("rate", campaign)).content.decode()
+    campaigns.remove_criterion(campaign, "kind", campaign.created_by)
+    said = form(
+        page, verdict=2, **{"grade-kind-0": 3, "grade-kind-1": 4, "grade-clear-0": 5, "grade-clear-1": 1}
+    )
+    assert signed_in.post(url("rate-judge", campaign), said, headers=FRAGMENT).status_code == 200
+    assert set(Judgment.objects.get().criteria) == {"clear"}
+
+
+def test_a_task_of_another_campaign_is_not_taken_under_this_ones_address(signed_in, campaign, rater):
+    other = make_campaign(raters=(rater,), name="Elsewhere")
+    make_open_round(campaign, comparisons=1, edits=0)
+    page = signed_in.get(url("rate", campaign)).content.decode()
+    answer = signed_in.post(url("rate-judge", other), form(page, verdict=2), headers=FRAGMENT)
+    assert answer.status_code == 409
+    assert not Judgment.objects.exists()
+
+
+def test_who_rates_there_no_more_sends_nothing(signed_in, campaign, rater):
+    make_open_round(campaign, comparisons=1, edits=0)
+    page = signed_in.get(url("rate", campaign)).content.decode()
+    campaign.memberships.filter(user=rater).update(role=Role.RESEARCHER)
+    assert signed_in.post(url("rate-judge", campaign), form(page, verdict=2), headers=FRAGMENT).status_code == 404
+    Campaign.objects.update(archived_at=timezone.now())
+    assert signed_in.post(url("rate-judge", campaign), form(page, verdict=2), headers=FRAGMENT).status_code == 404
+    assert not Judgment.objects.exists()

@@ -72,6 +72,7 @@ def test_the_pages_ask_the_same_few_queries_however_many_raters(
 
 def test_a_manager_makes_takes_and_retires_gold_tasks(mara, campaign, raters):
     Campaign.objects.filter(pk=campaign.pk).update(gold_share=1)
+    campaign.refresh_from_db()
     task = make_open_round(campaign).tasks.get()
     where = f"/campaigns/{campaign.slug}/gold/"
     assert str(task.prompt.messages[0]["content"]) in mara.get(f"{where}?task={task.pk}").content.decode()
