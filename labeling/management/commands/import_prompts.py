@@ -25,6 +25,7 @@ class Command(BaseCommand):
     """Import a file, or the data files of a folder, into a campaign: all of it, or nothing."""
 
     help = "Import prompts, answers, past judgments and edits into a campaign: all of a file, or nothing."
+    requires_system_checks = ()  # they load every page's code, for a second in which nothing is read
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("campaign", help="the campaign's short name, as in its address")
