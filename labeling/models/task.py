@@ -180,8 +180,10 @@ class Slot(models.Model):
                 condition=models.Q(status__in=["claimed", "done"]),
                 name="slot_one_per_rater_and_task",
             ),
-            # a late submit finds its slot by its lease
-            models.UniqueConstraint(fields=["lease"], name="slot_lease_once"),
+            # a late submit finds its slot by its lease; most slots of a large campaign have none yet
+            models.UniqueConstraint(
+                fields=["lease"], condition=models.Q(lease__isnull=False), name="slot_lease_once"
+            ),
             models.CheckConstraint(
                 condition=~models.Q(status="claimed")
                 | models.Q(rater__isnull=False, lease__isnull=False, lease_until__isnull=False),

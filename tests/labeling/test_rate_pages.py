@@ -441,9 +441,10 @@ def test_a_task_of_another_campaign_is_not_taken_under_this_ones_address(signed_
 
 def test_who_rates_there_no_more_sends_nothing(signed_in, campaign, rater):
     make_open_round(campaign, comparisons=1, edits=0)
-    page = signed_in.get(url("rate", campaign)).content.decode()
+    said = form(signed_in.get(url("rate", campaign)).content.decode(), verdict=2)
     campaign.memberships.filter(user=rater).update(role=Role.RESEARCHER)
-    assert signed_in.post(url("rate-judge", campaign), form(page, verdict=2), headers=FRAGMENT).status_code == 404
+    assert signed_in.post(url("rate-judge", campaign), said, headers=FRAGMENT).status_code == 404
+    campaign.memberships.filter(user=rater).update(role=Role.RATER)
     Campaign.objects.update(archived_at=timezone.now())
-    assert signed_in.post(url("rate-judge", campaign), form(page, verdict=2), headers=FRAGMENT).status_code == 404
+    assert signed_in.post(url("rate-judge", campaign), said, headers=FRAGMENT).status_code == 404
     assert not Judgment.objects.exists()
