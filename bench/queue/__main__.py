@@ -37,8 +37,9 @@ if __name__ == "__main__":
     parser.add_argument("--raters", type=int, default=16, help="who never pause")
     parser.add_argument("--thinkers", type=int, default=200, help="who think 5 s on average")
     parser.add_argument(
-        "--seconds", type=float, default=30.0, help="of the first measurement; others follow it"
+        "--seconds", type=float, default=10.0, help="of the first measurement; others follow it"
     )
+    parser.add_argument("--turns", type=int, default=5, help="how often the first is measured, and each size")
     parser.add_argument(
         "--exact", action="store_true", help="work a campaign off with all that people do wrong"
     )

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SMALL = ["--tasks=3000", "--raters=2", "--thinkers=3", "--seconds=1"]
+SMALL = ["--tasks=3000", "--raters=2", "--thinkers=3", "--seconds=1", "--turns=2", "--grow", "2000"]
 
 
 def test_the_benchmark_measures_and_writes_its_figures(tmp_path: Path) -> None:
@@ -25,4 +25,5 @@ def test_the_benchmark_measures_and_writes_its_figures(tmp_path: Path) -> None:
     assert figures["limit: the same SQL under pgbench"]["value"] > figures["busy: judgments"]["value"]
     for name in ("busy: errors", "busy: tasks handed out twice", "thinking: errors"):
         assert figures[name]["holds"], result.stdout
-    assert "| 2 raters without a pause, 3,000 tasks |" in result.stdout
+    assert figures["2,000 slots: times the first"]["value"] > 0
+    assert "| 2 raters without a pause, 3,000 tasks (median of 2: " in result.stdout
