@@ -78,6 +78,30 @@ def test_nobody_gets_the_same_task_twice():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kept", "asked"), [("skip", False), ("late", False), ("undone", True), ("silence", True)]
+)
+def test_a_task_whose_lease_is_gone_comes_back_to_those_who_said_nothing_that_stands(kept, asked):
+    rater, other = make_user(), make_user()
+    campaign = make_campaign(raters=(rater, other))
+    make_open_round(campaign)
+    slot = assignment.claim(rater, campaign)
+    if kept == "skip":
+        judgments.skip(rater, slot.lease)
+    else:
+        let_lapse(slot)
+        assignment.expire_leases()
+    if kept in {"late", "undone"}:
+        taken = assignment.claim(other, campaign)
+        said = judge(rater, slot)
+        assert said.extra
+        if kept == "undone":
+            judgments.undo(rater, said)
+        assignment.release(other, taken.lease)
+    assert (assignment.claim(rater, campaign) is not None) == asked
+
+
+@pytest.mark.django_db
 def test_only_members_of_an_active_campaign_get_work():
     rater, stranger = make_user(), make_user()
     campaign = make_campaign(raters=(rater,))
