@@ -106,9 +106,9 @@ member AS MATERIALIZED (
 )"""
 
 # The first open slot, by priority and then in random order, of a task new to the rater. Whoever passed a task
-# over or spoke on it holds a slot of it, or held one that is cancelled since: only these are looked into. That
-# somebody spoke on a task and has but a cancelled slot of it is rare, and asked by a function: what is spelt
-# here is made ready for each claim.
+# over or spoke on it holds a slot of it, or held one that is cancelled since: only these are looked into.
+# That somebody spoke on a task and has but a cancelled slot of it is rare, and asked by a function: what is
+# spelt here is made ready for each claim.
 # Row locks skip what others are just claiming, and re-check `status` where they had to wait. OFFSET 0 keeps
 # the look into the rater's slots a look by task, for the few slots tried: as a join it may be planned, while
 # its table is small, to read the whole of it.
