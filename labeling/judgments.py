@@ -51,7 +51,8 @@ class Remarks:
     `criteria` is {key: [grade of each answer]}, `reasons` a list of short texts for each answer, `attention`
     {"prompt": ms, "answers": [ms]} of the active time, `display_rate` words a second (0: at once), `signals`
     how the comment was typed (labeling.typing_signals), and `guideline` the number of the version shown, by
-    default the newest.
+    default the newest. `by_page`: a page may be older than the removal of a criterion, and grades by it are
+    left out.
     """
 
     criteria: Mapping[str, Sequence[int | None]] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Remarks:
     display_rate: int = 0
     signals: Mapping[str, Any] = field(default_factory=dict)
     guideline: int | None = None
+    by_page: bool = False
 
 
 def submit(
@@ -108,7 +110,7 @@ def store(
                 return place
             what = said(place.claimed)
             criteria = remarks.criteria
-            if onward is not None:  # the page may be older than the removal of a criterion
+            if remarks.by_page:
                 asked = {criterion["key"] for criterion in place.claimed.campaign.graded}
                 criteria = {key: grades for key, grades in criteria.items() if key in asked}
             judgment = Judgment(

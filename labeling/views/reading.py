@@ -72,6 +72,7 @@ def read_remarks(said: QueryDict) -> dict[str, Any]:
     graded = {found[1]: None for name in said if (found := GRADE.fullmatch(name))}
     grades = {key: [read_number(said, f"grade-{key}-{side}") for side in sides] for key in graded}
     return {
+        "by_page": True,
         "criteria": {key: given for key, given in grades.items() if any(g is not None for g in given)},
         "reasons": [said.getlist(f"reason-{side}") for side in sides],
         "comment": said.get("comment", ""),

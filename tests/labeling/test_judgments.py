@@ -374,3 +374,11 @@ def test_twenty_clicks_at_once_make_one_judgment():
     assert len(rows) == 20
     assert len(set(rows)) == 1
     assert Task.objects.get().counted == 1
+
+
+def test_only_a_page_may_grade_by_what_is_asked_no_more(rater, slot):
+    gone = {"criteria": {"gone": [3, 4]}}
+    with pytest.raises(judgments.JudgmentError, match="gone"):
+        judgments.submit(rater, slot.lease, idempotency_key=uuid4(), verdict=1, **gone)
+    said = judgments.submit(rater, slot.lease, idempotency_key=uuid4(), verdict=1, by_page=True, **gone)
+    assert said.criteria == {}
