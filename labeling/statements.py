@@ -127,19 +127,7 @@ _FIRST = """
         AND {which}
     ORDER BY slot.priority DESC, slot.order_key LIMIT 1
     FOR UPDATE OF slot SKIP LOCKED"""
-_ALLOWED = "EXISTS (SELECT FROM member WHERE NOT limited) AND NOT EXISTS (SELECT FROM held)"
-_RESERVED = _FIRST.format(which=f"slot.reserved_for_id = %(rater)s AND {_ALLOWED}")
-_GOLD = _FIRST.format(
-    which="slot.gold AND slot.reserved_for_id IS NULL AND EXISTS (SELECT FROM member WHERE gold) "
-    f"AND {_ALLOWED} AND NOT EXISTS (SELECT FROM reserved)"
-)
-_FRESH = _FIRST.format(
-    which=f"NOT slot.gold AND slot.reserved_for_id IS NULL AND {_ALLOWED} "
-    "AND NOT EXISTS (SELECT FROM reserved)"
-)
-_FRESH_IF_NO_GOLD = _FRESH.replace(
-    "(SELECT FROM reserved)", "(SELECT FROM reserved UNION ALL SELECT FROM gold)"
-)
+_FREE = "slot.reserved_for_id IS NULL AND"
 
 # What the page of a slot shows; it comes with the claim, so that nothing needs to be read again.
 _SHOWN = f"""
@@ -154,10 +142,17 @@ FROM claimed slot JOIN labeling_task task ON task.id = slot.task_id
 """
 
 
-# What the rater already holds, oldest first; or else what a manager chose for them, a gold task when one was
-# drawn, any other. The turns of a live conversation are held through the conversation.
-_CHOSEN = f"""
-held AS (
+@cache
+def _claimed(*, gold: bool, limited: bool) -> str:
+    """Spell out what a claim gives: each of these where those before it give nothing.
+
+    What the rater already holds, oldest first; what a manager chose for them; a gold task when one was drawn;
+    any other. The turns of a live conversation are held through the conversation.
+    """
+    given = ["held"]
+    parts = [
+        _MEMBER.format(limited=_LIMITED if limited else "false"),
+        """held AS (
     SELECT id FROM labeling_slot
     WHERE rater_id = %(rater)s AND campaign_id = %(campaign)s AND status = 'claimed'
         AND NOT lease = ANY(%(besides)s::uuid[]) AND EXISTS (SELECT FROM member)
@@ -165,10 +160,19 @@ held AS (
             SELECT FROM labeling_task task WHERE task.id = task_id AND task.chat_id IS NOT NULL)
     ORDER BY claimed_at LIMIT 1
     FOR UPDATE
-), reserved AS ({_RESERVED}
-), {{arms}}, chosen AS (
-    SELECT id FROM held UNION ALL SELECT id FROM reserved{{ids}}
-), claimed AS (
+)""",
+    ]
+    for name, which in {
+        "reserved": "slot.reserved_for_id = %(rater)s",
+        **({"gold": f"{_FREE} slot.gold AND EXISTS (SELECT FROM member WHERE gold)"} if gold else {}),
+        "fresh": f"{_FREE} NOT slot.gold",
+    }.items():
+        nothing = "".join(f" AND NOT EXISTS (SELECT FROM {before})" for before in given)
+        allowed = f"EXISTS (SELECT FROM member WHERE NOT limited){nothing}"
+        parts.append(f"{name} AS ({_FIRST.format(which=f'{which} AND {allowed}')})")
+        given.append(name)
+    chosen = " UNION ALL ".join(f"SELECT id FROM {name}" for name in given)
+    parts.append(f"""claimed AS (
     UPDATE labeling_slot SET
         status = 'claimed',
         rater_id = %(rater)s,
@@ -179,22 +183,10 @@ held AS (
             SELECT place.position FROM labeling_taskresponse place
             WHERE place.task_id = labeling_slot.task_id ORDER BY random()) END
     FROM member
-    WHERE labeling_slot.id = (SELECT id FROM chosen)
+    WHERE labeling_slot.id = ({chosen})
     RETURNING labeling_slot.*
-)"""
-
-
-@cache
-def _claimed(*, gold: bool, limited: bool) -> str:
-    arms = f"fresh AS ({_FRESH_IF_NO_GOLD if gold else _FRESH})"
-    return (
-        _MEMBER.format(limited=_LIMITED if limited else "false")
-        + ","
-        + _CHOSEN.format(
-            arms=f"gold AS ({_GOLD}), {arms}" if gold else arms,
-            ids=f"{' UNION ALL SELECT id FROM gold' if gold else ''} UNION ALL SELECT id FROM fresh",
-        )
-    )
+)""")
+    return ", ".join(part.strip() for part in parts)
 
 
 @cache
@@ -289,6 +281,6 @@ def fill_and_claim(insert: str, *, gold: bool, limited: bool) -> str:
     The claim sees the slot as it was before, so `besides` must name its lease, too.
     """
     return (
-        f"WITH {_FILLED}, stored AS ({insert}), {_claimed(gold=gold, limited=limited).strip()}\n"
+        f"WITH {_FILLED}, stored AS ({insert}), {_claimed(gold=gold, limited=limited)}\n"
         f"SELECT * FROM stored, counted LEFT JOIN ({_SHOWN}) shown ON true"
     )

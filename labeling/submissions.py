@@ -211,39 +211,49 @@ def fill(place: Place, rater: User, row: Judgment | Edit | None = None, onward: 
 
     Then the next task is claimed for the page that waits for it.
     """
-    task, claimed = place.claimed.task, place.claimed
-    besides = onward.holding if onward is not None else None
-    # where overlap adapts, a claim before that could wait, in a circle, for one who opens a slot of its task
-    adapts = claimed.campaign.overlap_cap is not None
-    at_once = besides is not None and not adapts and place.filled is claimed
+    claimed, wanted = place.claimed, onward if onward is not None and onward.holding is not None else None
     if place.filled is None:
         if row is not None:
             row.save(force_insert=True)
-        Draft.objects.filter(task=task.pk, rater=rater).delete()
+        Draft.objects.filter(task=claimed.task_id, rater=rater).delete()
+    elif wanted is not None and place.filled is claimed and claimed.campaign.overlap_cap is None:
+        _store(place, rater, row, wanted)
+        return
     else:
-        values = {
-            "order_shown": rows.array(claimed.order_shown),
-            "slot": place.filled.pk,
-            "task": task.pk,
-            "rater": rater.pk,
-            "campaign": claimed.campaign_id,
-            "besides": rows.array([*(besides or ()), claimed.lease]),
-            **(inserted(row) if row is not None else {}),
-        }
-        with connection.cursor() as cursor:
-            asked = assignment.asked(claimed.campaign) if at_once else {}
-            cursor.execute(_filling(type(row) if row is not None else None, **asked), values)
-            values_left = iter(cursor.fetchone())
-        key, stored_at, counted, overlap, *next_slot = values_left
-        if row is not None:
-            row.created_at = stored_at
-            row.pk, row._state.adding, row._state.db = key, False, "default"
-        if isinstance(row, Judgment) and task.kind == Task.Kind.COMPARE and task.chat_id is None:
-            overlaps.adapt(task, counted, overlap)
-        if at_once and onward is not None and next_slot[0] is not None:
-            onward.slot = assignment.read_shown(iter(next_slot))
-    if besides is not None and onward is not None and not at_once:
-        onward.slot = assignment.take(rater, claimed.campaign, besides)
+        counted, overlap = _store(place, rater, row)
+        if isinstance(row, Judgment) and claimed.task.kind == Task.Kind.COMPARE and not claimed.task.chat_id:
+            overlaps.adapt(claimed.task, counted, overlap)
+    if wanted is not None:
+        # where overlap adapts, a claim before that could wait, in a circle, for who opens a slot of its task
+        wanted.slot = assignment.take(rater, claimed.campaign, wanted.holding or ())
+
+
+def _store(
+    place: Place, rater: User, row: Judgment | Edit | None, wanted: Onward | None = None
+) -> tuple[int, int]:
+    """Fill a slot, and claim the next where it is wanted, at once; return the task's count and overlap."""
+    claimed, filled = place.claimed, place.filled
+    assert filled is not None  # or else there is nothing to fill
+    holding = wanted.holding or () if wanted is not None else ()
+    values = {
+        "order_shown": rows.array(claimed.order_shown),
+        "slot": filled.pk,
+        "task": claimed.task_id,
+        "rater": rater.pk,
+        "campaign": claimed.campaign_id,
+        "besides": rows.array([*holding, claimed.lease]),
+        **(inserted(row) if row is not None else {}),
+    }
+    asked = assignment.asked(claimed.campaign) if wanted is not None else {}
+    with connection.cursor() as cursor:
+        cursor.execute(_filling(type(row) if row is not None else None, **asked), values)
+        key, stored_at, counted, overlap, *next_slot = cursor.fetchone()
+    if row is not None:
+        row.created_at = stored_at
+        row.pk, row._state.adding, row._state.db = key, False, "default"
+    if wanted is not None and next_slot[0] is not None:
+        wanted.slot = assignment.read_shown(iter(next_slot))
+    return counted, overlap
 
 
 @cache
