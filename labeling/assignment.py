@@ -18,9 +18,8 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, rows
 from accounts.models import Role, User
-from labeling import statements
 from labeling.models import Campaign, Round, Skip, Slot, Task
-from labeling.statements import HELD, LOCK_MEMBER, SLOT_COLUMNS, TASK_COLUMNS
+from labeling.statements import CLAIM, HELD, LOCK_MEMBER, SLOT_COLUMNS, TASK_COLUMNS
 
 
 class ReservationError(Exception):
@@ -42,10 +41,7 @@ def claim(rater: User, campaign: Campaign, besides: Sequence[UUID] = ()) -> Any:
     for its page, `task`, `prompt_messages`, `answers` (each {"text", "turns"}), `draft_data`, `draft_at`.
     """
     for _attempt in range(2):
-        with transaction.atomic():
-            # one rater's claims from several tabs follow each other
-            lock_member(rater, campaign)
-            slot = take(rater, campaign, besides)
+        slot = take(rater, campaign, besides)
         if slot is not None or not expire_leases(campaign):
             return slot
     return None
@@ -58,15 +54,9 @@ def lock_member(rater: User, campaign: Campaign) -> None:
 
 
 def take(rater: User, campaign: Campaign, besides: Sequence[UUID]) -> Any:
-    """Claim as `claim` does, in a transaction that holds the membership."""
+    """Claim as `claim` does, but for what others have left lying."""
     values = {"rater": rater.pk, "campaign": campaign.pk, "besides": rows.array(besides)}
-    return _shown(statements.claim(**asked(campaign)), values)
-
-
-def asked(campaign: Campaign) -> dict[str, bool]:
-    """Return by what of a campaign its claims differ."""
-    limits = (campaign.rater_limit, campaign.daily_limit)
-    return {"gold": campaign.gold_share > 0, "limited": limits != (None, None)}
+    return _shown(CLAIM, values)
 
 
 def held(rater: User, campaign: Campaign, lease: UUID) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -14,6 +14,7 @@ from labeling.models import Campaign, Judgment, Skip, Slot, Task
 from labeling.submissions import (
     Onward,
     SubmissionError,
+    at_once,
     clean_attention,
     clean_flags,
     clean_number,
@@ -22,7 +23,6 @@ from labeling.submissions import (
     find,
     settle,
     take_back,
-    twice,
 )
 
 # One name for everything that is wrong with what a rater sends, here and in edits.
@@ -103,39 +103,41 @@ def store(
     onward: Onward | None = None,
 ) -> Judgment:
     """Store a judgment on a held task of a kind; `said` checks what was said against the slot."""
-    try:
-        with transaction.atomic():
-            place = settle(Judgment, kind, rater, lease, idempotency_key, remarks.guideline, onward)
-            if isinstance(place, Judgment):
-                return place
-            what = said(place.claimed)
-            criteria = remarks.criteria
-            if remarks.by_page:
-                asked = {criterion["key"] for criterion in place.claimed.campaign.graded}
-                criteria = {key: grades for key, grades in criteria.items() if key in asked}
-            judgment = Judgment(
-                task_id=place.claimed.task_id,
-                slot_id=place.filled.pk if place.filled is not None else None,
-                extra=place.filled is None,
-                rater_id=rater.pk,
-                guideline_id=place.guideline,
-                idempotency_key=idempotency_key,
-                supersedes_id=place.supersedes,
-                meta={**what.pop("meta", {}), **typing(remarks)},
-                **what,
-                criteria=check_criteria(place.claimed, criteria),
-                reasons=check_reasons(place.claimed, remarks.reasons),
-                flags=clean_flags(remarks.flags),
-                comment=clean_text("comment", remarks.comment, COMMENT_LIMIT).strip(),
-                order_shown=place.claimed.order_shown,
-                active_ms=clean_number("active_ms", remarks.active_ms),
-                attention=clean_attention(place.claimed, remarks.attention),
-                display_rate=clean_number("display_rate", remarks.display_rate, 500) or 0,
-            )
-            fill(place, rater, judgment, onward)
-            return judgment
-    except IntegrityError as error:
-        raise twice(error) from error
+
+    def judged(locked: bool) -> Judgment:
+        place = settle(
+            Judgment, kind, rater, lease, idempotency_key, remarks.guideline, onward, locked=locked
+        )
+        if isinstance(place, Judgment):
+            return place
+        what = said(place.claimed)
+        criteria = remarks.criteria
+        if remarks.by_page:
+            asked = {criterion["key"] for criterion in place.claimed.campaign.graded}
+            criteria = {key: grades for key, grades in criteria.items() if key in asked}
+        judgment = Judgment(
+            task_id=place.claimed.task_id,
+            slot_id=place.filled.pk if place.filled is not None else None,
+            extra=place.filled is None,
+            rater_id=rater.pk,
+            guideline_id=place.guideline,
+            idempotency_key=idempotency_key,
+            supersedes_id=place.supersedes,
+            meta={**what.pop("meta", {}), **typing(remarks)},
+            **what,
+            criteria=check_criteria(place.claimed, criteria),
+            reasons=check_reasons(place.claimed, remarks.reasons),
+            flags=clean_flags(remarks.flags),
+            comment=clean_text("comment", remarks.comment, COMMENT_LIMIT).strip(),
+            order_shown=place.claimed.order_shown,
+            active_ms=clean_number("active_ms", remarks.active_ms),
+            attention=clean_attention(place.claimed, remarks.attention),
+            display_rate=clean_number("display_rate", remarks.display_rate, 500) or 0,
+        )
+        fill(place, rater, judgment, onward)
+        return judgment
+
+    return at_once(judged)
 
 
 def typing(remarks: Remarks) -> dict[str, Any]:

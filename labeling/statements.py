@@ -5,16 +5,8 @@ run by labeling.assignment (a claim), labeling.submissions (a submission) and la
 """
 # ruff: noqa: S608  (the statements are put together from each other, never from what people send)
 
-from functools import cache
-
-from psycopg import _queries
-
 from accounts import rows
 from labeling.models import Campaign, Slot, Task
-
-# psycopg keeps what it parsed of statements up to a length, which is 4,096 characters. The longest here have
-# twice as many, and parsing one takes a twentieth of a judgment's time.
-_queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
 
 # of a slot: when it was claimed is asked for by nobody who works on it
 SLOT_COLUMNS = [field.attname for field in Slot._meta.concrete_fields if field.attname != "claimed_at"]
@@ -67,143 +59,27 @@ WHERE campaign.slug = %(slug)s AND {_RATED} AND EXISTS (
         AND labeling_membership.role <> 'researcher')
 """
 
-# After it the transaction's prepared statements keep their plans. Left to itself, PostgreSQL comes to plan
-# each claim anew once its tables have grown, which takes longer than the claim.
-_KEEP_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
-
-LOCK_MEMBER = f"""
-SELECT id, {_KEEP_PLANS} FROM labeling_membership
-WHERE user_id = %(rater)s AND campaign_id = %(campaign)s FOR NO KEY UPDATE
+LOCK_MEMBER = """
+SELECT id FROM labeling_membership WHERE user_id = %(rater)s AND campaign_id = %(campaign)s FOR NO KEY UPDATE
 """
 
-# Whether somebody has had as many tasks as a campaign's limits allow.
-_LIMITED = """
-        CASE WHEN campaign.rater_limit IS NULL THEN false ELSE campaign.rater_limit <= (
-            SELECT count(*) FROM labeling_slot mine
-            WHERE mine.rater_id = %(rater)s AND mine.campaign_id = campaign.id
-                AND mine.status IN ('claimed', 'done')) END
-        OR CASE WHEN campaign.daily_limit IS NULL THEN false ELSE campaign.daily_limit <= (
-            SELECT count(*) FROM labeling_slot mine
-            WHERE mine.rater_id = %(rater)s AND mine.campaign_id = campaign.id
-                AND mine.status IN ('claimed', 'done')
-                AND mine.claimed_at >= date_trunc('day', now(), 'UTC')) END"""
-# Who may claim in an active campaign, with its share of gold tasks drawn for this claim.
-_MEMBER = """
-member AS MATERIALIZED (
-    SELECT campaign.lease_minutes * interval '1 minute' AS lease, random() < campaign.gold_share AS gold,
-        {limited} AS limited
-    FROM labeling_membership membership
-        JOIN labeling_campaign campaign ON campaign.id = membership.campaign_id
-    WHERE membership.user_id = %(rater)s AND campaign.id = %(campaign)s AND campaign.status = 'active'
-        AND membership.role <> 'researcher'
-        AND membership.paused_at IS NULL
-        AND (membership.qualified_at IS NOT NULL OR campaign.pass_mark IS NULL)
-        AND NOT EXISTS (
-            SELECT FROM labeling_campaign_skills needed
-            WHERE needed.campaign_id = campaign.id AND NOT EXISTS (
-                SELECT FROM accounts_user_skills had
-                WHERE had.user_id = %(rater)s AND had.skill_id = needed.skill_id))
-)"""
-
-# The first open slot, by priority and then in random order, of a task new to the rater. Whoever passed a task
-# over or spoke on it holds a slot of it, or held one that is cancelled since: only these are looked into.
-# That somebody spoke on a task and has but a cancelled slot of it is rare, and asked by a function: what is
-# spelt here is made ready for each claim.
-# Row locks skip what others are just claiming, and re-check `status` where they had to wait. OFFSET 0 keeps
-# the look into the rater's slots a look by task, for the few slots tried: as a join it may be planned, while
-# its table is small, to read the whole of it.
-_FIRST = """
-    SELECT slot.id FROM labeling_slot slot
-    WHERE slot.campaign_id = %(campaign)s AND slot.status = 'open'
-        AND NOT EXISTS (
-            SELECT FROM (
-                SELECT rater_id, status FROM labeling_slot WHERE task_id = slot.task_id OFFSET 0) mine
-            WHERE mine.rater_id = %(rater)s
-                AND (mine.status <> 'cancelled'
-                    OR EXISTS (
-                        SELECT FROM labeling_skip skip
-                        WHERE skip.task_id = slot.task_id AND skip.rater_id = %(rater)s OFFSET 0)
-                    OR labeling_said(slot.task_id, %(rater)s)))
-        AND {which}
-    ORDER BY slot.priority DESC, slot.order_key LIMIT 1
-    FOR UPDATE OF slot SKIP LOCKED"""
-_FREE = "slot.reserved_for_id IS NULL AND"
-
-# What the page of a slot shows; it comes with the claim, so that nothing needs to be read again.
-_SHOWN = f"""
-SELECT {_SLOT}, {_TASK}, prompt.messages, draft.data, draft.updated_at,
-    (SELECT jsonb_agg(
-            jsonb_build_object('text', response.text, 'turns', response.turns) ORDER BY place.position)
-        FROM labeling_taskresponse place JOIN labeling_response response ON response.id = place.response_id
-        WHERE place.task_id = slot.task_id) AS answers
-FROM claimed slot JOIN labeling_task task ON task.id = slot.task_id
-    JOIN labeling_prompt prompt ON prompt.id = task.prompt_id
-    LEFT JOIN labeling_draft draft ON draft.task_id = slot.task_id AND draft.rater_id = %(rater)s
-"""
-
-
-@cache
-def _claimed(*, gold: bool, limited: bool) -> str:
-    """Spell out what a claim gives: each of these where those before it give nothing.
-
-    What the rater already holds, oldest first; what a manager chose for them; a gold task when one was drawn;
-    any other. The turns of a live conversation are held through the conversation.
-    """
-    given = ["held"]
-    parts = [
-        _MEMBER.format(limited=_LIMITED if limited else "false"),
-        """held AS (
-    SELECT id FROM labeling_slot
-    WHERE rater_id = %(rater)s AND campaign_id = %(campaign)s AND status = 'claimed'
-        AND NOT lease = ANY(%(besides)s::uuid[]) AND EXISTS (SELECT FROM member)
-        AND NOT EXISTS (
-            SELECT FROM labeling_task task WHERE task.id = task_id AND task.chat_id IS NOT NULL)
-    ORDER BY claimed_at LIMIT 1
-    FOR UPDATE
-)""",
+# What the page of a slot shows; it comes with the slot, so that nothing needs to be read again.
+_SHOWN = ", ".join(
+    [
+        *(f"(shown.slot).{name} AS slot_{name}" for name in SLOT_COLUMNS),
+        *(f"(shown.task).{name} AS task_{name}" for name in TASK_COLUMNS),
+        "shown.messages, shown.draft, shown.draft_at, shown.answers",
     ]
-    for name, which in {
-        "reserved": "slot.reserved_for_id = %(rater)s",
-        **({"gold": f"{_FREE} slot.gold AND EXISTS (SELECT FROM member WHERE gold)"} if gold else {}),
-        "fresh": f"{_FREE} NOT slot.gold",
-    }.items():
-        nothing = "".join(f" AND NOT EXISTS (SELECT FROM {before})" for before in given)
-        allowed = f"EXISTS (SELECT FROM member WHERE NOT limited){nothing}"
-        parts.append(f"{name} AS ({_FIRST.format(which=f'{which} AND {allowed}')})")
-        given.append(name)
-    chosen = " UNION ALL ".join(f"SELECT id FROM {name}" for name in given)
-    parts.append(f"""claimed AS (
-    UPDATE labeling_slot SET
-        status = 'claimed',
-        rater_id = %(rater)s,
-        lease_until = statement_timestamp() + member.lease,
-        lease = CASE status WHEN 'claimed' THEN labeling_slot.lease ELSE gen_random_uuid() END,
-        claimed_at = CASE status WHEN 'claimed' THEN claimed_at ELSE statement_timestamp() END,
-        order_shown = CASE status WHEN 'claimed' THEN order_shown ELSE ARRAY(
-            SELECT place.position FROM labeling_taskresponse place
-            WHERE place.task_id = labeling_slot.task_id ORDER BY random()) END
-    FROM member
-    WHERE labeling_slot.id = ({chosen})
-    RETURNING labeling_slot.*
-)""")
-    return ", ".join(part.strip() for part in parts)
+)
 
-
-@cache
-def claim(*, gold: bool, limited: bool) -> str:
-    """Spell out a claim: by whether the campaign asks gold tasks, and whether it limits how many one gets.
-
-    What a statement holds is made ready each time it runs, needed or not.
-    """
-    return f"WITH {_claimed(gold=gold, limited=limited)}{_SHOWN}"
-
+# A function of the database gives the next slot (migration 0019).
+CLAIM = f"SELECT {_SHOWN} FROM labeling_claim(%(rater)s, %(campaign)s, %(besides)s::uuid[]) shown"
 
 HELD = f"""
-WITH claimed AS (
-    SELECT * FROM labeling_slot
-    WHERE lease = %(lease)s AND rater_id = %(rater)s AND campaign_id = %(campaign)s AND status = 'claimed'
-)
-{_SHOWN}"""
+SELECT {_SHOWN} FROM labeling_slot slot CROSS JOIN LATERAL labeling_shown(slot, %(rater)s) shown
+WHERE slot.lease = %(lease)s AND slot.rater_id = %(rater)s AND slot.campaign_id = %(campaign)s
+    AND slot.status = 'claimed'
+"""
 
 # The slots of a round's open tasks, which have none yet, in an order drawn now. A comparison whose answers
 # are still to be chosen (labeling.batches) gets its slots with them. Imports write the same slots by
@@ -218,10 +94,31 @@ WHERE task.round_id = %(round)s AND task.status = 'open'
         OR EXISTS (SELECT FROM labeling_taskresponse place WHERE place.task_id = task.id))
 """
 
-# A rater's slot by its lease, locked after their membership (and, where the overlap adapts, after a share of
-# the round, which can't close meanwhile), with its task, its campaign and whether they rate there, the
-# guideline shown, and whether the rater had another slot of the task before. OFFSET 0 keeps PostgreSQL from
-# looking by the rater, through all that they ever did, by a plan as old as their first day.
+# Of a rater's slot by its lease: the slot, its task, its campaign and whether they rate there, the guideline
+# shown, and whether the rater had another slot of the task before. OFFSET 0 keeps PostgreSQL from looking by
+# the rater, through all that they ever did, by a plan as old as their first day.
+_FOUND = f"""
+{_SLOT}, {_TASK}, {_CAMPAIGN},
+    (SELECT guideline.id FROM labeling_guideline guideline
+        WHERE guideline.campaign_id = slot.campaign_id
+            AND (%(guideline)s::int IS NULL OR guideline.number = %(guideline)s)
+        ORDER BY guideline.number DESC LIMIT 1) AS shown_guideline,
+    coalesce({_RATED} AND member.role <> 'researcher', false) AS rated,
+    EXISTS (SELECT FROM (SELECT id, rater_id FROM labeling_slot WHERE task_id = slot.task_id OFFSET 0) other
+        WHERE other.rater_id = %(rater)s AND other.id <> slot.id) AS had_before"""
+
+# psycopg keeps what it parsed of statements up to 4,096 characters, and this is one
+FIND = f"""
+SELECT {_FOUND}
+FROM (SELECT * FROM labeling_slot WHERE lease = %(lease)s OFFSET 0) slot
+    JOIN labeling_task task ON task.id = slot.task_id
+    JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
+    LEFT JOIN labeling_membership member ON member.campaign_id = campaign.id AND member.user_id = %(rater)s
+WHERE slot.rater_id = %(rater)s
+"""
+
+# The same locked, after the rater's membership (and, where the overlap adapts, after a share of the round,
+# which can't close meanwhile).
 LOCK = f"""
 WITH given AS MATERIALIZED (
     SELECT slot.id, slot.campaign_id, task.round_id, campaign.overlap_cap IS NOT NULL AS adapts
@@ -239,15 +136,7 @@ WITH given AS MATERIALIZED (
     WHERE given.adapts AND (SELECT count(*) FROM member) >= 0
     FOR SHARE OF round
 )
-SELECT {_SLOT}, {_TASK}, {_CAMPAIGN},
-    (SELECT guideline.id FROM labeling_guideline guideline
-        WHERE guideline.campaign_id = slot.campaign_id
-            AND (%(guideline)s::int IS NULL OR guideline.number = %(guideline)s)
-        ORDER BY guideline.number DESC LIMIT 1) AS shown_guideline,
-    coalesce({_RATED} AND member.role <> 'researcher', false) AS rated,
-    EXISTS (SELECT FROM (SELECT id, rater_id FROM labeling_slot WHERE task_id = slot.task_id OFFSET 0) other
-        WHERE other.rater_id = %(rater)s AND other.id <> slot.id) AS had_before,
-    {_KEEP_PLANS}
+SELECT {_FOUND}
 FROM given JOIN labeling_slot slot ON slot.id = given.id
     JOIN labeling_task task ON task.id = slot.task_id
     JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
@@ -255,32 +144,35 @@ FROM given JOIN labeling_slot slot ON slot.id = given.id
 FOR UPDATE OF slot
 """
 
-# Mark a slot done and count it in its task; the draft goes, too.
-_FILLED = """
-filled AS (
+
+def fill(insert: str, *, claim: bool) -> str:
+    """Spell out how what was said is stored, its slot filled and, if so wanted, the next one claimed.
+
+    `insert` stores it, FROM filled, and returns it. The slot is marked done and counted in its task; the
+    draft goes, too. Nothing happens, and no row comes back, where the slot's status isn't the one that was
+    read. The rater's membership is locked before their slot, as by a claim.
+    """
+    return f"""
+WITH member AS MATERIALIZED (
+    SELECT id FROM labeling_membership
+    WHERE user_id = %(rater)s AND campaign_id = %(campaign)s
+    FOR NO KEY UPDATE
+), filled AS (
     UPDATE labeling_slot SET status = 'done', rater_id = %(rater)s, order_shown = %(order_shown)s::smallint[]
-    WHERE id = %(slot)s
+    WHERE id = %(slot)s AND status = %(status)s AND (SELECT count(*) FROM member) >= 0
+    RETURNING rater_id, campaign_id
 ), counted AS (
     UPDATE labeling_task SET counted = counted + 1,
         status = CASE WHEN status = 'open' AND counted >= overlap - 1 THEN 'done' ELSE status END
-    WHERE id = %(task)s
+    WHERE id = %(task)s AND EXISTS (SELECT FROM filled)
     RETURNING counted, overlap
 ), forgotten AS (
-    DELETE FROM labeling_draft WHERE task_id = %(task)s AND rater_id = %(rater)s
-)"""
+    DELETE FROM labeling_draft
+    WHERE task_id = %(task)s AND rater_id = %(rater)s AND EXISTS (SELECT FROM filled)
+), stored AS ({insert})
+SELECT stored.*, counted.*{f", {_SHOWN}" if claim else ""}
+FROM filled, stored, counted{_AND_CLAIM if claim else ""}"""
 
 
-def fill(insert: str) -> str:
-    """Spell out how what was said is stored, which `insert` does and returns, and its slot filled."""
-    return f"WITH {_FILLED}, stored AS ({insert})\nSELECT * FROM stored, counted"
-
-
-def fill_and_claim(insert: str, *, gold: bool, limited: bool) -> str:
-    """Spell out the same, and the claim of the next slot, where neither waits for the other.
-
-    The claim sees the slot as it was before, so `besides` must name its lease, too.
-    """
-    return (
-        f"WITH {_FILLED}, stored AS ({insert}), {_claimed(gold=gold, limited=limited)}\n"
-        f"SELECT * FROM stored, counted LEFT JOIN ({_SHOWN}) shown ON true"
-    )
+_AND_CLAIM = """
+    LEFT JOIN labeling_claim(filled.rater_id, filled.campaign_id, %(besides)s::uuid[]) shown ON true"""

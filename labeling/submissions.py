@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
@@ -21,9 +22,10 @@ from accounts.models import User
 from labeling import assignment, overlaps, statements
 from labeling.assignment import LeaseError
 from labeling.models import Campaign, Draft, Edit, Flag, Judgment, Slot, Task
-from labeling.statements import LOCK, RATERS_COLUMNS, SLOT_COLUMNS, TASK_COLUMNS
+from labeling.statements import FIND, LOCK, RATERS_COLUMNS, SLOT_COLUMNS, TASK_COLUMNS
 
 S = TypeVar("S", Judgment, Edit)
+R = TypeVar("R")
 TEXT_LIMIT = 100_000
 NOT_YOURS = gettext_lazy("This task isn't yours: it was given to somebody else, or never to you.")
 
@@ -34,6 +36,10 @@ class SubmissionError(Exception):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class NotAtOnceError(Exception):
+    """A submission takes more than one statement, or its slot has changed since it was read."""
 
 
 @dataclass
@@ -59,6 +65,28 @@ class Place:
     supersedes: int | None
 
 
+def at_once(store: Callable[[bool], R]) -> R:
+    """Store a submission by `store(False)`, which needs no lock: it fills in one statement what it has read.
+
+    Where it can't (NotAtOnceError), or the database refuses what is sent twice, `store(True)` does it in a
+    transaction, in which `settle` locks what it reads.
+    """
+    try:
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            return store(False)
+    except (NotAtOnceError, IntegrityError):
+        return in_transaction(store)
+
+
+def in_transaction(store: Callable[[bool], R]) -> R:
+    """Store a submission by `store(True)`, all of it or nothing; SubmissionError when it came twice."""
+    try:
+        with transaction.atomic():
+            return store(True)
+    except IntegrityError as error:
+        raise twice(error) from error
+
+
 def settle(
     model: type[S],
     kind: Task.Kind,
@@ -67,22 +95,28 @@ def settle(
     key: UUID,
     guideline: int | None,
     onward: Onward | None = None,
+    *,
+    locked: bool = True,
 ) -> Place | S:
-    """Lock a lease's slot and find what a submission on a task of a kind fills; call in a transaction.
+    """Find a lease's slot, locked in a transaction, and what a submission on a task of a kind fills.
 
-    Returns the row itself when this very submission is already stored (same idempotency key). The lease may
-    have run out: while the task has a free place it counts, and otherwise it is extra. `guideline` is the
-    number of the version shown, by default the newest. Raises LeaseError, SubmissionError.
+    Unlocked, it raises NotAtOnceError where `fill` will need the lock. Returns the row itself when this very
+    submission is already stored (same idempotency key). The lease may have run out: while the task has a free
+    place it counts, and otherwise it is extra. `guideline` is the number of the version shown, by default the
+    newest. Raises LeaseError, SubmissionError.
     """
-    claimed = lock(rater, lease, clean_number("guideline", guideline))
+    claimed = lock(rater, lease, clean_number("guideline", guideline), LOCK if locked else FIND)
+    # whoever holds the only slot of the task that they ever had has said nothing on it; and a key that they
+    # used on another is refused by the database (`twice`)
+    first = claimed.status == Slot.Status.CLAIMED and not claimed.had_before
+    if not locked and (not first or claimed.campaign.overlap_cap is not None):
+        raise NotAtOnceError
     if onward is not None:
         if claimed.campaign.slug != onward.slug or not claimed.rated:
             raise LeaseError(NOT_YOURS)
         onward.campaign = claimed.campaign
     said: list[S] = []
-    # whoever holds the only slot of the task that they ever had has said nothing on it; and a key that they
-    # used on another is refused by the database (`twice`)
-    if claimed.had_before or claimed.status != Slot.Status.CLAIMED:
+    if not first:
         of_mine = model._default_manager.filter(rater=rater)
         said = list(of_mine.filter(Q(task=claimed.task_id) | Q(idempotency_key=key)))
     for row in said:
@@ -104,15 +138,15 @@ def settle(
     return Place(claimed, filled, shown, last.pk if last else None)
 
 
-def lock(rater: User, lease: UUID, guideline: int | None = None) -> Any:
+def lock(rater: User, lease: UUID, guideline: int | None = None, statement: str = LOCK) -> Any:
     """Return a rater's slot by its lease, locked, with its task, its campaign and the guideline shown.
 
-    Before the slot the rater's membership is locked. `rated` tells whether they rate in the campaign, and
-    `had_before` whether they had another slot of the task before.
+    Before the slot the rater's membership is locked; `statement` FIND locks neither. `rated` tells whether
+    they rate in the campaign, and `had_before` whether they had another slot of the task before.
     """
     values: dict[str, Any] = {"rater": rater.pk, "lease": lease, "guideline": guideline}
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, values)
+        cursor.execute(statement, values)
         row = cursor.fetchone()
     if row is None:
         raise LeaseError(NOT_YOURS)
@@ -120,7 +154,7 @@ def lock(rater: User, lease: UUID, guideline: int | None = None) -> Any:
     slot: Any = rows.read(Slot, values_left, SLOT_COLUMNS)
     slot.task = rows.read(Task, values_left, TASK_COLUMNS)
     slot.campaign = slot.task.campaign = read_campaign(values_left)
-    slot.shown_guideline, slot.rated, slot.had_before, _plans = values_left
+    slot.shown_guideline, slot.rated, slot.had_before = values_left
     return slot
 
 
@@ -234,20 +268,22 @@ def _store(
     """Fill a slot, and claim the next where it is wanted, at once; return the task's count and overlap."""
     claimed, filled = place.claimed, place.filled
     assert filled is not None  # or else there is nothing to fill
-    holding = wanted.holding or () if wanted is not None else ()
     values = {
         "order_shown": rows.array(claimed.order_shown),
         "slot": filled.pk,
+        "status": filled.status,
         "task": claimed.task_id,
         "rater": rater.pk,
         "campaign": claimed.campaign_id,
-        "besides": rows.array([*holding, claimed.lease]),
+        **({"besides": rows.array(wanted.holding or ())} if wanted is not None else {}),
         **(inserted(row) if row is not None else {}),
     }
-    asked = assignment.asked(claimed.campaign) if wanted is not None else {}
     with connection.cursor() as cursor:
-        cursor.execute(_filling(type(row) if row is not None else None, **asked), values)
-        key, stored_at, counted, overlap, *next_slot = cursor.fetchone()
+        cursor.execute(_filling(type(row) if row is not None else None, claim=wanted is not None), values)
+        found = cursor.fetchone()
+    if found is None:
+        raise NotAtOnceError
+    key, stored_at, counted, overlap, *next_slot = found
     if row is not None:
         row.created_at = stored_at
         row.pk, row._state.adding, row._state.db = key, False, "default"
@@ -257,10 +293,10 @@ def _store(
 
 
 @cache
-def _filling(model: type[Judgment] | type[Edit] | None, **asked: bool) -> str:
-    """Spell out what `fill` runs; with a claim in campaigns that differ by what is `asked`."""
+def _filling(model: type[Judgment] | type[Edit] | None, *, claim: bool) -> str:
+    """Spell out what `fill` runs, with a claim or without."""
     insert = insert_statement(model) if model is not None else "SELECT 0 AS id, NULL AS created_at"
-    return statements.fill_and_claim(insert, **asked) if asked else statements.fill(insert)
+    return statements.fill(insert, claim=claim)
 
 
 def inserted(row: Judgment | Edit) -> dict[str, Any]:
@@ -285,7 +321,7 @@ def _writer(field: Any) -> Callable[[Any], Any] | None:
 
 @cache
 def insert_statement(model: type[Judgment] | type[Edit]) -> str:
-    """Spell out an INSERT of one row whose parameters are named after its columns.
+    """Spell out an INSERT of one row, where a slot is filled, by parameters named after its columns.
 
     The time is the database's: what somebody said last is told by it, whichever web servers they spoke to.
     """
@@ -294,7 +330,7 @@ def insert_statement(model: type[Judgment] | type[Edit]) -> str:
     places = ", ".join(f"%({name})s::{field.db_type(connection)}" for name, field in fields)
     return (
         f"INSERT INTO {model._meta.db_table} ({columns}, created_at)"  # noqa: S608  names of ours
-        f" VALUES ({places}, statement_timestamp()) RETURNING id, created_at"
+        f" SELECT {places}, statement_timestamp() FROM filled RETURNING id, created_at"
     )
 
 

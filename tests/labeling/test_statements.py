@@ -6,13 +6,12 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from psycopg import _queries
 
-from labeling import assignment, campaigns, submissions
+from labeling import assignment, campaigns, judgments
 from labeling.models import Campaign, Judgment, Membership, Round, Slot, Task
 from tests.cast import make_campaign, make_open_round, make_user
 
@@ -49,8 +48,8 @@ def test_a_judgment_and_the_next_task_take_eight_statements_at_most(desk):
         with CaptureQueriesContext(connection) as seen:
             answer = client.post(address, body, headers=headers)
         assert answer.status_code == 200
-        # the session with its person, the lock, what is stored with the claim; eight are allowed
-        assert len(seen) == 5, [query["sql"][:200] for query in seen]  # BEGIN and COMMIT among them
+        # the session with its person, the slot with its campaign, what is stored with the claim
+        assert len(seen) == 3, [query["sql"][:200] for query in seen]
         taken[kind] += 1
         text = answer.content.decode()
         held = [held[1], *TASKS.findall(text)]
@@ -60,20 +59,13 @@ def test_a_judgment_and_the_next_task_take_eight_statements_at_most(desk):
     assert client.post(address, body, headers=without).status_code == 403
 
 
-def test_a_claim_keeps_its_plan_in_its_transaction_alone(desk):
-    rater, campaign = Membership.objects.get(role="rater").user, Campaign.objects.get()
-    held = Slot.objects.create(
-        campaign=campaign, task=Task.objects.first(), rater=rater, order_key=0, status="claimed",
-        lease=uuid4(), lease_until=timezone.now(),
-    )  # fmt: skip
-    for lock in (
-        partial(assignment.lock_member, rater, campaign),
-        partial(submissions.lock, rater, held.lease),
-    ):
-        with transaction.atomic():
-            lock()
-            assert shown("plan_cache_mode") == "force_generic_plan"
-        assert shown("plan_cache_mode") == "auto"
+def test_a_claim_keeps_its_plan_for_itself(desk):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT proconfig FROM pg_proc WHERE proname = 'labeling_claim'")
+        assert cursor.fetchall() == [(["plan_cache_mode=force_generic_plan"],)]
+    client, url = desk
+    client.get(url)
+    assert shown("plan_cache_mode") == "auto"
 
 
 def test_the_page_without_work_takes_no_statement_for_what_it_has_read(desk):
@@ -145,3 +137,48 @@ def judge(client, url):
     answer = client.post(f"{url}{'rank' if 'sides' in said else 'judge'}/", said, headers=headers)
     assert answer.status_code == 200
     return answer.content.decode(), (str(first.lease), str(ahead.lease))
+
+
+def meanwhile(happens):
+    """Send a judgment while something else `happens`, after its slot was read and before it is filled."""
+    member = Membership.objects.get(role="rater")
+    slot = assignment.claim(member.user, member.campaign)
+    first = [partial(happens, slot)]
+
+    def said(_slot):
+        if first:
+            first.pop()()
+        return {"verdict": 2, "both_bad": False}
+
+    remarks = judgments.Remarks(criteria={"kind": [3, 3]})
+    return slot, judgments.store(member.user, slot.lease, Task.Kind.COMPARE, uuid4(), said, remarks)
+
+
+@pytest.fixture
+def comparisons(desk):
+    """Leave comparisons alone open."""
+    Slot.objects.exclude(task__kind="compare").update(status="cancelled")
+
+
+def test_a_slot_that_is_given_back_while_its_answer_is_stored_is_filled_anew(comparisons):
+    with CaptureQueriesContext(connection) as seen:
+        slot, judgment = meanwhile(lambda slot: assignment.release(slot.rater, slot.lease))
+    assert any(query["sql"] == "BEGIN" for query in seen), "what was read had changed, so it was locked"
+    slot.refresh_from_db()
+    assert slot.status == Slot.Status.CANCELLED
+    assert not judgment.extra
+    assert judgment.slot_id != slot.pk
+    task = Task.objects.get(pk=slot.task_id)
+    assert task.counted == task.slots.filter(status="done").count() == 1
+
+
+def test_an_answer_that_another_window_sends_meanwhile_is_stored_once(comparisons):
+    def twin(slot):
+        grades = {"kind": [3, 3]}
+        judgments.submit(slot.rater, slot.lease, idempotency_key=uuid4(), verdict=-2, criteria=grades)
+
+    with pytest.raises(judgments.JudgmentError, match="already answered"):
+        meanwhile(twin)
+    assert Judgment.objects.get().verdict == -2
+    assert Slot.objects.filter(status="done").count() == 1
+    assert Task.objects.filter(counted=1).count() == 1
