@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import IntegrityError, connection, models
 
 NULL = "\\N"
+WAITING = 5  # COPYs that wait for PostgreSQL: prompts, answers, tasks, their places, slots
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -95,6 +97,22 @@ def take_ids(model: type[models.Model], n: int) -> list[int]:
         return ids
 
 
+class Numbers:
+    """Numbers for new rows of a model, drawn for four batches at once: each time the writer is waited for."""
+
+    def __init__(self, model: type[models.Model], writer: Writer) -> None:
+        self._model, self._writer = model, writer
+        self._free: list[int] = []
+
+    def take(self, n: int) -> list[int]:
+        """Return n of them."""
+        if len(self._free) < n:
+            self._writer.finish()
+            self._free += take_ids(self._model, 4 * n)
+        taken, self._free = self._free[:n], self._free[n:]
+        return taken
+
+
 def hold(model: type[models.Model], ids: Collection[int]) -> None:
     """Keep rows from being deleted before the transaction ends; IntegrityError when one is gone already."""
     if not ids:
@@ -138,7 +156,8 @@ def _may_trust() -> bool:
 class Writer:
     """Write rows one COPY after another while the caller makes the next.
 
-    The connection is the caller's: nothing else may use it between `write` and `finish`.
+    The connection is the caller's: nothing else may use it between `write` and `finish`. Of what waits to be
+    written there is one batch at most.
     """
 
     def __init__(self) -> None:
@@ -146,7 +165,7 @@ class Writer:
         self._connection = connection.connection
         self._trusted = _may_trust()
         self._thread = ThreadPoolExecutor(1, "copy")
-        self._under_way: list[Future[None]] = []
+        self._under_way: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -163,14 +182,18 @@ class Writer:
     def write(self, columns: Columns, rows: list[str]) -> None:
         """Begin to write rows, each its varying cells and the columns' tail."""
         if rows:
+            self._await(WAITING)
             self._under_way.append(self._thread.submit(self._copy, columns.statement, rows))
 
     def finish(self) -> None:
         """Wait until all that was begun is written."""
-        under_way, self._under_way = self._under_way, []
+        self._await(0)
+
+    def _await(self, most: int) -> None:
+        """Wait until so many are left at most."""
         with connection.wrap_database_errors:
-            for part in under_way:
-                part.result()
+            while len(self._under_way) > most:
+                self._under_way.popleft().result()
 
     def _copy(self, statement: str, rows: list[str]) -> None:
         role = "SET LOCAL session_replication_role = "

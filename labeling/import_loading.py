@@ -16,13 +16,13 @@ from labeling import rounds
 from labeling.import_copy import (
     NULL,
     Columns,
+    Numbers,
     Writer,
     array,
     hold,
     json_text,
     known_keys,
     messages_text,
-    take_ids,
     text,
 )
 from labeling.import_fields import ImportRecord
@@ -137,6 +137,7 @@ class Loading:
         self.known_prompts: set[int] = set()
         # what comes into an empty campaign is looked for only where the import itself may have brought it
         self.seen = Seen() if not Prompt.objects.filter(campaign=campaign).exists() else None
+        self.numbers = {model: Numbers(model, writer) for model in (Prompt, Response, Task)}
         self.policies: dict[str | None, int | None] = {None: None}
         self.round: Round | None = None
         now = timezone.now()
@@ -157,9 +158,9 @@ class Loading:
         self.slot_columns = Columns(Slot, ["task_id", "order_key"], campaign_id=campaign.pk)
 
     def add(self, rows: list[Row]) -> None:
-        """Add one batch; what it writes may still be under way when this returns."""
-        self.writer.finish()
+        """Add one batch; what it writes may still be under way when this returns, and that before it."""
         if self.keep_good:
+            self.writer.finish()
             rows = self._without_conflicts(rows)
         refused = self.report.errors_total
         self._learn_policies(rows)
@@ -167,8 +168,8 @@ class Loading:
         stored, there = self._stored_answers(known), self._stored_tasks(rows)
         asked = {row.key for row in rows if row.kind} - there.keys()
         self._begin_round(asked)
-        response_ids = take_ids(Response, sum(len(row.hashes) for row in rows))
-        task_ids = take_ids(Task, len(asked))
+        response_ids = self.numbers[Response].take(sum(len(row.hashes) for row in rows))
+        task_ids = self.numbers[Task].take(len(asked))
         self._write_prompts(prompts)  # which PostgreSQL stores while the answers are made ready
         answers = self._find_answers(rows, stored, response_ids)
         tasks = self._known_tasks(rows, there)
@@ -210,6 +211,7 @@ class Loading:
         for name in named:
             if name not in self.policies:
                 assert name is not None
+                self.writer.finish()
                 version = ModelVersion.objects.filter(family=family, kind=kind, name=name).first()
                 if version is None:
                     backend = ModelVersion.Backend.IMPORTED
@@ -220,26 +222,30 @@ class Loading:
     def _find_prompts(self, rows: list[Row]) -> tuple[dict[int, Row], set[int]]:
         """Find or number each row's prompt; return the new ones, and those there before this batch."""
         first = {row.digest: row for row in reversed(rows)}
-        there = Prompt.objects.filter(campaign=self.campaign).extra(
-            where=["content_hash = ANY(string_to_array(%s, ','))"], params=[",".join(self._met(first))]
-        )
         numbers: dict[str, int] = {}
-        for digest, pk, source in there.values_list("content_hash", "pk", "source"):
-            numbers[digest] = pk
-            if source != self.origin.pk:
-                self.known_prompts.add(pk)
+        if met := self._met(first):
+            there = Prompt.objects.filter(campaign=self.campaign).extra(
+                where=["content_hash = ANY(string_to_array(%s, ','))"], params=[",".join(met)]
+            )
+            for digest, pk, source in there.values_list("content_hash", "pk", "source"):
+                numbers[digest] = pk
+                if source != self.origin.pk:
+                    self.known_prompts.add(pk)
         self.report.prompts_known = len(self.known_prompts)
         known = set(numbers.values())
         added = [digest for digest in dict.fromkeys(row.digest for row in rows) if digest not in numbers]
-        numbers.update(zip(added, take_ids(Prompt, len(added)), strict=True))
+        numbers.update(zip(added, self.numbers[Prompt].take(len(added)), strict=True))
         self.report.prompts_added += len(added)
         for row in rows:
             row.prompt = numbers[row.digest]
         return {numbers[digest]: first[digest] for digest in added}, known
 
     def _met(self, keys: Iterable[str]) -> list[str]:
-        """Return those of a batch's prompts, or ids, that the campaign may have."""
-        return list(keys) if self.seen is None else self.seen.meet(keys)
+        """Return those of a batch's prompts, or ids, that the campaign may have; they can be looked for."""
+        met = list(keys) if self.seen is None else self.seen.meet(keys)
+        if met:
+            self.writer.finish()
+        return met
 
     def _stored_answers(self, known: set[int]) -> dict[AnswerKey, int]:
         """Return the imported answers of prompts that were there before this batch."""
@@ -271,8 +277,11 @@ class Loading:
 
     def _stored_tasks(self, rows: list[Row]) -> dict[str, Task]:
         """Return the tasks already there by external id."""
+        met = self._met({row.key for row in rows if row.key})
+        if not met:
+            return {}
         with connection.cursor() as cursor:
-            cursor.execute(FIND_TASKS, [self._met({row.key for row in rows if row.key}), self.campaign.pk])
+            cursor.execute(FIND_TASKS, [met, self.campaign.pk])
             there = Task.objects.filter(pk__in=[pk for (pk,) in cursor.fetchall()])
         return {task.external_id: task for task in there.prefetch_related("task_responses")}
 
@@ -311,6 +320,7 @@ class Loading:
     def _begin_round(self, new: set[str]) -> None:
         """See to a round for the tasks that are new."""
         if new and self.round is None:
+            self.writer.finish()
             last = self.campaign.rounds.aggregate(last=Max("number"))["last"] or 0
             self.round = Round.objects.create(
                 campaign=self.campaign, number=last + 1, origin=Round.Origin.IMPORT

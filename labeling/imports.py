@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -30,6 +31,7 @@ from labeling.models import Campaign, Import
 
 BATCH = 5000  # lines
 SWITCH_SECONDS = 0.0001
+TELL_SECONDS = 0.5  # between two words of progress
 LOCK = 0x1A90  # of PostgreSQL's advisory locks: one import into a campaign at a time
 
 _OF_ERRORS = ("errors", "errors_total", "refused", "broken")
@@ -57,16 +59,16 @@ def import_records(
     """Import an upload (a seekable binary stream, gzip or not) in one of import_formats.FORMATS.
 
     With any error in any line nothing is changed and the report says what to mend; a dry run reports what
-    an import would add. `progress` hears the bytes read and their total, and may raise to stop. `origin` is
-    the import's row where people have been watching it since before; CancelledError when they cancelled it.
-    `mapping` says which column is what (import_mapping); without one the format does, or a guess. With
-    `keep_good` the lines without errors come in, unless the file breaks off or none is good. All errors go
-    to `failures`.
+    an import would add. `progress` hears the bytes read and their total now and then, and at the end; it may
+    raise to stop. `origin` is the import's row where people have been watching it since before;
+    CancelledError when they cancelled it. `mapping` says which column is what (import_mapping); without one
+    the format does, or a guess. With `keep_good` the lines without errors come in, unless the file breaks off
+    or none is good. All errors go to `failures`.
     """
     report = ImportReport()
     if failures:
         report.listener = failures.add
-    total = source.seek(0, 2)
+    total, told = source.seek(0, 2), 0.0
     with _undisturbed(), transaction.atomic():
         _await_turn(campaign)
         given = {"filename": filename[-255:], "format": format, "mapping": dict(mapping or {})}
@@ -77,11 +79,14 @@ def import_records(
         with Writer() as writer:
             loading = Loading(campaign, origin, report, writer, keep_good)
             for batch in _batches(read_records(source, format, mapping), report, failures):
-                writer.finish()
-                if progress:
+                if progress and time.monotonic() - told > TELL_SECONDS:
+                    writer.finish()  # who hears of it may ask the database
                     progress(min(source.tell(), total), total)
+                    told = time.monotonic()
                 if keep_good or not report.errors_total:
                     loading.add(batch)
+        if progress:
+            progress(total, total)
         report.conclude(keep_good)
         if report.refused or dry_run:
             transaction.set_rollback(True)

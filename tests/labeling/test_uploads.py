@@ -92,6 +92,7 @@ def test_a_checked_upload_waits_a_day_to_be_kept(campaign):
 
 def test_cancelling_leaves_nothing(campaign, monkeypatch):
     monkeypatch.setattr("labeling.imports.BATCH", 10)
+    monkeypatch.setattr("labeling.imports.TELL_SECONDS", 0)
     by = campaign.created_by
     waiting, running = _receive(campaign, _lines(5)), _receive(campaign, _lines(100))
     uploads.cancel(waiting, by)
