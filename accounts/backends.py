@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.db import connection
 
 from accounts import rows
 from accounts.models import User
@@ -39,8 +38,6 @@ class Backend(ModelBackend):
         user = _met.get()
         meet(None)
         if user is None or user.pk != user_id:
-            with connection.cursor() as cursor:
-                cursor.execute(_statement(), [user_id])
-                row = cursor.fetchone()
+            row = rows.one(_statement(), [user_id])
             user = rows.read(User, iter(row), COLUMNS) if row is not None else None
         return user if user is not None and self.user_can_authenticate(user) else None

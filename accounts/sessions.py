@@ -15,7 +15,7 @@ from typing import Any
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -43,9 +43,7 @@ class SessionStore(db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """Return what the session holds."""
-        with connection.cursor() as cursor:
-            cursor.execute(_statement(), [self.session_key])
-            row = cursor.fetchone()
+        row = rows.one(_statement(), [self.session_key])
         if row is None:
             self._session_key = None
             return {}

@@ -65,9 +65,7 @@ def held(rater: User, campaign: Campaign, lease: UUID) -> Any:
 
 
 def _shown(statement: str, values: dict[str, Any]) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        row = cursor.fetchone()
+    row = rows.one(statement, values)
     return read_shown(iter(row)) if row is not None else None
 
 

@@ -145,9 +145,7 @@ def lock(rater: User, lease: UUID, guideline: int | None = None, statement: str 
     they rate in the campaign, and `had_before` whether they had another slot of the task before.
     """
     values: dict[str, Any] = {"rater": rater.pk, "lease": lease, "guideline": guideline}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        row = cursor.fetchone()
+    row = rows.one(statement, values)
     if row is None:
         raise LeaseError(NOT_YOURS)
     values_left = iter(row)
@@ -278,9 +276,7 @@ def _store(
         **({"besides": rows.array(wanted.holding or ())} if wanted is not None else {}),
         **(inserted(row) if row is not None else {}),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_filling(type(row) if row is not None else None, claim=wanted is not None), values)
-        found = cursor.fetchone()
+    found = rows.one(_filling(type(row) if row is not None else None, claim=wanted is not None), values)
     if found is None:
         raise NotAtOnceError
     key, stored_at, counted, overlap, *next_slot = found

@@ -8,11 +8,11 @@ task after those. A page that holds none gets its task together with the one aft
 from typing import Any
 
 from django.contrib import messages
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts import rows
 from accounts.models import User
 from accounts.roles import signed_in_user
 from labeling import assignment, onboarding, progress
@@ -28,9 +28,7 @@ from labeling.views.showing import shown, typed
 
 def member_campaign(user: User, slug: str) -> Any:
     """Return a campaign that a user rates in, as submissions.read_campaign does; or 404."""
-    with connection.cursor() as cursor:
-        cursor.execute(MEMBERS_CAMPAIGN, {"rater": user.pk, "slug": slug})
-        row = cursor.fetchone()
+    row = rows.one(MEMBERS_CAMPAIGN, {"rater": user.pk, "slug": slug})
     if row is None:
         raise Http404
     return read_campaign(iter(row))
