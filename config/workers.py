@@ -28,8 +28,14 @@ from config.stack import QUEUES
 TASKS = {"default": 50, "sample": 1, "chat": 200, "train": 1}
 IDLE_SECONDS = 300.0  # that the chat worker keeps torch and the policies after the last answer
 # what Celery loads only as a worker or beat begins
-LATER = ["celery.apps.worker", "celery.apps.beat", "celery.concurrency.prefork"]
-LATER += ["celery.worker.components", "celery.worker.consumer", "kombu.transport.redis"]
+LATER = [
+    "billiard.heap", "billiard.popen_fork", "billiard.sharedctypes", "billiard.synchronize",
+    "celery.app.amqp", "celery.app.control", "celery.app.events", "celery.app.log",
+    "celery.apps.beat", "celery.apps.worker", "celery.concurrency.prefork", "celery.events.receiver",
+    "celery.worker.autoscale", "celery.worker.components", "celery.worker.consumer",
+    "celery.worker.consumer.delayed_delivery", "celery.worker.strategy",
+    "cffi.cparser", "config.redis_cache", "kombu.mixins", "kombu.transport.redis",
+]  # fmt: skip
 
 
 def main() -> None:
