@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Message = dict[str, str]
 
 ROLES = ("system", "user", "assistant")
@@ -27,6 +29,10 @@ class FieldError(ValueError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+    def within(self, where: str) -> FieldError:
+        """Return the error as one of what stands there, or of a field in it."""
+        return FieldError(f"{where}.{self.field}" if self.field else where, str(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,8 @@ def make_record(
     turns: list[list[Message]] | None = None,
 ) -> ImportRecord:
     """Make a record of a line whose answers and judgments are read; checks what is left."""
-    key = next((name for name in ("prompt", "messages") if name in row), None)
-    if key is None:
+    key = "prompt" if "prompt" in row else "messages"
+    if key not in row:
         raise FieldError("prompt", "the column “prompt” is missing")
     prompt = row[key]
     messages = (
@@ -108,48 +114,67 @@ def make_record(
         )
     if not messages[-1]["content"].strip():
         raise FieldError(key, "the prompt is empty")
-    external_id = row.get("id")
-    if external_id is not None and (isinstance(external_id, bool) or not isinstance(external_id, str | int)):
-        raise FieldError("id", f"must be text or a whole number, not {kind_of(external_id)}")
-    if len(str(external_id or "")) > 200:
-        raise FieldError("id", "is longer than 200 characters")
-    meta = read_meta(row, "meta")
+    external_id = _external_id(row)
+    meta = read_meta(row)
     language = row.get("language") or ""
     if not isinstance(language, str) or len(language) > 16:
         raise FieldError("language", "must be a short code such as “en” or “pt-BR”")
-    return ImportRecord(
-        line=line,
-        external_id="" if external_id is None else str(external_id),
-        messages=messages,
-        responses=responses,
-        annotations=annotations or [],
-        edit=edit,
-        edits=edits or [],
-        ranks=ranks,
-        turns=turns if turns and any(turns) else [],
-        tags=_tags(row, meta),
-        language=language,
-        purpose=_purpose(row),
-        meta=meta,
+    return ImportRecord(  # by place, since names for thirteen values double what it takes
+        line,
+        external_id,
+        messages,
+        responses,
+        annotations or [],
+        edit,
+        edits or [],
+        ranks,
+        turns if turns and any(turns) else [],
+        _tags(row, meta),
+        language,
+        _purpose(row),
+        meta,
     )
 
 
-def read_response(item: Any, where: str) -> tuple[str, str | None]:
+def _external_id(row: dict[str, Any]) -> str:
+    given = row.get("id")
+    if given is None:
+        return ""
+    if isinstance(given, bool) or not isinstance(given, (str, int)):
+        raise FieldError("id", f"must be text or a whole number, not {kind_of(given)}")
+    external_id = str(given)
+    if len(external_id) > 200:
+        raise FieldError("id", "is longer than 200 characters")
+    return external_id
+
+
+def read_each(values: list[Any], where: str, read: Callable[[Any], T]) -> list[T]:
+    """Read the items of a list; the place of one is spelt out only where something is wrong with it."""
+    found: list[T] = []
+    try:
+        for value in values:
+            found.append(read(value))
+    except FieldError as error:
+        raise error.within(f"{where}[{len(found)}]") from error
+    return found
+
+
+def read_response(item: Any) -> tuple[str, str | None]:
     """Read an answer and the name of its model."""
     if isinstance(item, str):
         return item, None
-    expect(item, dict, where, "text, or an object with text and model")
-    return read_text(item.get("text"), f"{where}.text"), read_name(item, "model", where)
+    expect(item, dict, "", "text, or an object with text and model")
+    return read_text(item.get("text"), "text"), read_name(item, "model")
 
 
-def read_talk(item: Any, where: str) -> tuple[tuple[str, str | None], list[Message]]:
+def read_talk(item: Any) -> tuple[tuple[str, str | None], list[Message]]:
     """Read an answer, which may be a whole conversation: its text and model, and its turns."""
     if not isinstance(item, dict) or "turns" not in item:
-        return read_response(item, where), []
-    turns = check_turns(read_messages(item["turns"], f"{where}.turns"), f"{where}.turns")
+        return read_response(item), []
+    turns = check_turns(read_messages(item["turns"], "turns"), "turns")
     if "text" in item and item["text"] != turns[-1]["content"]:
-        raise FieldError(f"{where}.text", "is not the last answer of its turns; leave it out")
-    return (turns[-1]["content"], read_name(item, "model", where)), turns if len(turns) > 1 else []
+        raise FieldError("text", "is not the last answer of its turns; leave it out")
+    return (turns[-1]["content"], read_name(item, "model")), turns if len(turns) > 1 else []
 
 
 def check_turns(turns: list[Message], where: str) -> list[Message]:
@@ -159,45 +184,44 @@ def check_turns(turns: list[Message], where: str) -> list[Message]:
     return turns
 
 
-def read_annotation(item: Any, where: str, answers: int = 2) -> Annotation:
+def read_annotation(item: Any, answers: int = 2) -> Annotation:
     """Read one judgment: a choice between two answers, or a ranking of more."""
-    expect(item, dict, where, "an object with annotator and choice")
-    meta = read_meta(item, f"{where}.meta")
+    expect(item, dict, "", "an object with annotator and choice")
+    meta = read_meta(item)
     if answers > 2:
         return Annotation(
-            annotator=read_name(item, "annotator", where),
+            annotator=read_name(item, "annotator"),
             verdict=None,
-            ranking=read_ranking(item.get("ranking"), f"{where}.ranking", answers),
-            comment=read_text(item.get("comment") or "", f"{where}.comment"),
+            ranking=read_ranking(item.get("ranking"), answers),
+            comment=read_text(item.get("comment") or "", "comment"),
             meta=meta,
         )
-    verdict = _verdict(item, meta, where)
+    verdict = _verdict(item, meta)
     both_bad = item.get("both_bad") is True or item.get("choice") == "both_bad"
     if both_bad and verdict:
-        raise FieldError(f"{where}.both_bad", "can't go with a verdict for one of the answers")
+        raise FieldError("both_bad", "can't go with a verdict for one of the answers")
     swapped = meta.get("shown_swapped")
     if swapped is not None and not isinstance(swapped, bool):
-        raise FieldError(f"{where}.meta.shown_swapped", "must be true, false or null")
+        raise FieldError("meta.shown_swapped", "must be true, false or null")
     comment = next((c for c in (item.get("comment"), meta.get("comment"), meta.get("reason")) if c), "")
     return Annotation(
-        annotator=read_name(item, "annotator", where),
+        annotator=read_name(item, "annotator"),
         verdict=verdict,
         both_bad=both_bad,
         swapped=swapped,
-        comment=read_text(comment, f"{where}.comment"),
+        comment=read_text(comment, "comment"),
         meta=meta,
     )
 
 
-def read_ranking(value: Any, where: str, answers: int) -> list[list[int]]:
+def read_ranking(value: Any, answers: int) -> list[list[int]]:
     """Read an order of answers, best first: places of the list, or lists of places for equals."""
-    expect(
-        value, list, where, "a list of the answers' places, best first, with equals in a list of their own"
-    )
+    words = "a list of the answers' places, best first, with equals in a list of their own"
+    expect(value, list, "ranking", words)
     groups = [sorted(item) if _all_places(item) else [item] for item in value]
     places = [place for group in groups for place in group]
     if not _all_places(places) or sorted(places) != list(range(answers)):
-        raise FieldError(where, f"must hold each number from 0 to {answers - 1} once, and nothing else")
+        raise FieldError("ranking", f"must hold each number from 0 to {answers - 1} once, and nothing else")
     return groups
 
 
@@ -205,74 +229,74 @@ def _all_places(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(type(place) is int for place in value)
 
 
-def _verdict(item: dict[str, Any], meta: dict[str, Any], where: str) -> int:
+def _verdict(item: dict[str, Any], meta: dict[str, Any]) -> int:
     verdict, choice = item.get("verdict"), item.get("choice")
     if verdict is not None:
         if isinstance(verdict, bool) or not isinstance(verdict, int) or not -3 <= verdict <= 3:
-            raise FieldError(f"{where}.verdict", f"must be a whole number from −3 to 3, not {verdict!r}")
+            raise FieldError("verdict", f"must be a whole number from −3 to 3, not {verdict!r}")
         return verdict
     if isinstance(choice, str) and choice in ("tie", "both_bad"):
         return 0
     if isinstance(choice, bool) or not isinstance(choice, int) or choice < 0:
         message = f"must be 0, 1, “tie” or “both_bad”, not {json.dumps(choice, ensure_ascii=False)}"
-        raise FieldError(f"{where}.choice", message)
+        raise FieldError("choice", message)
     if choice > 1:
-        raise FieldError(f"{where}.choice", f"points at answer {choice + 1}, and there are only two")
-    return _grade(meta.get("strength"), where) * (1 if choice else -1)
+        raise FieldError("choice", f"points at answer {choice + 1}, and there are only two")
+    return _grade(meta.get("strength")) * (1 if choice else -1)
 
 
-def _grade(strength: Any, where: str) -> int:
+def _grade(strength: Any) -> int:
     if strength is None:
         return CLEARLY
     grade = STRENGTHS.get(strength.strip().lower().replace(" ", "-"), 0) if isinstance(strength, str) else 0
     if not grade:
         known = ", ".join(word for word, value in STRENGTHS.items() if value)
         shown = json.dumps(strength, ensure_ascii=False)
-        raise FieldError(f"{where}.meta.strength", f"must be one of {known} beside a choice, not {shown}")
+        raise FieldError("meta.strength", f"must be one of {known} beside a choice, not {shown}")
     return grade
 
 
 def read_messages(value: Any, where: str) -> list[Message]:
     """Read a conversation."""
     expect(value, list, where, "text, or a list of messages with role and content")
-    messages = []
-    for k, item in enumerate(value):
-        expect(item, dict, f"{where}[{k}]", "an object with role and content")
-        if item.get("role") not in ROLES:
-            shown = json.dumps(item.get("role"), ensure_ascii=False)
-            raise FieldError(f"{where}[{k}].role", f"must be system, user or assistant, not {shown}")
-        content = read_text(item.get("content"), f"{where}[{k}].content")
-        messages.append({"role": item["role"], "content": content})
-    return messages
+    return read_each(value, where, _message)
+
+
+def _message(item: Any) -> Message:
+    expect(item, dict, "", "an object with role and content")
+    if item.get("role") not in ROLES:
+        shown = json.dumps(item.get("role"), ensure_ascii=False)
+        raise FieldError("role", f"must be system, user or assistant, not {shown}")
+    return {"role": item["role"], "content": read_text(item.get("content"), "content")}
 
 
 def _purpose(row: dict[str, Any]) -> str:
-    purpose = row.get("purpose") or ""
-    if purpose and purpose not in PURPOSES:
+    purpose = row.get("purpose")
+    if not purpose:
+        return ""
+    if purpose not in PURPOSES:
         shown = json.dumps(purpose, ensure_ascii=False)
         raise FieldError("purpose", f"must be one of {', '.join(PURPOSES)} or left out, not {shown}")
     return str(purpose)
 
 
 def _tags(row: dict[str, Any], meta: dict[str, Any]) -> list[str]:
-    tags = row.get("tags", [])
+    category = row.get("category", meta.get("category"))
+    beside = [category] if isinstance(category, str) and 0 < len(category) <= TAG_LENGTH else []
+    if "tags" not in row:
+        return beside
+    tags = row["tags"]
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise FieldError("tags", "must be a list of texts")
-    category = row.get("category", meta.get("category"))
     if any(len(tag) > TAG_LENGTH for tag in tags):
         raise FieldError("tags", f"a tag is longer than {TAG_LENGTH} characters")
-    if isinstance(category, str) and 0 < len(category) <= TAG_LENGTH:
-        tags = [*tags, category]
-    return list(dict.fromkeys(tags))
+    return list(dict.fromkeys([*tags, *beside]))
 
 
-def read_meta(row: dict[str, Any], where: str) -> dict[str, Any]:
+def read_meta(row: dict[str, Any]) -> dict[str, Any]:
     """Read the free-form object “meta”."""
     meta = row.get("meta")
-    if meta is None:
-        return {}
-    expect(meta, dict, where, "an object")
-    return dict(meta)
+    return {} if meta is None else dict(expect(meta, dict, "meta", "an object"))
 
 
 def read_name(row: dict[str, Any], key: str, where: str = "") -> str | None:
@@ -281,25 +305,26 @@ def read_name(row: dict[str, Any], key: str, where: str = "") -> str | None:
     if value is None:
         return None
     path = f"{where}.{key}" if where else key
-    if not read_text(value, path).strip():
+    name = read_text(value, path)
+    if not name or name.isspace():
         return None
-    if len(value) > 200:
+    if len(name) > 200:
         raise FieldError(path, "is longer than 200 characters")
-    return str(value)
+    return name
 
 
 def read_text(value: Any, where: str) -> str:
     """Read a text."""
-    return value if isinstance(value, str) else str(expect(value, str, where, "text"))
+    return value if isinstance(value, str) else expect(value, str, where, "text")
 
 
-def expect(value: Any, kind: type, where: str, words: str) -> Any:
+def expect(value: Any, kind: type[T], where: str, words: str) -> T:
     """Return a value of the right kind, or say what it must be."""
+    if isinstance(value, kind):
+        return value
     if value is None:
         raise FieldError(where, f"is missing; it must be {words}")
-    if not isinstance(value, kind):
-        raise FieldError(where, f"must be {words}, not {kind_of(value)}")
-    return value
+    raise FieldError(where, f"must be {words}, not {kind_of(value)}")
 
 
 def kind_of(value: Any) -> str:

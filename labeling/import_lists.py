@@ -69,7 +69,7 @@ def parse_scored(line: int, row: Row) -> ImportRecord:
         scores.append(_number(score, where))
     asked = next((row[key] for key in ("prompt", *_ASKED) if row.get(key) is not None), None)
     prompt = read_prompt({"prompt": asked, "system": row.get("system") or row.get("system_prompt") or ""})
-    shaped = {**row, "prompt": prompt, "meta": {**read_meta(row, "meta"), "scores": scores}}
+    shaped = {**row, "prompt": prompt, "meta": {**read_meta(row), "scores": scores}}
     order = [-score for score in scores] if ranked else scores
     return make_record(line, shaped, responses, _by_score(order), ranks=len(listed) > 2)
 
@@ -137,7 +137,7 @@ def _paired(held: list[tuple[int, Row, str, bool]]) -> Iterator[ImportRecord | L
         answers: list[tuple[str, str | None]] = [(answer, None)]
         if second:
             answers.append((second[2], None))
-        meta = read_meta(row, "meta") | ({} if second else {"label": label})
+        meta = read_meta(row) | ({} if second else {"label": label})
         try:
             yield make_record(line, {**row, "meta": meta}, answers, said)
         except FieldError as error:

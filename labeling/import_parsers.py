@@ -21,6 +21,7 @@ from labeling.import_fields import (
     expect,
     make_record,
     read_annotation,
+    read_each,
     read_messages,
     read_meta,
     read_name,
@@ -38,7 +39,10 @@ _WINNERS = {
 def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:
     """Parse {"id", "prompt", "responses", "annotations", "ranking", "meta"} or {…, "original", "edited"}."""
     if "original" in row or "edited" in row:
-        original = read_response(row.get("original"), "original")
+        try:
+            original = read_response(row.get("original"))
+        except FieldError as error:
+            raise error.within("original") from error
         edited = row.get("edited")
         rewrite = Rewrite(None)
         if edited is not None:
@@ -50,7 +54,7 @@ def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:
         return make_record(line, row, [original], edit=rewrite)
     listed = row.get("responses", [])
     expect(listed, list, "responses", "a list of answers")
-    answers = [read_talk(item, f"responses[{k}]") for k, item in enumerate(listed)]
+    answers = read_each(listed, "responses", read_talk)
     responses, turns = [answer for answer, _ in answers], [turns for _, turns in answers]
     annotated = row.get("annotations", [])
     expect(annotated, list, "annotations", "a list of judgments")
@@ -59,11 +63,9 @@ def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:
         raise FieldError("annotations" if annotated else "ranking", message)
     if "ranking" in row and len(responses) == 2:
         raise FieldError("ranking", "orders three answers or more; which of two is better is an annotation")
-    annotations = [
-        read_annotation(item, f"annotations[{k}]", len(responses)) for k, item in enumerate(annotated)
-    ]
+    annotations = read_each(annotated, "annotations", lambda item: read_annotation(item, len(responses)))
     if (ranking := row.get("ranking")) is not None:
-        order = read_ranking(ranking, "ranking", len(responses))
+        order = read_ranking(ranking, len(responses))
         annotations.append(Annotation(read_name(row, "annotator"), None, ranking=order))
     return make_record(line, row, responses, annotations, ranks="ranking" in row, turns=turns)
 
@@ -125,7 +127,7 @@ def parse_prompt(line: int, row: dict[str, Any]) -> ImportRecord:
         turns = row["turns"]
         if not isinstance(turns, list) or not turns:
             raise FieldError("turns", "must be a list with at least one text")
-        meta = {**read_meta(row, "meta"), "turns": [read_text(t, f"turns[{k}]") for k, t in enumerate(turns)]}
+        meta = {**read_meta(row), "turns": [read_text(t, f"turns[{k}]") for k, t in enumerate(turns)]}
         row = {**row, "prompt": turns[0], "meta": meta}
     return make_record(line, row, [])
 
