@@ -76,11 +76,8 @@ def json_text(value: Any) -> str:
 
 def messages_text(messages: Sequence[dict[str, str]]) -> str:
     """Return a conversation as a cell."""
-    said = ",".join(
-        f'{{"role":"{message["role"]}","content":{encode_basestring(message["content"])}}}'
-        for message in messages
-    )
-    return f"[{said}]".replace("\\", "\\\\")
+    said = [f'{{"role":"{m["role"]}","content":{encode_basestring(m["content"])}}}' for m in messages]
+    return f"[{','.join(said)}]".replace("\\", "\\\\")
 
 
 def take_ids(model: type[models.Model], n: int) -> list[int]:

@@ -38,6 +38,8 @@ from models_app.models import ModelVersion
 # Prompt, policy, text's hash, and which of equal ones within a record.
 AnswerKey = tuple[int, int | None, str, int]
 
+_COMPARE, _EDIT, _RANK = (kind.value for kind in (Task.Kind.COMPARE, Task.Kind.EDIT, Task.Kind.RANK))
+
 
 # A look for each id: the tasks of a table that was empty when the import began would all be read for every
 # batch, since PostgreSQL still takes them for few. The last condition names the partial index.
@@ -62,12 +64,14 @@ class Row:
     def __init__(self, record: ImportRecord, report: ImportReport) -> None:
         self.record = record
         self.digest = content_hash(record.messages)
-        if record.turns:
-            self.hashes = [text_hash(answer, turns) for answer, _model, turns in record.answers()]
-        else:
-            self.hashes = [text_hash(answer) for answer, _model in record.responses]
         self.prompt_cells = _prompt_cells(record, self.digest)
-        self.answer_cells = _answer_cells(record, self.hashes)
+        self.hashes: list[str] = []
+        self.answer_cells: list[str] = []
+        talks = record.turns or [[]] * len(record.responses)
+        for (answer, _model), turns in zip(record.responses, talks, strict=True):
+            digest, said = text_hash(answer, turns), messages_text(turns) if turns else "[]"
+            self.hashes.append(digest)
+            self.answer_cells.append(f"{digest}\t{text(answer)}\t{said}")
         self.kind = _kind(record, self.hashes, report)  # of its task; empty when it asks nothing
         self.key = (record.external_id or self._content_id()) if self.kind else ""  # the task's external id
         self.prompt = 0
@@ -89,21 +93,23 @@ class Row:
 
 def _kind(record: ImportRecord, hashes: list[str], report: ImportReport) -> str:
     """Tell what a record asks, or has asked, of raters; count what is odd about it."""
-    report.empty_responses += sum(not text or text.isspace() for text, _model in record.responses)
+    for answer, _model in record.responses:
+        if not answer or answer.isspace():
+            report.empty_responses += 1
     if record.edit is not None:
         if record.edit.text is not None and not record.edit.text.strip():
             report.empty_edits += 1  # teaches nothing; the prompt and the original stay
             return ""
-        return Task.Kind.EDIT.value
+        return _EDIT
     if len(hashes) > 2 and (record.annotations or (record.ranks and len(set(hashes)) > 1)):
-        return Task.Kind.RANK.value
+        return _RANK
     if len(hashes) != 2:
         return ""
     if hashes[0] == hashes[1]:
         report.identical_pairs += 1
         if not record.annotations:
             return ""
-    return Task.Kind.COMPARE.value
+    return _COMPARE
 
 
 def _prompt_cells(record: ImportRecord, digest: str) -> str:
@@ -112,12 +118,6 @@ def _prompt_cells(record: ImportRecord, digest: str) -> str:
         f"{messages_text(record.messages)}\t{digest}\t{split_of(digest, purpose)}\t{purpose}"
         f"\t{text(record.language)}\t{array(record.tags)}\t{json_text(record.meta)}"
     )
-
-
-def _answer_cells(record: ImportRecord, hashes: list[str]) -> list[str]:
-    said = [messages_text(turns) for turns in record.turns] or ["[]"] * len(hashes)
-    answers = zip(hashes, record.responses, said, strict=True)
-    return [f"{digest}\t{text(answer)}\t{turns}" for digest, (answer, _model), turns in answers]
 
 
 class Loading:
@@ -165,8 +165,9 @@ class Loading:
         refused = self.report.errors_total
         self._learn_policies(rows)
         prompts, known = self._find_prompts(rows)
-        stored, there = self._stored_answers(known), self._stored_tasks(rows)
-        asked = {row.key for row in rows if row.kind} - there.keys()
+        keys = {row.key for row in rows if row.kind}
+        stored, there = self._stored_answers(known), self._stored_tasks(keys)
+        asked = keys - there.keys()
         self._begin_round(asked)
         response_ids = self.numbers[Response].take(sum(len(row.hashes) for row in rows))
         task_ids = self.numbers[Task].take(len(asked))
@@ -221,7 +222,9 @@ class Loading:
 
     def _find_prompts(self, rows: list[Row]) -> tuple[dict[int, Row], set[int]]:
         """Find or number each row's prompt; return the new ones, and those there before this batch."""
-        first = {row.digest: row for row in reversed(rows)}
+        first: dict[str, Row] = {}
+        for row in rows:
+            first.setdefault(row.digest, row)
         numbers: dict[str, int] = {}
         if met := self._met(first):
             there = Prompt.objects.filter(campaign=self.campaign).extra(
@@ -233,7 +236,7 @@ class Loading:
                     self.known_prompts.add(pk)
         self.report.prompts_known = len(self.known_prompts)
         known = set(numbers.values())
-        added = [digest for digest in dict.fromkeys(row.digest for row in rows) if digest not in numbers]
+        added = [digest for digest in first if digest not in numbers]
         numbers.update(zip(added, self.numbers[Prompt].take(len(added)), strict=True))
         self.report.prompts_added += len(added)
         for row in rows:
@@ -275,9 +278,9 @@ class Loading:
         self.report.responses_added += len(new)
         return new
 
-    def _stored_tasks(self, rows: list[Row]) -> dict[str, Task]:
+    def _stored_tasks(self, keys: set[str]) -> dict[str, Task]:
         """Return the tasks already there by external id."""
-        met = self._met({row.key for row in rows if row.key})
+        met = self._met(keys)
         if not met:
             return {}
         with connection.cursor() as cursor:
@@ -373,24 +376,22 @@ class Loading:
             selection=Task.Selection.IMPORTED.value,
             created_at=timezone.now(),
         )
-        lines, slots = [], []
-        for pk, row in new.items():
-            said = counted[row.key] if counted else 0
+        tail, place_tail, slot_tail = columns.tail, self.place_columns.tail, self.slot_columns.tail
+        lines, places, slots = [], [], []
+        for number, row in new.items():
+            pk, said = str(number), counted.get(row.key, 0)
             status, overlap = ("done", said) if said else ("open", self.campaign.overlap)
             lines.append(
-                f"{pk}\t{row.prompt}\t{row.kind}\t{text(row.key)}\t{status}\t{overlap}\t{said}{columns.tail}"
+                f"{pk}\t{row.prompt}\t{row.kind}\t{text(row.key)}\t{status}\t{overlap}\t{said}{tail}"
             )
-            if not said:  # as OPEN_SLOTS would, in the time that PostgreSQL has while the next are read
-                slots += [f"{pk}\t{random()}{self.slot_columns.tail}" for _ in range(overlap)]
-        self.writer.write(columns, lines)
-        self.writer.write(self.place_columns, list(self._places(new)))
-        self.writer.write(self.slot_columns, slots)
-
-    def _places(self, tasks: dict[int, Row]) -> Iterable[str]:
-        tail = self.place_columns.tail
-        for pk, row in tasks.items():
             for position, answer in enumerate(row.answers):
-                yield f"{pk}\t{answer}\t{position}{tail}"
+                places.append(f"{pk}\t{answer}\t{position}{place_tail}")
+            if not said:  # as OPEN_SLOTS would, in the time that PostgreSQL has while the next are read
+                for _ in range(overlap):
+                    slots.append(f"{pk}\t{random()}{slot_tail}")
+        self.writer.write(columns, lines)
+        self.writer.write(self.place_columns, places)
+        self.writer.write(self.slot_columns, slots)
 
 
 def _stored(place: TaskResponse) -> tuple[str | None, str]:
