@@ -181,6 +181,7 @@ def test_a_killed_worker_leaves_nothing_half_written(tmp_path, settings):
     settings.UPLOADS_DIR = tmp_path / "uploads"
     campaign = make_campaign()
     received = _receive(campaign, _lines(200_000))
+    uploads.cache.delete(f"import-progress:{received.pk}")  # that a run of the tests before may have left
     database = settings.DATABASES["default"]["NAME"]
     code = WORKER.format(folder=str(settings.UPLOADS_DIR), pk=received.pk, database=database)
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
