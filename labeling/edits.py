@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -22,7 +21,7 @@ from labeling.submissions import (
     fill,
     settle,
     take_back,
-    twice,
+    whole,
 )
 from labeling.words import distance
 
@@ -51,35 +50,32 @@ def submit(
     space only (unless `already_good`), and a changed one that is called already good. Keys, late submits
     and `onward` are as in judgments.submit. Raises LeaseError, EditError.
     """
-    try:
-        with transaction.atomic():
-            place = settle(Edit, Task.Kind.EDIT, rater, lease, idempotency_key, guideline, onward)
-            if isinstance(place, Edit):
-                return place
-            original = place.claimed.task.responses.get()
-            text = clean_text("text", text)
-            check_text(original.text, text, already_good)
-            edit = Edit(
-                task_id=place.claimed.task_id,
-                slot=place.filled,
-                extra=place.filled is None,
-                rater=rater,
-                guideline_id=place.guideline,
-                idempotency_key=idempotency_key,
-                supersedes_id=place.supersedes,
-                original=original,
-                edited=None if already_good else make_response(place, original, rater, text),
-                instruction=clean_text("instruction", instruction, 10_000).strip(),
-                distance=0 if already_good else distance(original.text, text),
-                flags=clean_flags(flags),
-                signals=typing_signals.clean(signals),
-                active_ms=clean_number("active_ms", active_ms),
-                attention=clean_attention(place.claimed, attention),
-            )
-            fill(place, rater, edit, onward)
-            return edit
-    except IntegrityError as error:
-        raise twice(error) from error
+    with whole():
+        place = settle(Edit, Task.Kind.EDIT, rater, lease, idempotency_key, guideline, onward)
+        if isinstance(place, Edit):
+            return place
+        original = place.claimed.task.responses.get()
+        text = clean_text("text", text)
+        check_text(original.text, text, already_good)
+        edit = Edit(
+            task_id=place.claimed.task_id,
+            slot=place.filled,
+            extra=place.filled is None,
+            rater=rater,
+            guideline_id=place.guideline,
+            idempotency_key=idempotency_key,
+            supersedes_id=place.supersedes,
+            original=original,
+            edited=None if already_good else make_response(place, original, rater, text),
+            instruction=clean_text("instruction", instruction, 10_000).strip(),
+            distance=0 if already_good else distance(original.text, text),
+            flags=clean_flags(flags),
+            signals=typing_signals.clean(signals),
+            active_ms=clean_number("active_ms", active_ms),
+            attention=clean_attention(place.claimed, attention),
+        )
+        fill(place, rater, edit, onward)
+        return edit
 
 
 def check_text(original: str, text: str, already_good: bool) -> None:

@@ -119,20 +119,20 @@ def make_record(
     language = row.get("language") or ""
     if not isinstance(language, str) or len(language) > 16:
         raise FieldError("language", "must be a short code such as “en” or “pt-BR”")
-    return ImportRecord(  # by place, since names for thirteen values double what it takes
-        line,
-        external_id,
-        messages,
-        responses,
-        annotations or [],
-        edit,
-        edits or [],
-        ranks,
-        turns if turns and any(turns) else [],
-        _tags(row, meta),
-        language,
-        _purpose(row),
-        meta,
+    return ImportRecord(
+        line=line,
+        external_id=external_id,
+        messages=messages,
+        responses=responses,
+        annotations=annotations or [],
+        edit=edit,
+        edits=edits or [],
+        ranks=ranks,
+        turns=turns if turns and any(turns) else [],
+        tags=_tags(row, meta),
+        language=language,
+        purpose=_purpose(row),
+        meta=meta,
     )
 
 

@@ -40,7 +40,6 @@ AnswerKey = tuple[int, int | None, str, int]
 
 _COMPARE, _EDIT, _RANK = (kind.value for kind in (Task.Kind.COMPARE, Task.Kind.EDIT, Task.Kind.RANK))
 
-
 # A look for each id: the tasks of a table that was empty when the import began would all be read for every
 # batch, since PostgreSQL still takes them for few. The last condition names the partial index.
 FIND_TASKS = """
@@ -67,8 +66,7 @@ class Row:
         self.prompt_cells = _prompt_cells(record, self.digest)
         self.hashes: list[str] = []
         self.answer_cells: list[str] = []
-        talks = record.turns or [[]] * len(record.responses)
-        for (answer, _model), turns in zip(record.responses, talks, strict=True):
+        for answer, _model, turns in record.answers():
             digest, said = text_hash(answer, turns), messages_text(turns) if turns else "[]"
             self.hashes.append(digest)
             self.answer_cells.append(f"{digest}\t{text(answer)}\t{said}")
@@ -381,9 +379,8 @@ class Loading:
         for number, row in new.items():
             pk, said = str(number), counted.get(row.key, 0)
             status, overlap = ("done", said) if said else ("open", self.campaign.overlap)
-            lines.append(
-                f"{pk}\t{row.prompt}\t{row.kind}\t{text(row.key)}\t{status}\t{overlap}\t{said}{tail}"
-            )
+            cells = f"{row.prompt}\t{row.kind}\t{text(row.key)}\t{status}\t{overlap}\t{said}"
+            lines.append(f"{pk}\t{cells}{tail}")
             for position, answer in enumerate(row.answers):
                 places.append(f"{pk}\t{answer}\t{position}{place_tail}")
             if not said:  # as OPEN_SLOTS would, in the time that PostgreSQL has while the next are read

@@ -127,7 +127,7 @@ def parse_prompt(line: int, row: dict[str, Any]) -> ImportRecord:
         turns = row["turns"]
         if not isinstance(turns, list) or not turns:
             raise FieldError("turns", "must be a list with at least one text")
-        meta = {**read_meta(row), "turns": [read_text(t, f"turns[{k}]") for k, t in enumerate(turns)]}
+        meta = {**read_meta(row), "turns": read_each(turns, "turns", lambda turn: read_text(turn, ""))}
         row = {**row, "prompt": turns[0], "meta": meta}
     return make_record(line, row, [])
 

@@ -122,21 +122,12 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 def _load_object(line: str) -> Row:
     try:
-        row = _decode(line)
+        row = _JSON.decode(line)
     except json.JSONDecodeError as error:
         raise FieldError("", f"this is not valid JSON: {error.msg} (column {error.colno})") from error
     except (ValueError, RecursionError) as error:
         raise FieldError("", f"this is not valid JSON: {error}") from error
     return _object(row, line)
-
-
-def _decode(line: str) -> Any:
-    # decode looks for blanks before and after by regular expressions, a quarter of a short line's time
-    if line.startswith("{"):
-        row, end = _JSON.raw_decode(line)
-        if not line[end:].strip(_BLANKS):
-            return row
-    return _JSON.decode(line)
 
 
 def _object(row: Any, raw: str) -> Row:
@@ -158,7 +149,6 @@ def _finite(digits: str) -> float:
     return number
 
 
-_BLANKS = " \t\n\r"
 _JSON = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 # What a line that is UTF-8 and JSON can hold such characters by; all else in it can be stored.
 _UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")

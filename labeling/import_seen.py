@@ -9,7 +9,7 @@ PLACES = 1 << 23  # of two bytes each
 class Seen:
     """Keys, each by a mark of 16 bits in the first place that is free from one that its hash names.
 
-    A key that was never met seems so once in 200,000 while a quarter of the places is taken, and never the
+    A few of a million keys that were never met seem so while a quarter of the places is taken, and never the
     other way; beyond three quarters every key does.
     """
 

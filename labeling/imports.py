@@ -68,7 +68,7 @@ def import_records(
     report = ImportReport()
     if failures:
         report.listener = failures.add
-    total, told = source.seek(0, 2), 0.0
+    total = source.seek(0, 2)
     with _undisturbed(), transaction.atomic():
         _await_turn(campaign)
         given = {"filename": filename[-255:], "format": format, "mapping": dict(mapping or {})}
@@ -78,15 +78,10 @@ def import_records(
         check_keys_at_once()
         with Writer() as writer:
             loading = Loading(campaign, origin, report, writer, keep_good)
-            for batch in _batches(read_records(source, format, mapping), report, failures):
-                if progress and time.monotonic() - told > TELL_SECONDS:
-                    writer.finish()  # who hears of it may ask the database
-                    progress(min(source.tell(), total), total)
-                    told = time.monotonic()
+            batches = _batches(read_records(source, format, mapping), report, failures)
+            for batch in _telling(batches, progress, source, total, writer) if progress else batches:
                 if keep_good or not report.errors_total:
                     loading.add(batch)
-        if progress:
-            progress(total, total)
         report.conclude(keep_good)
         if report.refused or dry_run:
             transaction.set_rollback(True)
@@ -168,3 +163,18 @@ def _batches(
     yield batch
     if failures:
         failures.sort()
+
+
+def _telling(
+    batches: Iterator[list[Row]], progress: Progress, source: BinaryIO, total: int, writer: Writer
+) -> Iterator[list[Row]]:
+    """Pass batches on, and tell how far the upload is read."""
+    told = 0.0
+    for batch in batches:
+        if time.monotonic() - told > TELL_SECONDS:
+            writer.finish()  # who hears of it may ask the database
+            progress(min(source.tell(), total), total)
+            told = time.monotonic()
+        yield batch
+    writer.finish()
+    progress(total, total)

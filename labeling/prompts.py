@@ -9,7 +9,10 @@ from labeling.models import Prompt
 # Shares of train, validation and test. Test is the larger of the held-out two because every round's
 # reward model is reported on it, from the first few hundred labels on.
 TRAIN, VALIDATION = 0.75, 0.05
-_TRAIN, _VALIDATION, _TEST = Prompt.Split.values  # an enum's own look-up takes longer than the rest
+# an enum's own look-up takes longer than the rest
+_TRAIN, _VALIDATION, _TEST = (
+    split.value for split in (Prompt.Split.TRAIN, Prompt.Split.VALIDATION, Prompt.Split.TEST)
+)
 
 
 def content_hash(messages: Sequence[dict[str, str]]) -> str:

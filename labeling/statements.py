@@ -153,11 +153,7 @@ def fill(insert: str, *, claim: bool) -> str:
     read. The rater's membership is locked before their slot, as by a claim.
     """
     return f"""
-WITH member AS MATERIALIZED (
-    SELECT id FROM labeling_membership
-    WHERE user_id = %(rater)s AND campaign_id = %(campaign)s
-    FOR NO KEY UPDATE
-), filled AS (
+WITH member AS MATERIALIZED ({LOCK_MEMBER}), filled AS (
     UPDATE labeling_slot SET status = 'done', rater_id = %(rater)s, order_shown = %(order_shown)s::smallint[]
     WHERE id = %(slot)s AND status = %(status)s AND (SELECT count(*) FROM member) >= 0
     RETURNING rater_id, campaign_id

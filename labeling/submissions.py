@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
@@ -75,14 +75,16 @@ def at_once(store: Callable[[bool], R]) -> R:
         with transaction.atomic() if connection.in_atomic_block else nullcontext():
             return store(False)
     except (NotAtOnceError, IntegrityError):
-        return in_transaction(store)
+        with whole():
+            return store(True)
 
 
-def in_transaction(store: Callable[[bool], R]) -> R:
-    """Store a submission by `store(True)`, all of it or nothing; SubmissionError when it came twice."""
+@contextmanager
+def whole() -> Iterator[None]:
+    """Store all of a submission or nothing; SubmissionError when the database refuses it as sent twice."""
     try:
         with transaction.atomic():
-            return store(True)
+            yield
     except IntegrityError as error:
         raise twice(error) from error
 
@@ -105,7 +107,7 @@ def settle(
     place it counts, and otherwise it is extra. `guideline` is the number of the version shown, by default the
     newest. Raises LeaseError, SubmissionError.
     """
-    claimed = lock(rater, lease, clean_number("guideline", guideline), LOCK if locked else FIND)
+    claimed = _find(LOCK if locked else FIND, rater, lease, clean_number("guideline", guideline))
     # whoever holds the only slot of the task that they ever had has said nothing on it; and a key that they
     # used on another is refused by the database (`twice`)
     first = claimed.status == Slot.Status.CLAIMED and not claimed.had_before
@@ -138,11 +140,16 @@ def settle(
     return Place(claimed, filled, shown, last.pk if last else None)
 
 
-def lock(rater: User, lease: UUID, guideline: int | None = None, statement: str = LOCK) -> Any:
-    """Return a rater's slot by its lease, locked, with its task, its campaign and the guideline shown.
+def lock(rater: User, lease: UUID) -> Any:
+    """Return a rater's slot by its lease, locked after their membership, with its task and its campaign."""
+    return _find(LOCK, rater, lease)
 
-    Before the slot the rater's membership is locked; `statement` FIND locks neither. `rated` tells whether
-    they rate in the campaign, and `had_before` whether they had another slot of the task before.
+
+def _find(statement: str, rater: User, lease: UUID, guideline: int | None = None) -> Any:
+    """Return a rater's slot by its lease, with its task, its campaign and the guideline shown.
+
+    `rated` tells whether they rate in the campaign, `had_before` whether they had another slot of the task
+    before.
     """
     values: dict[str, Any] = {"rater": rater.pk, "lease": lease, "guideline": guideline}
     row = rows.one(statement, values)
@@ -248,7 +255,7 @@ def fill(place: Place, rater: User, row: Judgment | Edit | None = None, onward: 
         if row is not None:
             row.save(force_insert=True)
         Draft.objects.filter(task=claimed.task_id, rater=rater).delete()
-    elif wanted is not None and place.filled is claimed and claimed.campaign.overlap_cap is None:
+    elif wanted is not None and claimed.campaign.overlap_cap is None:
         _store(place, rater, row, wanted)
         return
     else:
