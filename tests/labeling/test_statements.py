@@ -163,7 +163,8 @@ def comparisons(desk):
 def test_a_slot_that_is_given_back_while_its_answer_is_stored_is_filled_anew(comparisons):
     with CaptureQueriesContext(connection) as seen:
         slot, judgment = meanwhile(lambda slot: assignment.release(slot.rater, slot.lease))
-    assert any(query["sql"] == "BEGIN" for query in seen), "what was read had changed, so it was locked"
+    locking = [query["sql"] for query in seen if "AS had_before" in query["sql"]]
+    assert ["FOR UPDATE OF slot" in sql for sql in locking] == [False, True], "what was read had changed"
     slot.refresh_from_db()
     assert slot.status == Slot.Status.CANCELLED
     assert not judgment.extra
