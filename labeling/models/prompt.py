@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -90,8 +91,9 @@ class Prompt(models.Model):
     opening = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="continuations", db_index=False
     )
+    # Without an index: nothing looks prompts up by it, and an import would write to it for each.
     source = models.ForeignKey(
-        Import, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts"
+        Import, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts", db_index=False
     )
     # Taken back: asked in no round any more (training.withdrawal).
     withdrawn = models.BooleanField(default=False)
@@ -140,7 +142,12 @@ class Response(models.Model):
     text_hash = models.CharField(max_length=64)  # labeling.prompts.text_hash, over text and turns
     origin = models.CharField(max_length=8, choices=Origin.choices)
     policy = models.ForeignKey(
-        "models_app.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="responses"
+        "models_app.ModelVersion",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="responses",
+        db_index=False,
     )
     sampling = models.ForeignKey(
         "models_app.SamplingConfig",
@@ -200,7 +207,10 @@ class Response(models.Model):
             ),
         ]
         indexes = [
-            _where_there_is_one("response", name) for name in ("sampling", "round", "parent", "author")
+            *(_where_there_is_one("response", name) for name in ("sampling", "round", "parent", "author")),
+            # what one of few policies said, where two are shown side by side; answers come policy by policy
+            # or by the thousand from an import, which a tree would cost as much as their prompts' does
+            BrinIndex(fields=["policy"], name="response_by_policy"),
         ]
 
     def __str__(self) -> str:

@@ -110,6 +110,8 @@ def fresh(path: str = "") -> models.Q:
 class TaskResponse(models.Model):
     """An answer at its place in a task; raters see places shuffled, this order is never shown."""
 
+    # no number of its own: nothing refers to a place, and an import writes two for each task
+    pk = models.CompositePrimaryKey("task", "position")
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="task_responses", db_index=False)
     response = models.ForeignKey(
         "labeling.Response", on_delete=models.PROTECT, related_name="task_responses", db_index=False
@@ -119,7 +121,6 @@ class TaskResponse(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(fields=["task", "position"], name="task_position_once"),
             # in this order it replaces the foreign key's own index: an answer's tasks are found by it, too
             models.UniqueConstraint(fields=["response", "task"], name="task_response_once"),
         ]
