@@ -16,7 +16,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import IntegrityError, connection, models
 
 NULL = "\\N"
-WAITING = 5  # COPYs that wait for PostgreSQL: prompts, answers, tasks, their places, slots
+WAITING = 6  # what waits for PostgreSQL: prompts, answers, tasks, their places, slots, and a draw of numbers
+DRAW = """
+SELECT min(id), max(id) FROM (
+    SELECT nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)) AS id FROM generate_series(1, %s)
+) drawn
+"""
+ROLE = "SET LOCAL session_replication_role = "
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -27,11 +33,15 @@ class Columns:
         fields = {f.attname: f for f in model._meta.concrete_fields if not f.primary_key}
         if "id" in varying:
             fields["id"] = model._meta.get_field("id")  # type: ignore[assignment]
-        rest = [name for name in fields if name not in varying]
-        names = ", ".join(f'"{fields[name].column}"' for name in [*varying, *rest])
+        cells = {
+            name: _cell(field, alike.get(name, field.get_default()))
+            for name, field in fields.items()
+            if name not in varying
+        }
+        told = {name: cell for name, cell in cells.items() if cell != NULL}  # what is left out is null
+        names = ", ".join(f'"{fields[name].column}"' for name in [*varying, *told])
         self.statement = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN'
-        cells = [_cell(fields[name], alike.get(name, fields[name].get_default())) for name in rest]
-        self.tail = "".join(f"\t{cell}" for cell in cells) + "\n"
+        self.tail = "".join(f"\t{cell}" for cell in told.values()) + "\n"
 
 
 def _cell(field: models.Field[Any, Any], value: Any) -> str:
@@ -80,33 +90,22 @@ def messages_text(messages: Sequence[dict[str, str]]) -> str:
     return f"[{','.join(said)}]".replace("\\", "\\\\")
 
 
-def take_ids(model: type[models.Model], n: int) -> list[int]:
-    """Draw n numbers of a model's sequence."""
-    if not n:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH numbers AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS sequence)"
-            " SELECT array_agg(nextval(sequence)) FROM numbers, generate_series(1, %s)",
-            [model._meta.db_table, n],
-        )
-        ids: list[int] = cursor.fetchone()[0]
-        return ids
-
-
 class Numbers:
-    """Numbers for new rows of a model, drawn for four batches at once: each time the writer is waited for."""
+    """Numbers for new rows of a model, drawn for four batches at once, before they are needed."""
 
     def __init__(self, model: type[models.Model], writer: Writer) -> None:
-        self._model, self._writer = model, writer
+        self._table, self._writer = model._meta.db_table, writer
         self._free: list[int] = []
+        self._coming: Future[list[int]] | None = None
 
     def take(self, n: int) -> list[int]:
         """Return n of them."""
-        if len(self._free) < n:
-            self._writer.finish()
-            self._free += take_ids(self._model, 4 * n)
+        while len(self._free) < n:
+            self._free += self._writer.drawn(self._coming or self._writer.draw(self._table, 4 * n))
+            self._coming = None
         taken, self._free = self._free[:n], self._free[n:]
+        if 0 < len(self._free) < 2 * n and self._coming is None:
+            self._coming = self._writer.draw(self._table, 4 * n)
         return taken
 
 
@@ -131,10 +130,10 @@ def known_keys() -> Iterator[None]:
     trusted = _may_trust()
     with connection.cursor() as cursor:
         if trusted:
-            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute(ROLE + "replica")
         yield
         if trusted:
-            cursor.execute("SET LOCAL session_replication_role = origin")
+            cursor.execute(ROLE + "origin")
 
 
 def check_keys_at_once() -> None:
@@ -153,16 +152,17 @@ def _may_trust() -> bool:
 class Writer:
     """Write rows one COPY after another while the caller makes the next.
 
-    The connection is the caller's: nothing else may use it between `write` and `finish`. Of what waits to be
-    written there is one batch at most.
+    The connection is the caller's: nothing else may use it between `write` or `draw` and `finish`. Of what
+    waits to be written there is one batch at most.
     """
 
     def __init__(self) -> None:
         connection.ensure_connection()
         self._connection = connection.connection
         self._trusted = _may_trust()
+        self._trusting = False  # known_keys, from the first COPY until `finish`
         self._thread = ThreadPoolExecutor(1, "copy")
-        self._under_way: deque[Future[None]] = deque()
+        self._under_way: deque[Future[Any]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -179,12 +179,29 @@ class Writer:
     def write(self, columns: Columns, rows: list[str]) -> None:
         """Begin to write rows, each its varying cells and the columns' tail."""
         if rows:
+            data = "".join(rows).encode()
             self._await(WAITING)
-            self._under_way.append(self._thread.submit(self._copy, columns.statement, rows))
+            self._under_way.append(self._thread.submit(self._copy, columns.statement, data))
+
+    def draw(self, table: str, n: int) -> Future[list[int]]:
+        """Begin to draw n numbers of a table's sequence."""
+        self._under_way.append(self._thread.submit(self._draw, table, n))
+        return self._under_way[-1]
+
+    def drawn(self, numbers: Future[list[int]]) -> list[int]:
+        """Wait for numbers, and for what was begun before them."""
+        with connection.wrap_database_errors:
+            while numbers in self._under_way:
+                self._under_way.popleft().result()
+        return numbers.result()
 
     def finish(self) -> None:
-        """Wait until all that was begun is written."""
+        """Wait until all that was begun is done; then the connection is the caller's again."""
         self._await(0)
+        if self._trusting:
+            with connection.cursor() as cursor:
+                cursor.execute(ROLE + "origin")
+            self._trusting = False
 
     def _await(self, most: int) -> None:
         """Wait until so many are left at most."""
@@ -192,12 +209,19 @@ class Writer:
             while len(self._under_way) > most:
                 self._under_way.popleft().result()
 
-    def _copy(self, statement: str, rows: list[str]) -> None:
-        role = "SET LOCAL session_replication_role = "
+    def _copy(self, statement: str, rows: bytes) -> None:
         with self._connection.cursor() as cursor:
-            if self._trusted:
-                cursor.execute(role + "replica")
+            if self._trusted and not self._trusting:
+                cursor.execute(ROLE + "replica")
+                self._trusting = True
             with cursor.copy(statement) as copy:
-                copy.write("".join(rows))
-            if self._trusted:
-                cursor.execute(role + "origin")
+                copy.write(rows)
+
+    def _draw(self, table: str, n: int) -> list[int]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(DRAW, [table, n])
+            first, last = cursor.fetchone()
+        if last - first == n - 1:
+            return list(range(first, last + 1))
+        # somebody else drew meanwhile: these are lost, and fewer are less likely to be parted
+        return [*self._draw(table, n // 2), *self._draw(table, n - n // 2)]

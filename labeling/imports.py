@@ -32,6 +32,7 @@ from labeling.models import Campaign, Import
 BATCH = 5000  # lines
 SWITCH_SECONDS = 0.0001
 TELL_SECONDS = 0.5  # between two words of progress
+ASK_SECONDS = 2.0  # between two looks whether it is cancelled, for each of which PostgreSQL is waited for
 LOCK = 0x1A90  # of PostgreSQL's advisory locks: one import into a campaign at a time
 
 _OF_ERRORS = ("errors", "errors_total", "refused", "broken")
@@ -51,6 +52,7 @@ def import_records(
     filename: str = "",
     dry_run: bool = False,
     progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
     origin: Import | None = None,
     mapping: Mapping[str, str] | None = None,
     keep_good: bool = False,
@@ -59,11 +61,11 @@ def import_records(
     """Import an upload (a seekable binary stream, gzip or not) in one of import_formats.FORMATS.
 
     With any error in any line nothing is changed and the report says what to mend; a dry run reports what
-    an import would add. `progress` hears the bytes read and their total now and then, and at the end; it may
-    raise to stop. `origin` is the import's row where people have been watching it since before;
-    CancelledError when they cancelled it. `mapping` says which column is what (import_mapping); without one
-    the format does, or a guess. With `keep_good` the lines without errors come in, unless the file breaks off
-    or none is good. All errors go to `failures`.
+    an import would add. `progress` hears the bytes read and their total now and then, and at the end, and may
+    not use the database meanwhile; `cancelled` may, and is asked less often whether to end with
+    CancelledError. `origin` is the import's row where people have been watching it since before. `mapping`
+    says which column is what (import_mapping); without one the format does, or a guess. With `keep_good` the
+    lines without errors come in, unless the file breaks off or none is good. All errors go to `failures`.
     """
     report = ImportReport()
     if failures:
@@ -79,7 +81,9 @@ def import_records(
         with Writer() as writer:
             loading = Loading(campaign, origin, report, writer, keep_good)
             batches = _batches(read_records(source, format, mapping), report, failures)
-            for batch in _telling(batches, progress, source, total, writer) if progress else batches:
+            if progress:
+                batches = _telling(batches, progress, source, total)
+            for batch in _asking(batches, cancelled, writer) if cancelled else batches:
                 if keep_good or not report.errors_total:
                     loading.add(batch)
         report.conclude(keep_good)
@@ -166,15 +170,27 @@ def _batches(
 
 
 def _telling(
-    batches: Iterator[list[Row]], progress: Progress, source: BinaryIO, total: int, writer: Writer
+    batches: Iterator[list[Row]], progress: Progress, source: BinaryIO, total: int
 ) -> Iterator[list[Row]]:
     """Pass batches on, and tell how far the upload is read."""
     told = 0.0
     for batch in batches:
         if time.monotonic() - told > TELL_SECONDS:
-            writer.finish()  # who hears of it may ask the database
             progress(min(source.tell(), total), total)
             told = time.monotonic()
         yield batch
-    writer.finish()
     progress(total, total)
+
+
+def _asking(
+    batches: Iterator[list[Row]], cancelled: Callable[[], bool], writer: Writer
+) -> Iterator[list[Row]]:
+    """Pass batches on until somebody cancels the import."""
+    asked = time.monotonic()
+    for batch in batches:
+        if time.monotonic() - asked > ASK_SECONDS:
+            writer.finish()
+            if cancelled():
+                raise CancelledError
+            asked = time.monotonic()
+        yield batch

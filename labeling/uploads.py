@@ -139,9 +139,7 @@ def run(pk: int) -> bool:
 def _import(import_: Import) -> None:
     def watch(done: int, total: int) -> None:
         with suppress(RedisError):
-            cache.set(_progress_key(import_.pk), done, timeout=3600)
-        if Import.objects.filter(pk=import_.pk, cancel_requested=True).exists():
-            raise CancelledError
+            cache.set(_progress_key(import_), done, timeout=3600)
 
     try:
         with _path(import_.pk).open("rb") as source, Failures() as failures:
@@ -153,6 +151,7 @@ def _import(import_: Import) -> None:
                 filename=import_.filename,
                 dry_run=import_.dry_run,
                 progress=watch,
+                cancelled=Import.objects.filter(pk=import_.pk, cancel_requested=True).exists,
                 origin=import_,
                 mapping=import_.mapping,
                 keep_good=import_.keep_good,
@@ -281,7 +280,7 @@ def percent(import_: Import) -> int:
     """Return how much of a running import's upload is read."""
     done = 0
     with suppress(RedisError):
-        done = cache.get(_progress_key(import_.pk)) or 0
+        done = cache.get(_progress_key(import_)) or 0
     return min(100, 100 * done // import_.bytes) if import_.bytes else 0
 
 
@@ -345,5 +344,6 @@ def _path(pk: int) -> Path:
     return settings.UPLOADS_DIR / f"import-{pk}"
 
 
-def _progress_key(pk: int) -> str:
-    return f"import-progress:{pk}"
+def _progress_key(import_: Import) -> str:
+    # its time, too: a restored database gives a number twice, and Redis remembers
+    return f"import-progress:{import_.pk}:{import_.created_at.timestamp()}"

@@ -92,7 +92,7 @@ def test_a_checked_upload_waits_a_day_to_be_kept(campaign):
 
 def test_cancelling_leaves_nothing(campaign, monkeypatch):
     monkeypatch.setattr("labeling.imports.BATCH", 10)
-    monkeypatch.setattr("labeling.imports.TELL_SECONDS", 0)
+    monkeypatch.setattr("labeling.imports.ASK_SECONDS", 0)
     by = campaign.created_by
     waiting, running = _receive(campaign, _lines(5)), _receive(campaign, _lines(100))
     uploads.cancel(waiting, by)
@@ -100,16 +100,19 @@ def test_cancelling_leaves_nothing(campaign, monkeypatch):
 
     seen = []
 
-    def cancel_at_the_third(key, done, timeout):
-        seen.append(done)
-        if len(seen) == 3:
-            assert Prompt.objects.count() >= 10
-            uploads.cancel(running, by)
+    def cancelled_at_the_third(*given, cancelled, **options):
+        def asked():
+            seen.append(Prompt.objects.count())
+            if len(seen) == 3:
+                uploads.cancel(running, by)
+            return cancelled()
 
-    monkeypatch.setattr(uploads.cache, "set", cancel_at_the_third)
+        return import_records(*given, cancelled=asked, **options)
+
+    monkeypatch.setattr(uploads, "import_records", cancelled_at_the_third)
     uploads.run(running.pk)
     running.refresh_from_db()
-    assert (waiting.status, running.status, len(seen)) == ("cancelled", "cancelled", 3)
+    assert (waiting.status, running.status, seen) == ("cancelled", "cancelled", [0, 10, 20])
     assert _nothing_kept()
     assert _stored() == []
     with pytest.raises(StateError, match="can't be cancelled"):
@@ -181,7 +184,6 @@ def test_a_killed_worker_leaves_nothing_half_written(tmp_path, settings):
     settings.UPLOADS_DIR = tmp_path / "uploads"
     campaign = make_campaign()
     received = _receive(campaign, _lines(200_000))
-    uploads.cache.delete(f"import-progress:{received.pk}")  # that a run of the tests before may have left
     database = settings.DATABASES["default"]["NAME"]
     code = WORKER.format(folder=str(settings.UPLOADS_DIR), pk=received.pk, database=database)
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
@@ -241,3 +243,15 @@ def test_no_key_is_left_dangling_and_a_plain_database_user_can_import_too(campai
                 if field.related_model:
                     missing = {field.name + "__isnull": False, f"{field.name}__pk": None}
                     assert not model._default_manager.filter(**missing).exists()
+
+
+def test_numbers_that_others_drew_between_are_nobodys(campaign, monkeypatch):
+    monkeypatch.setattr("labeling.imports.BATCH", 10)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('labeling_response_id_seq')")
+        cursor.execute("ALTER SEQUENCE labeling_response_id_seq INCREMENT 2")  # as if each second were taken
+    report = import_records(campaign, _lines(95), format="touchstone", by=None)
+    assert (report.tasks_added, report.responses_added, report.errors) == (95, 190, [])
+    numbers = set(Response.objects.values_list("pk", flat=True))
+    assert len(numbers) == 190
+    assert len({number % 2 for number in numbers}) == 1
