@@ -30,7 +30,6 @@ def make_api_world() -> dict[str, Any]:
     lease = {"lease": world["body"]["rate-skip"]["lease"]}
     world["query"] = {
         "api_download": {"format": "trl-preference"},
-        "api-schema": {"format": "json"},  # as YAML it takes a second to write
         "api_why": lease,
     }
     for args, bodies, queries in (

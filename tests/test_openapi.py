@@ -1,8 +1,11 @@
 """The API describes itself, without a warning."""
 
+import pytest
 from django.core.management import call_command
+from django.urls import reverse
 
-from config.urls import document
+from config.urls import apart, document
+from tests.cast import make_user
 
 
 def test_the_openapi_document_is_valid_and_without_warnings(tmp_path):
@@ -24,3 +27,19 @@ def test_it_describes_what_requests_have_met():
     assert beside["type"] == "array"
     assert schemas["Talk"]["properties"]["pick"]["nullable"]  # before both answers are there
     assert answers("/")["429"]["headers"]["Retry-After"]["required"]
+
+
+@pytest.mark.django_db
+def test_who_asks_gets_the_whole_document(client):
+    client.force_login(make_user())
+    for _ in range(2):
+        answer = client.get(reverse("api-schema"), headers={"accept": "application/json"})
+        assert answer.json()["paths"].keys() == document()["paths"].keys()
+
+
+def test_what_is_done_apart_leaves_its_answer_alone_behind():
+    kept = []
+    assert apart(lambda: kept.append(1) or b"x" * 1_000_000) == b"x" * 1_000_000
+    assert kept == []
+    with pytest.raises(ZeroDivisionError):
+        apart(lambda: b"x" * (1 // 0))

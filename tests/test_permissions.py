@@ -88,7 +88,6 @@ def address(world: dict[str, Any], pattern: URLPattern) -> str:
         known = {"pk": world["pks"].get(thing)} if names == {"pk"} else world["in_campaign"] if names else {}
     queries = {
         "api_download": "?format=trl-preference",
-        "api-schema": "?format=json",  # as YAML it takes a second to write, for everybody anew
         "api_why": f"?lease={world['body']['rate-skip']['lease']}",
         "rate-why": f"?lease={world['body']['rate-skip']['lease']}",
         "api_chat": f"?lease={world['body']['rate-skip']['lease']}",
