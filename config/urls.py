@@ -1,6 +1,7 @@
 """Every address, page and API."""
 
 import os
+import signal
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from rest_framework.request import Request
 
 from labeling import webhook_urls
 
+SECONDS_APART = 60
 handler404 = "config.api_errors.not_found"
 handler429 = "accounts.limits.too_many"  # asked for by django-allauth
 
@@ -45,6 +47,7 @@ def apart(work: Callable[[], bytes]) -> bytes:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(SECONDS_APART)  # what another thread had locked stays locked here
         status = 1
         try:
             with open(writer, "wb") as out:

@@ -1,5 +1,8 @@
 """The API describes itself, without a warning."""
 
+import os
+import time
+
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
@@ -37,9 +40,11 @@ def test_who_asks_gets_the_whole_document(client):
         assert answer.json()["paths"].keys() == document()["paths"].keys()
 
 
-def test_what_is_done_apart_leaves_its_answer_alone_behind():
-    kept = []
+def test_what_is_done_apart_leaves_its_answer_alone_behind(monkeypatch):
+    kept, here = [], os.getpid()
     assert apart(lambda: kept.append(1) or b"x" * 1_000_000) == b"x" * 1_000_000
     assert kept == []
     with pytest.raises(ZeroDivisionError):
         apart(lambda: b"x" * (1 // 0))
+    monkeypatch.setattr("config.urls.SECONDS_APART", 1)
+    assert apart(lambda: b"here" if os.getpid() == here else time.sleep(60)) == b"here"  # it hung there
