@@ -208,8 +208,8 @@ class Response(models.Model):
         ]
         indexes = [
             *(_where_there_is_one("response", name) for name in ("sampling", "round", "parent", "author")),
-            # what one of few policies said, where two are shown side by side; answers come policy by policy
-            # or by the thousand from an import, which a tree would cost as much as their prompts' does
+            # what a rare policy said, where two are shown side by side; by blocks, since a tree would cost an
+            # import as much again as the index of its answers' prompts
             BrinIndex(fields=["policy"], name="response_by_policy"),
         ]
 
