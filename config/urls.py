@@ -1,8 +1,5 @@
 """Every address, page and API."""
 
-import os
-import signal
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,9 +13,9 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from config.apart import apart
 from labeling import webhook_urls
 
-SECONDS_APART = 60
 handler404 = "config.api_errors.not_found"
 handler429 = "accounts.limits.too_many"  # asked for by django-allauth
 
@@ -40,26 +37,6 @@ def written(form: Any) -> bytes:
         return text.encode() if isinstance(text, str) else text
 
     return apart(write)  # to describe all of the API takes 20 MB more than its description
-
-
-def apart(work: Callable[[], bytes]) -> bytes:
-    """Return what work returns, done in a process forked for it: the memory that it takes goes with that."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(SECONDS_APART)  # what another thread had locked stays locked here
-        status = 1
-        try:
-            with open(writer, "wb") as out:
-                out.write(work())
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(writer)
-    with open(reader, "rb") as found:
-        answer = found.read()
-    _, status = os.waitpid(pid, 0)
-    return answer if status == 0 else work()  # which says why it can't be done
 
 
 class SchemaView(SpectacularAPIView):
