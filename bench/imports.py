@@ -66,10 +66,20 @@ def run_import(slug: str, file: Path, cancel_after: float | None = None) -> tupl
         time.sleep(cancel_after)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-    _, status, usage = os.wait4(process.pid, 0)
+    memory = 0.0
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        memory = max(memory, resident_peak(process.pid))
+        time.sleep(0.05)
     seconds = time.monotonic() - began
+    _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode
+    return seconds, usage.ru_utime + usage.ru_stime, memory, process.returncode
+
+
+def resident_peak(pid: int) -> float:
+    """Return the most memory that a process had so far, in MB; rusage counts its parent's, too."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if "VmHWM" in line), 0.0)
 
 
 def rows_of(slug: str) -> dict[str, int]:
