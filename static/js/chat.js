@@ -61,14 +61,9 @@ Touchstone.kinds.chat = (() => {
     actions: ["write"],
 
     prepare(task, shell) {
-      const growing = task.querySelector("[hx-get]"), again = task.querySelector("[data-again]"), message = task.querySelector("[name=message]");
+      const growing = task.querySelector("[hx-get]"), again = task.querySelector("[data-again]");
       if (growing) watch(growing, shell);
       again?.addEventListener("submit", (event) => { event.preventDefault(); post(again, shell); });
-      message?.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.metaKey || event.isComposing) return;
-        event.preventDefault();
-        shell.send();
-      });
       // a verdict for neither asks with which answer to go on
       task.querySelector(".verdicts")?.addEventListener("input", ({ target }) => {
         const asked = task.querySelector(".goes-on input");

@@ -48,6 +48,7 @@
     const of = current, lease = leaseOf(of), answer = filled.matches("[data-answer]");
     if (!lease || sent.has(lease) || Touchstone.missing(shell, filled)) return;
     if (answer) {
+      if (scripted(of) && !kind()) return loadKind(of, () => submit(filled));  // typed faster than it came
       if (kind()?.beforeSend?.(filled, shell) === false) return;
       clock.write(filled);
     }
@@ -203,9 +204,11 @@
     if (turns?.childElementCount > 1) turns.scrollTop = turns.scrollHeight;
   }
 
+  const scripted = (element) => element.dataset.kind && element.dataset.kind !== "compare";
+
   function loadKind(element, then = () => {}) {
     const name = element.dataset.kind, of = element;
-    if (!name || name === "compare") return;
+    if (!scripted(element)) return;
     if (page.styleKinds && !document.querySelector("link[data-kinds]")) {
       const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: page.styleKinds });
       link.dataset.kinds = "";
@@ -363,7 +366,8 @@
   document.addEventListener("keydown", (event) => {
     const { target } = event, typing = target.matches("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])");
     if (target.closest("dialog[open]")) return;  // a closed one can have the focus until the next layout
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    const sends = event.ctrlKey || event.metaKey || ("enterSends" in target.dataset && !event.shiftKey && !event.isComposing);
+    if (event.key === "Enter" && sends) {
       event.preventDefault();
       if (!event.repeat) send();
     } else if (event.key === "Escape") {

@@ -1,11 +1,12 @@
 """A live conversation in a real browser: the queue, a worker, the demo policy, and a keyboard."""
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from labeling.models import Campaign, Judgment, Prompt, Slot, Task, Turn
 from labeling.turns import order_shown
@@ -36,8 +37,8 @@ def at_work(page: Page, live_server, campaign):
     assert troubles == []
 
 
-def start(page: Page, campaign: Campaign) -> None:
-    page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + f"/rate/{campaign.slug}/")
+def start(page: Page, campaign: Campaign, until: Literal["load", "domcontentloaded"] = "load") -> None:
+    page.goto("/".join(page.url.split("/", 3)[:3]) + f"/rate/{campaign.slug}/", wait_until=until)
     expect(page.locator("#work[data-ready]")).to_be_attached()
 
 
@@ -127,6 +128,22 @@ def test_the_last_pick_brings_the_next_task_at_once(at_work, campaign):
     at_work.wait_for_timeout(500)
     assert Judgment.objects.get().verdict == 0
     assert Task.objects.get(kind="chat").status == "done"
+
+
+def test_who_types_faster_than_the_conversation_loads_is_heard(at_work, campaign):
+    make_open_chats(campaign, [{"role": "system", "content": "You sell rice."}])
+    held: list[Route] = []
+    at_work.route("**/chat*.js", lambda route: held.append(route))
+    start(at_work, campaign, until="domcontentloaded")
+    at_work.keyboard.press("e")
+    at_work.keyboard.type("How long does it take?")
+    at_work.keyboard.press("Enter")
+    expect(at_work.get_by_text("Draft saved")).to_be_visible()
+    assert Turn.objects.count() == 0
+    for script in held:
+        script.continue_()
+    expect(at_work.locator(".waits .pulse")).to_be_visible()
+    assert Turn.objects.get().prompt.messages[-1]["content"] == "How long does it take?"
 
 
 def test_answers_that_do_not_come_can_be_sent_for_again(at_work, campaign):
