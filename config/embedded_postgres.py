@@ -20,6 +20,12 @@ MAJOR = 18
 ROOTS_STAND_IN = "nobody"  # PostgreSQL refuses to run as root
 ROOTS_FOLDER = Path("/var/lib/touchstone")  # where root's server lives when its user cannot reach var
 CRASH_SECONDS = 20.0
+# An import keeps one process of the server busy: what others can write to disk for it, they do. By default
+# they come too late, and it writes every page it needs a place for, and the log, itself.
+WRITERS = (
+    "wal_buffers=16MB", "wal_writer_delay=50ms",
+    "bgwriter_delay=50ms", "bgwriter_lru_maxpages=1000", "bgwriter_lru_multiplier=4",
+)  # fmt: skip
 
 
 class EmbeddedPostgres(EmbeddedServer):
@@ -59,7 +65,7 @@ class EmbeddedPostgres(EmbeddedServer):
             "-clisten_addresses=",
             f"-cunix_socket_directories={self.socket_path.parent}",
             "-cmax_connections=200",
-            "-cwal_buffers=16MB",  # with 4 an import writes them out itself, page by page
+            *(f"-c{setting}" for setting in WRITERS),
         ]
         deadline = time.monotonic() + CRASH_SECONDS
         while True:
