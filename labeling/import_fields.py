@@ -86,7 +86,7 @@ class ImportRecord:
 
     def answers(self) -> list[tuple[str, str | None, list[Message]]]:
         """Return each answer's text, model and turns."""
-        turns = self.turns or [[] for _answer in self.responses]
+        turns = self.turns or [[]] * len(self.responses)
         return [(text, model, said) for (text, model), said in zip(self.responses, turns, strict=True)]
 
 

@@ -31,6 +31,7 @@ from labeling.import_seen import Seen
 from labeling.import_source import LineError
 from labeling.import_voices import Voices
 from labeling.models import Campaign, Import, Prompt, Response, Round, Slot, Task, TaskResponse
+from labeling.models.task import imported_as
 from labeling.prompts import content_hash, split_of, text_hash
 from models_app import registry
 from models_app.models import ModelVersion
@@ -41,11 +42,11 @@ AnswerKey = tuple[int, int | None, str, int]
 _COMPARE, _EDIT, _RANK = (kind.value for kind in (Task.Kind.COMPARE, Task.Kind.EDIT, Task.Kind.RANK))
 
 # A look for each id: the tasks of a table that was empty when the import began would all be read for every
-# batch, since PostgreSQL still takes them for few. The last condition names the partial index.
+# batch, since PostgreSQL still takes them for few. An id is compared as its index has it.
 FIND_TASKS = """
 SELECT task.id FROM unnest(%s::text[]) AS key CROSS JOIN LATERAL (
     SELECT id FROM labeling_task
-    WHERE campaign_id = %s AND external_id = key AND NOT external_id = '' OFFSET 0) task
+    WHERE campaign_id = %s AND NULLIF(external_id, '') = key OFFSET 0) task
 """
 
 
@@ -299,7 +300,9 @@ class Loading:
 
     def _without_conflicts(self, rows: list[Row]) -> list[Row]:
         """Refuse rows whose id stands for something else before anything of them is written."""
-        there = Task.objects.filter(campaign=self.campaign, external_id__in={r.key for r in rows if r.key})
+        there = Task.objects.alias(known_as=imported_as()).filter(
+            campaign=self.campaign, known_as__in={row.key for row in rows if row.key}
+        )
         answers = "task_responses__response__policy"
         meant = {
             task.external_id: (task.prompt.content_hash, task.kind, [_stored(place) for place in places])
@@ -385,7 +388,7 @@ class Loading:
                 places.append(f"{pk}\t{answer}\t{position}{place_tail}")
             if not said:  # as OPEN_SLOTS would, in the time that PostgreSQL has while the next are read
                 for _ in range(overlap):
-                    slots.append(f"{pk}\t{random()}{slot_tail}")
+                    slots.append(f"{pk}\t{random():.12f}{slot_tail}")  # all its digits take 1 µs
         self.writer.write(columns, lines)
         self.writer.write(self.place_columns, places)
         self.writer.write(self.slot_columns, slots)

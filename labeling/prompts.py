@@ -23,8 +23,11 @@ def content_hash(messages: Sequence[dict[str, str]]) -> str:
 
 
 def text_hash(text: str, turns: Sequence[dict[str, str]] = ()) -> str:
-    """Return the SHA-256 of an answer's text, or of all turns of a conversation, as hex."""
-    return content_hash(turns) if turns else hashlib.sha256(text.encode()).hexdigest()
+    """Return the first half of the SHA-256 of an answer's text, or of all turns of a conversation, as hex.
+
+    It tells apart what a campaign's models said, in an index that an import writes to for every answer.
+    """
+    return (content_hash(turns) if turns else hashlib.sha256(text.encode()).hexdigest())[:32]
 
 
 def split_of(hash_: str, purpose: str = "") -> str:

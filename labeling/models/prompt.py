@@ -139,7 +139,7 @@ class Response(models.Model):
     # A whole conversation after the prompt, [{"role", "content"}, …], ending with an answer; `text` is then
     # that last answer. Empty for a plain answer.
     turns = models.JSONField(default=list, blank=True)
-    text_hash = models.CharField(max_length=64)  # labeling.prompts.text_hash, over text and turns
+    text_hash = models.CharField(max_length=32)  # labeling.prompts.text_hash, over text and turns
     origin = models.CharField(max_length=8, choices=Origin.choices)
     policy = models.ForeignKey(
         "models_app.ModelVersion",

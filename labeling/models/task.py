@@ -3,7 +3,13 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import NullIf
 from django.utils.translation import gettext_lazy as _
+
+
+def imported_as() -> NullIf:
+    """Return the id that a task came in with, as its index has it: none where there was none."""
+    return NullIf("external_id", models.Value(""))
 
 
 class Task(models.Model):
@@ -31,7 +37,10 @@ class Task(models.Model):
         CHAMPION = "champion", _("The champion against the policy it replaced")
         HISTORY = "history", _("With an answer of an earlier policy")
 
-    campaign = models.ForeignKey("labeling.Campaign", on_delete=models.CASCADE, related_name="tasks")
+    # without an index of its own: task_imported_once begins with it
+    campaign = models.ForeignKey(
+        "labeling.Campaign", on_delete=models.CASCADE, related_name="tasks", db_index=False
+    )
     round = models.ForeignKey("labeling.Round", on_delete=models.CASCADE, related_name="tasks")
     prompt = models.ForeignKey("labeling.Prompt", on_delete=models.PROTECT, related_name="tasks")
     kind = models.CharField(max_length=8, choices=Kind.choices)
@@ -66,11 +75,8 @@ class Task(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["campaign", "external_id"],
-                condition=~models.Q(external_id=""),
-                name="task_imported_once",
-            ),
+            # of all tasks, so that a campaign's are found by it, too
+            models.UniqueConstraint("campaign", imported_as(), name="task_imported_once"),
             models.CheckConstraint(
                 condition=models.Q(counted__lte=models.F("overlap")), name="task_counted_within_overlap"
             ),
