@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from random import random
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from labeling import rounds
@@ -31,7 +31,6 @@ from labeling.import_seen import Seen
 from labeling.import_source import LineError
 from labeling.import_voices import Voices
 from labeling.models import Campaign, Import, Prompt, Response, Round, Slot, Task, TaskResponse
-from labeling.models.task import imported_as
 from labeling.prompts import content_hash, split_of, text_hash
 from models_app import registry
 from models_app.models import ModelVersion
@@ -282,10 +281,13 @@ class Loading:
         met = self._met(keys)
         if not met:
             return {}
+        return {task.external_id: task for task in self._named(met).prefetch_related("task_responses")}
+
+    def _named(self, keys: Iterable[str]) -> QuerySet[Task]:
+        """Return the campaign's tasks by their ids."""
         with connection.cursor() as cursor:
-            cursor.execute(FIND_TASKS, [met, self.campaign.pk])
-            there = Task.objects.filter(pk__in=[pk for (pk,) in cursor.fetchall()])
-        return {task.external_id: task for task in there.prefetch_related("task_responses")}
+            cursor.execute(FIND_TASKS, [list(keys), self.campaign.pk])
+            return Task.objects.filter(pk__in=[pk for (pk,) in cursor.fetchall()])
 
     def _known_tasks(self, rows: list[Row], tasks: dict[str, Task]) -> dict[str, int]:
         """Refuse an id that stands for something else; return the known ones' tasks."""
@@ -300,9 +302,7 @@ class Loading:
 
     def _without_conflicts(self, rows: list[Row]) -> list[Row]:
         """Refuse rows whose id stands for something else before anything of them is written."""
-        there = Task.objects.alias(known_as=imported_as()).filter(
-            campaign=self.campaign, known_as__in={row.key for row in rows if row.key}
-        )
+        there = self._named({row.key for row in rows if row.key})
         answers = "task_responses__response__policy"
         meant = {
             task.external_id: (task.prompt.content_hash, task.kind, [_stored(place) for place in places])
@@ -342,10 +342,7 @@ class Loading:
         return {numbers[key]: row for key, row in new.items()}
 
     def _hold_known(
-        self,
-        prompts: dict[int, Row],
-        answers: dict[AnswerKey, tuple[int, str]],
-        tasks: dict[int, Row],
+        self, prompts: dict[int, Row], answers: dict[AnswerKey, tuple[int, str]], tasks: dict[int, Row]
     ) -> None:
         """Hold what was there before and is now referred to."""
         fresh = {pk for pk, _cells in answers.values()}

@@ -7,11 +7,6 @@ from django.db.models.functions import NullIf
 from django.utils.translation import gettext_lazy as _
 
 
-def imported_as() -> NullIf:
-    """Return the id that a task came in with, as its index has it: none where there was none."""
-    return NullIf("external_id", models.Value(""))
-
-
 class Task(models.Model):
     """One question to raters: a comparison of two answers, an edit of one, an order of several, or a talk.
 
@@ -76,7 +71,9 @@ class Task(models.Model):
     class Meta:
         constraints = [
             # of all tasks, so that a campaign's are found by it, too
-            models.UniqueConstraint("campaign", imported_as(), name="task_imported_once"),
+            models.UniqueConstraint(
+                "campaign", NullIf("external_id", models.Value("")), name="task_imported_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(counted__lte=models.F("overlap")), name="task_counted_within_overlap"
             ),
