@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from config.embedded_postgres import WRITERS
 from config.stack import QUEUES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +80,9 @@ def test_compose_describes_the_same_system():
         assert services[f"worker-{queue}"]["command"] == f"python -m config.workers {queue}"
     passed_on = set(services["web"]["environment"])
     assert passed_on - {"OMP_WAIT_POLICY"} <= documented()
+    assert services["postgres"]["command"] == " ".join(
+        ["postgres", *(f"-c {setting}" for setting in WRITERS)]
+    )
 
 
 def compose() -> list[str]:
