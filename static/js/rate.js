@@ -48,7 +48,7 @@
     const of = current, lease = leaseOf(of), answer = filled.matches("[data-answer]");
     if (!lease || sent.has(lease) || Touchstone.missing(shell, filled)) return;
     if (answer) {
-      if (scripted(of) && !kind()) return loadKind(of, () => submit(filled));  // typed faster than it came
+      if (scripted(of) && !kind()) return loadKind(of, () => { if (filled.isConnected) submit(filled); });  // typed faster than it came
       if (kind()?.beforeSend?.(filled, shell) === false) return;
       clock.write(filled);
     }
