@@ -27,7 +27,10 @@ _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 
 class Columns:
-    """The columns of a model's rows: those that vary come first, the others are alike in all of an import."""
+    """The columns of a model's rows: those that vary come first, the others are alike in all of an import.
+
+    What the database fills in by itself is left out: it would read the same cell a million times.
+    """
 
     def __init__(self, model: type[models.Model], varying: Sequence[str], **alike: Any) -> None:
         fields = {f.attname: f for f in model._meta.concrete_fields if not f.primary_key}
@@ -36,7 +39,7 @@ class Columns:
         cells = {
             name: _cell(field, alike.get(name, field.get_default()))
             for name, field in fields.items()
-            if name not in varying
+            if name not in varying and (name in alike or not field.has_db_default())
         }
         told = {name: cell for name, cell in cells.items() if cell != NULL}  # what is left out is null
         names = ", ".join(f'"{fields[name].column}"' for name in [*varying, *told])

@@ -10,7 +10,6 @@ from random import random
 
 from django.db import connection
 from django.db.models import Max, QuerySet
-from django.utils import timezone
 
 from labeling import rounds
 from labeling.import_copy import (
@@ -138,19 +137,16 @@ class Loading:
         self.numbers = {model: Numbers(model, writer) for model in (Prompt, Response, Task)}
         self.policies: dict[str | None, int | None] = {None: None}
         self.round: Round | None = None
-        now = timezone.now()
         self.prompt_columns = Columns(
             Prompt,
             ["id", "messages", "content_hash", "split", "purpose", "language", "tags", "meta"],
             campaign_id=campaign.pk,
             source_id=origin.pk,
-            created_at=now,
         )
         self.response_columns = Columns(
             Response,
             ["id", "prompt_id", "policy_id", "copy", "text_hash", "text", "turns"],
             origin=Response.Origin.IMPORTED.value,
-            created_at=now,
         )
         self.place_columns = Columns(TaskResponse, ["task_id", "response_id", "position"])
         self.slot_columns = Columns(Slot, ["task_id", "order_key"], campaign_id=campaign.pk)
@@ -372,7 +368,6 @@ class Loading:
             campaign_id=self.campaign.pk,
             round_id=self.round.pk,
             selection=Task.Selection.IMPORTED.value,
-            created_at=timezone.now(),
         )
         tail, place_tail, slot_tail = columns.tail, self.place_columns.tail, self.slot_columns.tail
         lines, places, slots = [], [], []

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -96,8 +97,8 @@ class Prompt(models.Model):
         Import, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts", db_index=False
     )
     # Taken back: asked in no round any more (training.withdrawal).
-    withdrawn = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    withdrawn = models.BooleanField(default=False, db_default=False)
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
     class Meta:
         constraints = [
@@ -134,7 +135,8 @@ class Response(models.Model):
         EDITED = "edited", _("Edited by a person")
         WRITTEN = "written", _("Written by a person")
 
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
+    # without an index of its own: response_imported_once begins with it
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses", db_index=False)
     text = models.TextField(blank=True)
     # A whole conversation after the prompt, [{"role", "content"}, …], ending with an answer; `text` is then
     # that last answer. Empty for a plain answer.
@@ -180,7 +182,7 @@ class Response(models.Model):
         related_name="responses",
         db_index=False,
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
     class Meta:
         constraints = [
@@ -190,9 +192,13 @@ class Response(models.Model):
                 nulls_distinct=False,
                 name="response_draw_once",
             ),
+            # of all answers, so that a prompt's are found by it, too: those not imported differ by their ids
             models.UniqueConstraint(
-                fields=["prompt", "policy", "text_hash", "copy"],
-                condition=models.Q(origin="imported"),
+                "prompt",
+                "policy",
+                "text_hash",
+                "copy",
+                models.Case(models.When(origin="imported", then=None), default=models.F("id")),
                 nulls_distinct=False,
                 name="response_imported_once",
             ),

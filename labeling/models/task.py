@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import NullIf
+from django.db.models.functions import Now, NullIf
 from django.utils.translation import gettext_lazy as _
 
 
@@ -47,9 +47,9 @@ class Task(models.Model):
     # Counted judgments or edits so far; changes in the transaction that stores one.
     counted = models.PositiveSmallIntegerField(default=0)
     # Higher ones are asked first; copied to the slots.
-    priority = models.SmallIntegerField(default=0)
+    priority = models.SmallIntegerField(default=0, db_default=0)
     # Its right answer is known: given to raters by the campaign's share, looking like any other.
-    gold = models.BooleanField(default=False)
+    gold = models.BooleanField(default=False, db_default=False)
     # The comparison that one rater, for whom its slot is reserved, judges here a second time. No fresh vote.
     repeats = models.ForeignKey(
         "self",
@@ -66,7 +66,7 @@ class Task(models.Model):
     responses = models.ManyToManyField(
         "labeling.Response", through="labeling.TaskResponse", related_name="tasks"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
     class Meta:
         constraints = [
@@ -150,10 +150,12 @@ class Slot(models.Model):
         "labeling.Campaign", on_delete=models.CASCADE, related_name="slots", db_index=False
     )
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="slots")
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    status = models.CharField(
+        max_length=10, choices=Status.choices, default=Status.OPEN, db_default=Status.OPEN
+    )
     order_key = models.FloatField()
-    priority = models.SmallIntegerField(default=0)
-    gold = models.BooleanField(default=False)
+    priority = models.SmallIntegerField(default=0, db_default=0)
+    gold = models.BooleanField(default=False, db_default=False)
     # A manager's choice: nobody else gets it.
     reserved_for = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -174,7 +176,7 @@ class Slot(models.Model):
     lease = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     # Which position of the task stands at each displayed side, e.g. [1, 0]; drawn at the claim.
-    order_shown = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    order_shown = ArrayField(models.PositiveSmallIntegerField(), default=list, db_default=[], blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

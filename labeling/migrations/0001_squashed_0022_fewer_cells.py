@@ -8,6 +8,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.comparison
+import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
@@ -46,6 +47,7 @@ class Migration(migrations.Migration):
         ("labeling", "0019_claim_in_the_database"),
         ("labeling", "0020_indexes_that_are_used"),
         ("labeling", "0021_shorter_entries"),
+        ("labeling", "0022_fewer_cells"),
     ]
     initial = True
 
@@ -1070,8 +1072,13 @@ class Migration(migrations.Migration):
                         to="labeling.import",
                     ),
                 ),
-                ("withdrawn", models.BooleanField(default=False)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("withdrawn", models.BooleanField(db_default=False, default=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        auto_now_add=True, db_default=django.db.models.functions.datetime.Now()
+                    ),
+                ),
             ],
             options={
                 "indexes": [
@@ -1218,6 +1225,7 @@ class Migration(migrations.Migration):
                 (
                     "prompt",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="responses",
                         to="labeling.prompt",
@@ -1294,7 +1302,12 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        auto_now_add=True, db_default=django.db.models.functions.datetime.Now()
+                    ),
+                ),
             ],
             options={
                 "indexes": [
@@ -1328,8 +1341,11 @@ class Migration(migrations.Migration):
                         nulls_distinct=False,
                     ),
                     models.UniqueConstraint(
-                        condition=models.Q(("origin", "imported")),
-                        fields=("prompt", "policy", "text_hash", "copy"),
+                        models.F("prompt"),
+                        models.F("policy"),
+                        models.F("text_hash"),
+                        models.F("copy"),
+                        models.Case(models.When(origin="imported", then=None), default=models.F("id")),
                         name="response_imported_once",
                         nulls_distinct=False,
                     ),
@@ -1449,8 +1465,8 @@ class Migration(migrations.Migration):
                 ),
                 ("overlap", models.PositiveSmallIntegerField(default=1)),
                 ("counted", models.PositiveSmallIntegerField(default=0)),
-                ("priority", models.SmallIntegerField(default=0)),
-                ("gold", models.BooleanField(default=False)),
+                ("priority", models.SmallIntegerField(db_default=0, default=0)),
+                ("gold", models.BooleanField(db_default=False, default=False)),
                 (
                     "repeats",
                     models.ForeignKey(
@@ -1479,7 +1495,12 @@ class Migration(migrations.Migration):
                 ),
                 ("probability", models.FloatField(blank=True, null=True)),
                 ("external_id", models.CharField(blank=True, max_length=200)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        auto_now_add=True, db_default=django.db.models.functions.datetime.Now()
+                    ),
+                ),
             ],
             options={
                 "indexes": [
@@ -1653,13 +1674,14 @@ class Migration(migrations.Migration):
                             ("done", "Done"),
                             ("cancelled", "Cancelled"),
                         ],
+                        db_default="open",
                         default="open",
                         max_length=10,
                     ),
                 ),
                 ("order_key", models.FloatField()),
-                ("priority", models.SmallIntegerField(default=0)),
-                ("gold", models.BooleanField(default=False)),
+                ("priority", models.SmallIntegerField(db_default=0, default=0)),
+                ("gold", models.BooleanField(db_default=False, default=False)),
                 (
                     "reserved_for",
                     models.ForeignKey(
@@ -1687,7 +1709,11 @@ class Migration(migrations.Migration):
                 (
                     "order_shown",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.PositiveSmallIntegerField(), blank=True, default=list, size=None
+                        base_field=models.PositiveSmallIntegerField(),
+                        blank=True,
+                        db_default=[],
+                        default=list,
+                        size=None,
                     ),
                 ),
                 ("claimed_at", models.DateTimeField(blank=True, null=True)),
