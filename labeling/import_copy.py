@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from json.encoder import encode_basestring
 from types import TracebackType
 from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import IntegrityError, connection, models
+
+from labeling.prompts import Spelt
 
 NULL = "\\N"
 WAITING = 6  # what waits for PostgreSQL: prompts, answers, tasks, their places, slots, and a draw of numbers
@@ -87,10 +88,10 @@ def json_text(value: Any) -> str:
     return str(_to_json(value)).replace("\\", "\\\\")
 
 
-def messages_text(messages: Sequence[dict[str, str]]) -> str:
+def messages_text(spelt: Spelt) -> str:
     """Return a conversation as a cell."""
-    said = [f'{{"role":"{m["role"]}","content":{encode_basestring(m["content"])}}}' for m in messages]
-    return f"[{','.join(said)}]".replace("\\", "\\\\")
+    said = ",".join([f'{{"role":{role},"content":{content}}}' for role, content in spelt])
+    return f"[{said}]".replace("\\", "\\\\")
 
 
 class Numbers:

@@ -30,7 +30,7 @@ from labeling.import_seen import Seen
 from labeling.import_source import LineError
 from labeling.import_voices import Voices
 from labeling.models import Campaign, Import, Prompt, Response, Round, Slot, Task, TaskResponse
-from labeling.prompts import content_hash, split_of, text_hash
+from labeling.prompts import Spelt, hash_of, spell, split_of, text_hash
 from models_app import registry
 from models_app.models import ModelVersion
 
@@ -61,12 +61,14 @@ class Row:
 
     def __init__(self, record: ImportRecord, report: ImportReport) -> None:
         self.record = record
-        self.digest = content_hash(record.messages)
-        self.prompt_cells = _prompt_cells(record, self.digest)
+        spelt = spell(record.messages)
+        self.digest = hash_of(spelt)
+        self.prompt_cells = _prompt_cells(record, self.digest, spelt)
         self.hashes: list[str] = []
         self.answer_cells: list[str] = []
-        for answer, _model, turns in record.answers():
-            digest, said = text_hash(answer, turns), messages_text(turns) if turns else "[]"
+        for k, (answer, _model) in enumerate(record.responses):
+            turns = record.turns[k] if record.turns else ()
+            digest, said = text_hash(answer, turns), messages_text(spell(turns)) if turns else "[]"
             self.hashes.append(digest)
             self.answer_cells.append(f"{digest}\t{text(answer)}\t{said}")
         self.kind = _kind(record, self.hashes, report)  # of its task; empty when it asks nothing
@@ -109,10 +111,10 @@ def _kind(record: ImportRecord, hashes: list[str], report: ImportReport) -> str:
     return _COMPARE
 
 
-def _prompt_cells(record: ImportRecord, digest: str) -> str:
+def _prompt_cells(record: ImportRecord, digest: str, spelt: Spelt) -> str:
     purpose = record.purpose
     return (
-        f"{messages_text(record.messages)}\t{digest}\t{split_of(digest, purpose)}\t{purpose}"
+        f"{messages_text(spelt)}\t{digest}\t{split_of(digest, purpose)}\t{purpose}"
         f"\t{text(record.language)}\t{array(record.tags)}\t{json_text(record.meta)}"
     )
 
@@ -166,7 +168,7 @@ class Loading:
         response_ids = self.numbers[Response].take(sum(len(row.hashes) for row in rows))
         task_ids = self.numbers[Task].take(len(asked))
         self._write_prompts(prompts)  # which PostgreSQL stores while the answers are made ready
-        answers = self._find_answers(rows, stored, response_ids)
+        answers, cells = self._find_answers(rows, stored, response_ids)
         tasks = self._known_tasks(rows, there)
         if self.report.errors_total > refused:
             if self.keep_good:  # what was found good and stored already isn't
@@ -175,8 +177,8 @@ class Loading:
         new = self._new_tasks(rows, tasks, task_ids)
         if known:
             self.writer.finish()
-            self._hold_known(prompts, answers, new)
-        self._write_answers(answers)
+            self._hold_known(prompts, {key[0] for key in answers.keys() - stored.keys()}, stored, new)
+        self.writer.write(self.response_columns, cells)
         said = self.voices.listen((row.key, row.record) for row in rows if row.kind)
         if said:
             self.writer.finish()
@@ -201,18 +203,16 @@ class Loading:
 
     def _learn_policies(self, rows: list[Row]) -> None:
         """Find the campaign's policies by name; a new name becomes known as an imported one."""
-        named = {model: None for row in rows for _text, model in row.record.responses}
+        named = {model for row in rows for _text, model in row.record.responses} - self.policies.keys()
         kind, family = ModelVersion.Kind.POLICY, self.campaign.model_family
-        for name in named:
-            if name not in self.policies:
-                assert name is not None
-                self.writer.finish()
-                version = ModelVersion.objects.filter(family=family, kind=kind, name=name).first()
-                if version is None:
-                    backend = ModelVersion.Backend.IMPORTED
-                    version = registry.register(family, kind, name, backend, by=self.origin.by)
-                hold(ModelVersion, [version.pk])
-                self.policies[name] = version.pk
+        for name in sorted(filter(None, named)):
+            self.writer.finish()
+            version = ModelVersion.objects.filter(family=family, kind=kind, name=name).first()
+            if version is None:
+                backend = ModelVersion.Backend.IMPORTED
+                version = registry.register(family, kind, name, backend, by=self.origin.by)
+            hold(ModelVersion, [version.pk])
+            self.policies[name] = version.pk
 
     def _find_prompts(self, rows: list[Row]) -> tuple[dict[int, Row], set[int]]:
         """Find or number each row's prompt; return the new ones, and those there before this batch."""
@@ -253,24 +253,25 @@ class Loading:
         return {(prompt, policy, digest, copy): pk for prompt, policy, digest, copy, pk in columns}
 
     def _find_answers(
-        self, rows: list[Row], numbers: dict[AnswerKey, int], free: list[int]
-    ) -> dict[AnswerKey, tuple[int, str]]:
-        """Find or number each row's answers; return the new ones: number and cells."""
-        new: dict[AnswerKey, tuple[int, str]] = {}
-        unused = iter(free)
+        self, rows: list[Row], stored: dict[AnswerKey, int], free: list[int]
+    ) -> tuple[dict[AnswerKey, int], list[str]]:
+        """Find or number each row's answers; return all their numbers, and the new ones' cells."""
+        numbers, cells_of_new, unused = dict(stored), [], iter(free)
+        tail = self.response_columns.tail
         for row in rows:
-            row.answers = []
+            prompt, row.answers = row.prompt, []
             pairs = zip(row.record.responses, row.hashes, row.answer_cells, strict=True)
             for (_text, model), digest, cells in pairs:
-                key = (row.prompt, self.policies[model], digest, 0)
-                while (pk := numbers.get(key)) in row.answers:  # equal texts of one model within a record
-                    key = (*key[:3], key[3] + 1)
+                policy, copy = self.policies[model], 0
+                while (pk := numbers.get(key := (prompt, policy, digest, copy))) in row.answers:
+                    copy += 1  # equal texts of one model within a record
                 if pk is None:
                     pk = numbers[key] = next(unused)
-                    new[key] = (pk, cells)
+                    by = NULL if policy is None else policy
+                    cells_of_new.append(f"{pk}\t{prompt}\t{by}\t{copy}\t{cells}{tail}")
                 row.answers.append(pk)
-        self.report.responses_added += len(new)
-        return new
+        self.report.responses_added += len(cells_of_new)
+        return numbers, cells_of_new
 
     def _stored_tasks(self, keys: set[str]) -> dict[str, Task]:
         """Return the tasks already there by external id."""
@@ -338,25 +339,16 @@ class Loading:
         return {numbers[key]: row for key, row in new.items()}
 
     def _hold_known(
-        self, prompts: dict[int, Row], answers: dict[AnswerKey, tuple[int, str]], tasks: dict[int, Row]
+        self, new: dict[int, Row], answered: set[int], stored: dict[AnswerKey, int], tasks: dict[int, Row]
     ) -> None:
-        """Hold what was there before and is now referred to."""
-        fresh = {pk for pk, _cells in answers.values()}
-        asked = {key[0] for key in answers} | {row.prompt for row in tasks.values()}
-        hold(Prompt, asked - prompts.keys())
-        hold(Response, {pk for row in tasks.values() for pk in row.answers} - fresh)
+        """Hold what was there before and is now referred to, by new answers or tasks."""
+        asked = {row.prompt for row in tasks.values()}
+        hold(Prompt, (answered | asked) - new.keys())
+        hold(Response, {pk for row in tasks.values() for pk in row.answers} & set(stored.values()))
 
     def _write_prompts(self, new: dict[int, Row]) -> None:
         tail = self.prompt_columns.tail
         self.writer.write(self.prompt_columns, [f"{pk}\t{row.prompt_cells}{tail}" for pk, row in new.items()])
-
-    def _write_answers(self, new: dict[AnswerKey, tuple[int, str]]) -> None:
-        tail = self.response_columns.tail
-        lines = [
-            f"{pk}\t{prompt}\t{NULL if policy is None else policy}\t{copy}\t{cells}{tail}"
-            for (prompt, policy, _digest, copy), (pk, cells) in new.items()
-        ]
-        self.writer.write(self.response_columns, lines)
 
     def _write_tasks(self, new: dict[int, Row], counted: Counter[str]) -> None:
         """Write the tasks that are new: done when people have spoken on them, open otherwise."""

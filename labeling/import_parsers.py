@@ -63,7 +63,9 @@ def parse_touchstone(line: int, row: dict[str, Any]) -> ImportRecord:
         raise FieldError("annotations" if annotated else "ranking", message)
     if "ranking" in row and len(responses) == 2:
         raise FieldError("ranking", "orders three answers or more; which of two is better is an annotation")
-    annotations = read_each(annotated, "annotations", lambda item: read_annotation(item, len(responses)))
+    annotations: list[Annotation] = []
+    if annotated:
+        annotations = read_each(annotated, "annotations", lambda item: read_annotation(item, len(responses)))
     if (ranking := row.get("ranking")) is not None:
         order = read_ranking(ranking, len(responses))
         annotations.append(Annotation(read_name(row, "annotator"), None, ranking=order))

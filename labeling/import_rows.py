@@ -122,7 +122,9 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 def _load_object(line: str) -> Row:
     try:
-        row = _JSON.decode(line)
+        row, end = _JSON.raw_decode(line) if line[0] == "{" else (None, 0)
+        if line[end:] not in ("\n", ""):  # blanks in other places, or an error; looking for them takes longer
+            row = _JSON.decode(line)
     except json.JSONDecodeError as error:
         raise FieldError("", f"this is not valid JSON: {error.msg} (column {error.colno})") from error
     except (ValueError, RecursionError) as error:

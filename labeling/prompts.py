@@ -15,11 +15,24 @@ _TRAIN, _VALIDATION, _TEST = (
 )
 
 
+Spelt = Sequence[tuple[str, str]]  # a conversation's roles and texts, each as JSON has it
+
+
+def spell(messages: Sequence[dict[str, str]]) -> Spelt:
+    """Return a conversation's roles and texts as JSON has them."""
+    return [(encode_basestring(m["role"]), encode_basestring(m["content"])) for m in messages]
+
+
 def content_hash(messages: Sequence[dict[str, str]]) -> str:
     """Return the SHA-256 of a conversation's roles and texts, as hex."""
+    return hash_of(spell(messages))
+
+
+def hash_of(spelt: Spelt) -> str:
+    """Return the content hash of a conversation that is spelt already."""
     # as json.dumps would write it, without what that costs a million times
-    said = [f"[{encode_basestring(m['role'])}, {encode_basestring(m['content'])}]" for m in messages]
-    return hashlib.sha256(f"[{', '.join(said)}]".encode()).hexdigest()
+    said = ", ".join([f"[{role}, {content}]" for role, content in spelt])
+    return hashlib.sha256(f"[{said}]".encode()).hexdigest()
 
 
 def text_hash(text: str, turns: Sequence[dict[str, str]] = ()) -> str:
