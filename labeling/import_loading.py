@@ -119,6 +119,24 @@ def _prompt_cells(record: ImportRecord, digest: str, spelt: Spelt) -> str:
     )
 
 
+class Policies(dict[str | None, int | None]):
+    """The policies of a campaign's family by name; a new name becomes known as an imported one."""
+
+    def __init__(self, campaign: Campaign, origin: Import, writer: Writer) -> None:
+        super().__init__({None: None})
+        self._family, self._by, self._writer = campaign.model_family, origin.by, writer
+
+    def __missing__(self, name: str) -> int:
+        self._writer.finish()
+        kind, backend = ModelVersion.Kind.POLICY, ModelVersion.Backend.IMPORTED
+        version = ModelVersion.objects.filter(family=self._family, kind=kind, name=name).first()
+        if version is None:
+            version = registry.register(self._family, kind, name, backend, by=self._by)
+        hold(ModelVersion, [version.pk])
+        self[name] = version.pk
+        return version.pk
+
+
 class Loading:
     """Add batches of rows to a campaign: first look up what is known, then write what is new."""
 
@@ -137,7 +155,7 @@ class Loading:
         # what comes into an empty campaign is looked for only where the import itself may have brought it
         self.seen = Seen() if not Prompt.objects.filter(campaign=campaign).exists() else None
         self.numbers = {model: Numbers(model, writer) for model in (Prompt, Response, Task)}
-        self.policies: dict[str | None, int | None] = {None: None}
+        self.policies = Policies(campaign, origin, writer)
         self.round: Round | None = None
         self.prompt_columns = Columns(
             Prompt,
@@ -159,7 +177,6 @@ class Loading:
             self.writer.finish()
             rows = self._without_conflicts(rows)
         refused = self.report.errors_total
-        self._learn_policies(rows)
         prompts, known = self._find_prompts(rows)
         keys = {row.key for row in rows if row.kind}
         stored, there = self._stored_answers(known), self._stored_tasks(keys)
@@ -200,19 +217,6 @@ class Loading:
             rounds.open_(self.round, filled=True)
         if not self.round.tasks.filter(status=Task.Status.OPEN).exists():
             rounds.close(self.round, reason="Everything in it came with its judgments.")
-
-    def _learn_policies(self, rows: list[Row]) -> None:
-        """Find the campaign's policies by name; a new name becomes known as an imported one."""
-        named = {model for row in rows for _text, model in row.record.responses} - self.policies.keys()
-        kind, family = ModelVersion.Kind.POLICY, self.campaign.model_family
-        for name in sorted(filter(None, named)):
-            self.writer.finish()
-            version = ModelVersion.objects.filter(family=family, kind=kind, name=name).first()
-            if version is None:
-                backend = ModelVersion.Backend.IMPORTED
-                version = registry.register(family, kind, name, backend, by=self.origin.by)
-            hold(ModelVersion, [version.pk])
-            self.policies[name] = version.pk
 
     def _find_prompts(self, rows: list[Row]) -> tuple[dict[int, Row], set[int]]:
         """Find or number each row's prompt; return the new ones, and those there before this batch."""
@@ -363,11 +367,12 @@ class Loading:
         )
         tail, place_tail, slot_tail = columns.tail, self.place_columns.tail, self.slot_columns.tail
         lines, places, slots = [], [], []
+        overlap = self.campaign.overlap
+        unsaid = f"open\t{overlap}\t0"
         for number, row in new.items():
             pk, said = str(number), counted.get(row.key, 0)
-            status, overlap = ("done", said) if said else ("open", self.campaign.overlap)
-            cells = f"{row.prompt}\t{row.kind}\t{text(row.key)}\t{status}\t{overlap}\t{said}"
-            lines.append(f"{pk}\t{cells}{tail}")
+            state = f"done\t{said}\t{said}" if said else unsaid
+            lines.append(f"{pk}\t{row.prompt}\t{row.kind}\t{text(row.key)}\t{state}{tail}")
             for position, answer in enumerate(row.answers):
                 places.append(f"{pk}\t{answer}\t{position}{place_tail}")
             if not said:  # as OPEN_SLOTS would, in the time that PostgreSQL has while the next are read
