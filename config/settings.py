@@ -76,7 +76,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
-    "django.contrib.staticfiles",
+    "config.apps.StaticFiles",
     "rest_framework",
     "drf_spectacular",
     "csp",
@@ -213,6 +213,7 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG or TESTING
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # every page asks for these; the others need not be compressed
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
 
 MODELS_DIR = VAR_DIR / "models"
