@@ -86,8 +86,9 @@ class ImportRecord:
 
     def answers(self) -> list[tuple[str, str | None, list[Message]]]:
         """Return each answer's text, model and turns."""
-        turns = self.turns or [[]] * len(self.responses)
-        return [(text, model, said) for (text, model), said in zip(self.responses, turns, strict=True)]
+        if not self.turns:
+            return [(text, model, []) for text, model in self.responses]
+        return [(text, model, said) for (text, model), said in zip(self.responses, self.turns, strict=True)]
 
 
 def make_record(

@@ -66,8 +66,7 @@ class Row:
         self.prompt_cells = _prompt_cells(record, self.digest, spelt)
         self.hashes: list[str] = []
         self.answer_cells: list[str] = []
-        for k, (answer, _model) in enumerate(record.responses):
-            turns = record.turns[k] if record.turns else ()
+        for answer, _model, turns in record.answers():
             digest, said = text_hash(answer, turns), messages_text(spell(turns)) if turns else "[]"
             self.hashes.append(digest)
             self.answer_cells.append(f"{digest}\t{text(answer)}\t{said}")
