@@ -118,12 +118,13 @@ def _items(source: BinaryIO) -> Iterator[tuple[int, Any, str]]:
 
 
 _BETWEEN = re.compile(r"[\s,]*")
+_ENDS = ("\n", "\r\n", "")  # of a line
 
 
 def _load_object(line: str) -> Row:
     try:
         row, end = _JSON.raw_decode(line) if line[0] == "{" else (None, 0)
-        if line[end:] not in ("\n", ""):  # blanks in other places, or an error; looking for them takes longer
+        if line[end:] not in _ENDS:  # blanks in other places, or an error: looking for them takes longer
             row = _JSON.decode(line)
     except json.JSONDecodeError as error:
         raise FieldError("", f"this is not valid JSON: {error.msg} (column {error.colno})") from error
