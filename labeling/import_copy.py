@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +20,7 @@ from labeling.prompts import Spelt
 
 NULL = "\\N"
 WAITING = 6  # what waits for PostgreSQL: prompts, answers, tasks, their places, slots, and a draw of numbers
+AHEAD = 1 << 20  # bytes that PostgreSQL may be sent before it asks for them, as far as the system allows it
 DRAW = """
 SELECT min(id), max(id) FROM (
     SELECT nextval((SELECT pg_get_serial_sequence(%s, 'id')::regclass)) AS id FROM generate_series(1, %s)
@@ -165,6 +168,7 @@ class Writer:
         self._connection = connection.connection
         self._trusted = _may_trust()
         self._trusting = False  # known_keys, from the first COPY until `finish`
+        _widen(self._connection.fileno())
         self._thread = ThreadPoolExecutor(1, "copy")
         self._under_way: deque[Future[Any]] = deque()
 
@@ -229,3 +233,13 @@ class Writer:
             return list(range(first, last + 1))
         # somebody else drew meanwhile: these are lost, and fewer are less likely to be parted
         return [*self._draw(table, n // 2), *self._draw(table, n - n // 2)]
+
+
+def _widen(descriptor: int) -> None:
+    """Let more lie ahead of PostgreSQL on this machine: it ran dry while the thread awaited its turn.
+
+    A connection by TCP widens itself, unless it is told how far.
+    """
+    with socket.socket(fileno=os.dup(descriptor)) as line:
+        if line.family == socket.AF_UNIX:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, AHEAD)

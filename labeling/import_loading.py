@@ -55,8 +55,7 @@ class Row:
     """
 
     __slots__ = (
-        "answer_cells", "answers", "digest", "hashes", "key", "kind",
-        "prompt", "prompt_cells", "record", "task",
+        "answers", "digest", "key", "kind", "prompt", "prompt_cells", "record", "said", "task",
     )  # fmt: skip
 
     def __init__(self, record: ImportRecord, report: ImportReport) -> None:
@@ -64,22 +63,20 @@ class Row:
         spelt = spell(record.messages)
         self.digest = hash_of(spelt)
         self.prompt_cells = _prompt_cells(record, self.digest, spelt)
-        self.hashes: list[str] = []
-        self.answer_cells: list[str] = []
-        for answer, _model, turns in record.answers():
-            digest, said = text_hash(answer, turns), messages_text(spell(turns)) if turns else "[]"
-            self.hashes.append(digest)
-            self.answer_cells.append(f"{digest}\t{text(answer)}\t{said}")
-        self.kind = _kind(record, self.hashes, report)  # of its task; empty when it asks nothing
-        self.key = (record.external_id or self._content_id()) if self.kind else ""  # the task's external id
+        self.said: list[tuple[str | None, str, str]] = []  # each answer's model, hash and cells
+        for answer, model, turns in record.answers():
+            digest, talk = text_hash(answer, turns), messages_text(spell(turns)) if turns else "[]"
+            self.said.append((model, digest, f"{digest}\t{text(answer)}\t{talk}"))
+        # its task's kind, which is empty when it asks nothing, and external id
+        self.kind = _kind(record, [digest for _, digest, _ in self.said], report)
+        self.key = (record.external_id or self._content_id()) if self.kind else ""
         self.prompt = 0
         self.answers: list[int] = []
         self.task = 0
 
     def meaning(self) -> tuple[str, str, list[tuple[str | None, str]]]:
         """Return what its id stands for, whatever the numbers in the database."""
-        models = [model for _text, model in self.record.responses]
-        return self.digest, self.kind, list(zip(models, self.hashes, strict=True))
+        return self.digest, self.kind, [(model, digest) for model, digest, _cells in self.said]
 
     def _content_id(self) -> str:
         """Name a record without an id by its prompt and answers."""
@@ -181,7 +178,7 @@ class Loading:
         stored, there = self._stored_answers(known), self._stored_tasks(keys)
         asked = keys - there.keys()
         self._begin_round(asked)
-        response_ids = self.numbers[Response].take(sum(len(row.hashes) for row in rows))
+        response_ids = self.numbers[Response].take(sum([len(row.said) for row in rows]))
         task_ids = self.numbers[Task].take(len(asked))
         self._write_prompts(prompts)  # which PostgreSQL stores while the answers are made ready
         answers, cells = self._find_answers(rows, stored, response_ids)
@@ -262,17 +259,16 @@ class Loading:
         numbers, cells_of_new, unused = dict(stored), [], iter(free)
         tail = self.response_columns.tail
         for row in rows:
-            prompt, row.answers = row.prompt, []
-            pairs = zip(row.record.responses, row.hashes, row.answer_cells, strict=True)
-            for (_text, model), digest, cells in pairs:
+            prompt, answers = row.prompt, row.answers
+            for model, digest, cells in row.said:
                 policy, copy = self.policies[model], 0
-                while (pk := numbers.get(key := (prompt, policy, digest, copy))) in row.answers:
+                while (pk := numbers.get(key := (prompt, policy, digest, copy))) in answers:
                     copy += 1  # equal texts of one model within a record
                 if pk is None:
                     pk = numbers[key] = next(unused)
                     by = NULL if policy is None else policy
                     cells_of_new.append(f"{pk}\t{prompt}\t{by}\t{copy}\t{cells}{tail}")
-                row.answers.append(pk)
+                answers.append(pk)
         self.report.responses_added += len(cells_of_new)
         return numbers, cells_of_new
 
