@@ -19,6 +19,7 @@ TASK_COLUMNS = [
     "kind",
     "chat_id",
     "overlap",
+    "counted",
     "priority",
     "gold",
     "repeats_id",
@@ -95,8 +96,8 @@ WHERE task.round_id = %(round)s AND task.status = 'open'
 """
 
 # Of a rater's slot by its lease: the slot, its task, its campaign and whether they rate there, the guideline
-# shown, and whether the rater had another slot of the task before. OFFSET 0 keeps PostgreSQL from looking by
-# the rater, through all that they ever did, by a plan as old as their first day.
+# shown, whether the rater had another slot of the task before, and the task's version. OFFSET 0 keeps
+# PostgreSQL from looking by the rater, through all that they ever did, by a plan as old as their first day.
 _FOUND = f"""
 {_SLOT}, {_TASK}, {_CAMPAIGN},
     (SELECT guideline.id FROM labeling_guideline guideline
@@ -105,7 +106,8 @@ _FOUND = f"""
         ORDER BY guideline.number DESC LIMIT 1) AS shown_guideline,
     coalesce({_RATED} AND member.role <> 'researcher', false) AS rated,
     EXISTS (SELECT FROM (SELECT id, rater_id FROM labeling_slot WHERE task_id = slot.task_id OFFSET 0) other
-        WHERE other.rater_id = %(rater)s AND other.id <> slot.id) AS had_before"""
+        WHERE other.rater_id = %(rater)s AND other.id <> slot.id) AS had_before,
+    task.xmin::text AS task_version"""
 
 # psycopg keeps what it parsed of statements up to 4,096 characters, and this is one
 FIND = f"""
@@ -145,30 +147,54 @@ FOR UPDATE OF slot
 """
 
 
-def fill(insert: str, *, claim: bool) -> str:
+def fill(insert: str, *, claim: bool, adapts: bool = False) -> str:
     """Spell out how what was said is stored, its slot filled and, if so wanted, the next one claimed.
 
     `insert` stores it, FROM filled, and returns it. The slot is marked done and counted in its task; the
     draft goes, too. Nothing happens, and no row comes back, where the slot's status isn't the one that was
-    read. The rater's membership is locked before their slot, as by a claim.
+    read. The rater's membership is locked before their slot, as by a claim. A task that `adapts` must be of
+    the version that was read, and is asked of one more rater if so wanted and its round is still open.
     """
     return f"""
-WITH member AS MATERIALIZED ({LOCK_MEMBER}), filled AS (
+WITH member AS MATERIALIZED ({LOCK_MEMBER}), {_SAME if adapts else ""}filled AS (
     UPDATE labeling_slot SET status = 'done', rater_id = %(rater)s, order_shown = %(order_shown)s::smallint[]
-    WHERE id = %(slot)s AND status = %(status)s AND (SELECT count(*) FROM member) >= 0
+    WHERE id = %(slot)s AND status = %(status)s AND {_ONLY_SAME if adapts else _AFTER_MEMBER}
     RETURNING rater_id, campaign_id
 ), counted AS (
-    UPDATE labeling_task SET counted = counted + 1,
-        status = CASE WHEN status = 'open' AND counted >= overlap - 1 THEN 'done' ELSE status END
+    UPDATE labeling_task SET counted = counted + 1, {"overlap = overlap + " + _MORE + "," if adapts else ""}
+        status = CASE WHEN status = 'open' AND counted >= overlap - 1 {"+ " + _MORE if adapts else ""}
+            THEN 'done' ELSE status END
     WHERE id = %(task)s AND EXISTS (SELECT FROM filled)
-    RETURNING counted, overlap
+    RETURNING counted, overlap, id, campaign_id, priority, gold
 ), forgotten AS (
     DELETE FROM labeling_draft
     WHERE task_id = %(task)s AND rater_id = %(rater)s AND EXISTS (SELECT FROM filled)
-), stored AS ({insert})
-SELECT stored.*, counted.*{f", {_SHOWN}" if claim else ""}
+), {_ASKED if adapts else ""}stored AS ({insert})
+SELECT stored.*, counted.counted, counted.overlap{f", {_SHOWN}" if claim else ""}
 FROM filled, stored, counted{_AND_CLAIM if claim else ""}"""
 
 
+_AFTER_MEMBER = "(SELECT count(*) FROM member) >= 0"
+# who judges the same task at the same moment is waited for, and the task is another then
+_SAME = f"""live AS MATERIALIZED (
+    SELECT id FROM labeling_round
+    WHERE id = %(round)s AND status = 'open' AND %(more)s AND {_AFTER_MEMBER}
+    FOR SHARE
+), place AS MATERIALIZED (
+    SELECT id FROM labeling_slot
+    WHERE id = %(slot)s AND status = %(status)s AND (SELECT count(*) FROM live) >= 0 AND {_AFTER_MEMBER}
+    FOR UPDATE
+), same AS MATERIALIZED (
+    SELECT id FROM labeling_task
+    WHERE id = %(task)s AND xmin = %(version)s::xid AND EXISTS (SELECT FROM place)
+    FOR NO KEY UPDATE
+), """
+_ONLY_SAME = "EXISTS (SELECT FROM same)"
+_MORE = "(SELECT count(*) FROM live)"
+_ASKED = """asked AS (
+    INSERT INTO labeling_slot (campaign_id, task_id, status, order_key, priority, gold, order_shown)
+    SELECT counted.campaign_id, counted.id, 'open', random(), counted.priority, counted.gold, '{}'
+    FROM counted, live
+), """
 _AND_CLAIM = """
     LEFT JOIN labeling_claim(filled.rater_id, filled.campaign_id, %(besides)s::uuid[]) shown ON true"""

@@ -63,6 +63,7 @@ class Place:
     filled: Slot | None
     guideline: int | None
     supersedes: int | None
+    locked: bool = True
 
 
 def at_once(store: Callable[[bool], R]) -> R:
@@ -102,16 +103,16 @@ def settle(
 ) -> Place | S:
     """Find a lease's slot, locked in a transaction, and what a submission on a task of a kind fills.
 
-    Unlocked, it raises NotAtOnceError where `fill` will need the lock. Returns the row itself when this very
-    submission is already stored (same idempotency key). The lease may have run out: while the task has a free
-    place it counts, and otherwise it is extra. `guideline` is the number of the version shown, by default the
-    newest. Raises LeaseError, SubmissionError.
+    Unlocked, it raises NotAtOnceError where the rater had the task before. Returns the row itself when this
+    very submission is already stored (same idempotency key). The lease may have run out: while the task has a
+    free place it counts, and otherwise it is extra. `guideline` is the number of the version shown, by
+    default the newest. Raises LeaseError, SubmissionError.
     """
     claimed = _find(LOCK if locked else FIND, rater, lease, clean_number("guideline", guideline))
     # whoever holds the only slot of the task that they ever had has said nothing on it; and a key that they
     # used on another is refused by the database (`twice`)
     first = claimed.status == Slot.Status.CLAIMED and not claimed.had_before
-    if not locked and (not first or claimed.campaign.overlap_cap is not None):
+    if not locked and not first:
         raise NotAtOnceError
     if onward is not None:
         if claimed.campaign.slug != onward.slug or not claimed.rated:
@@ -137,7 +138,7 @@ def settle(
     shown: int | None = getattr(claimed, "shown_guideline", None)
     if guideline is not None and shown is None:
         raise SubmissionError("guideline", _("This campaign has no guideline %(n)s.") % {"n": guideline})
-    return Place(claimed, filled, shown, last.pk if last else None)
+    return Place(claimed, filled, shown, last.pk if last else None, locked)
 
 
 def lock(rater: User, lease: UUID) -> Any:
@@ -149,7 +150,7 @@ def _find(statement: str, rater: User, lease: UUID, guideline: int | None = None
     """Return a rater's slot by its lease, with its task, its campaign and the guideline shown.
 
     `rated` tells whether they rate in the campaign, `had_before` whether they had another slot of the task
-    before.
+    before; its task's `version` is another after each change.
     """
     values: dict[str, Any] = {"rater": rater.pk, "lease": lease, "guideline": guideline}
     row = rows.one(statement, values)
@@ -159,7 +160,7 @@ def _find(statement: str, rater: User, lease: UUID, guideline: int | None = None
     slot: Any = rows.read(Slot, values_left, SLOT_COLUMNS)
     slot.task = rows.read(Task, values_left, TASK_COLUMNS)
     slot.campaign = slot.task.campaign = read_campaign(values_left)
-    slot.shown_guideline, slot.rated, slot.had_before = values_left
+    slot.shown_guideline, slot.rated, slot.had_before, slot.task.version = values_left
     return slot
 
 
@@ -255,23 +256,25 @@ def fill(place: Place, rater: User, row: Judgment | Edit | None = None, onward: 
         if row is not None:
             row.save(force_insert=True)
         Draft.objects.filter(task=claimed.task_id, rater=rater).delete()
-    elif wanted is not None and claimed.campaign.overlap_cap is None:
+    elif not (place.locked and overlaps.adapts(claimed.task)):
         _store(place, rater, row, wanted)
         return
     else:
-        counted, overlap = _store(place, rater, row)
-        if isinstance(row, Judgment) and claimed.task.kind == Task.Kind.COMPARE and not claimed.task.chat_id:
-            overlaps.adapt(claimed.task, counted, overlap)
+        overlaps.adapt(claimed.task, *_store(place, rater, row))
     if wanted is not None:
-        # where overlap adapts, a claim before that could wait, in a circle, for who opens a slot of its task
+        # a claim before the task is asked once more could wait, in a circle, for who opens a slot of its task
         wanted.slot = assignment.take(rater, claimed.campaign, wanted.holding or ())
 
 
 def _store(
     place: Place, rater: User, row: Judgment | Edit | None, wanted: Onward | None = None
 ) -> tuple[int, int]:
-    """Fill a slot, and claim the next where it is wanted, at once; return the task's count and overlap."""
+    """Fill a slot, and claim the next where it is wanted, at once; return the task's count and overlap.
+
+    Without a lock, a task that adapts is asked once more in the same statement.
+    """
     claimed, filled = place.claimed, place.filled
+    adapts = not place.locked and overlaps.adapts(claimed.task)
     assert filled is not None  # or else there is nothing to fill
     values = {
         "order_shown": rows.array(claimed.order_shown),
@@ -282,8 +285,10 @@ def _store(
         "campaign": claimed.campaign_id,
         **({"besides": rows.array(wanted.holding or ())} if wanted is not None else {}),
         **(inserted(row) if row is not None else {}),
+        **(overlaps.asking(claimed.task, row) if adapts else {}),
     }
-    found = rows.one(_filling(type(row) if row is not None else None, claim=wanted is not None), values)
+    kind = type(row) if row is not None else None
+    found = rows.one(_filling(kind, claim=wanted is not None, adapts=adapts), values)
     if found is None:
         raise NotAtOnceError
     key, stored_at, counted, overlap, *next_slot = found
@@ -296,10 +301,10 @@ def _store(
 
 
 @cache
-def _filling(model: type[Judgment] | type[Edit] | None, *, claim: bool) -> str:
+def _filling(model: type[Judgment] | type[Edit] | None, *, claim: bool, adapts: bool) -> str:
     """Spell out what `fill` runs, with a claim or without."""
     insert = insert_statement(model) if model is not None else "SELECT 0 AS id, NULL AS created_at"
-    return statements.fill(insert, claim=claim)
+    return statements.fill(insert, claim=claim, adapts=adapts)
 
 
 def inserted(row: Judgment | Edit) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def measure(options: argparse.Namespace) -> list[Figure]:
         from bench.queue.reading import table
 
         bench = Bench(address, options)
-        figures = bench.busy() + bench.thinking() + bench.limit() + bench.cold()
+        figures = bench.busy() + bench.thinking() + bench.limit() + bench.cold() + bench.adapting()
         if options.exact:
             figures += bench.exact()
         if options.grow is not None:

@@ -115,6 +115,22 @@ class Bench:
             Figure("cold texts: CPU of web + database", 1000 * found.served, "ms"),
         ]
 
+    def adapting(self) -> list[Figure]:
+        """Let the overlap adapt, on so few tasks that most of them get all their judgments meanwhile."""
+        o = self.options
+        tasks = max(1, round(300 * o.seconds))
+        people = self.people[: o.raters]
+        campaign = fill.make_campaign("Adapting", people, tasks, prompts=50, overlap=2, overlap_cap=5)
+        found = self._take(campaign, o.seconds)
+        asked = sum(campaign.tasks.values_list("overlap", flat=True)) - 2 * tasks
+        self._keep(found, f"overlap from 2 to 5, {tasks:,} tasks, asked once more {asked:,} times")
+        return [
+            Figure("adapting: judgments", found.rate, "1/s"),
+            Figure("adapting: CPU of web + database", 1000 * found.served, "ms"),
+            Figure("adapting: judgments that were asked for besides", asked, ""),
+            Figure("adapting: errors", found.errors, "", "0", found.errors == 0),
+        ]
+
     def exact(self) -> list[Figure]:
         """Work a campaign off to its end."""
         reading, found = exact.work_off(self.address, self.meter, self.options.exact_tasks)

@@ -1,12 +1,17 @@
 """Comparisons are asked of more raters while those asked disagree."""
 
+import time
+from threading import Event, Thread
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from labeling import assignment, campaigns, judgments
 from labeling.campaigns import CampaignError
-from labeling.models import Slot, Task
+from labeling.models import Judgment, Round, Slot, Task
+from labeling.submissions import Onward
 from tests.cast import make_campaign, make_open_round, make_user
 
 pytestmark = pytest.mark.django_db
@@ -68,3 +73,113 @@ def test_a_cap_below_the_overlap_is_refused(raters):
     campaign = make_campaign(raters=raters, overlap=2)
     with pytest.raises(CampaignError, match="less than"):
         campaigns.update(campaign, campaign.created_by, overlap_cap=1)
+
+
+def _judge(slot, position, *, meanwhile=None, onward=None):
+    """Prefer the answer at a position; something may happen after the slot was read."""
+    first = [meanwhile] if meanwhile else []
+
+    def said(_slot):
+        if first:
+            first.pop()()
+        return {"verdict": 2 if slot.order_shown[1] == position else -2, "both_bad": False}
+
+    kind = Task.Kind.COMPARE
+    return judgments.store(slot.rater, slot.lease, kind, uuid4(), said, judgments.Remarks(), onward=onward)
+
+
+@pytest.fixture
+def pair():
+    """Let two raters hold the same comparison, whose overlap adapts, and another be left for each."""
+    raters = (make_user(), make_user())
+    campaign = make_campaign(raters=raters, overlap=2, overlap_cap=4)
+    make_open_round(campaign, comparisons=2, overlap=2)
+    task = Task.objects.first()
+    held = []
+    for rater in raters:
+        slot = assignment.claim(rater, campaign)
+        if slot.task_id != task.pk:
+            slot = assignment.claim(rater, campaign, [slot.lease])
+        slot.rater = rater
+        held.append(slot)
+    return task, held
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_judgment_that_decides_takes_one_statement_more(pair):
+    task, held = pair
+    counts = []
+    for position, slot in enumerate(held):
+        onward = Onward(task.campaign.slug, [])
+        with CaptureQueriesContext(connection) as seen:
+            _judge(slot, position, onward=onward)
+        counts.append(len(seen))
+        assert onward.slot.task_id != task.pk
+    assert counts == [2, 3], "the slot, the votes where all others have spoken, and what is stored"
+    task.refresh_from_db()
+    assert (task.overlap, task.counted, task.status) == (3, 2, Task.Status.OPEN)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_becomes_the_last_meanwhile_decides(pair):
+    task, (mine, other) = pair
+    _judge(mine, 0, meanwhile=lambda: _judge(other, 1))
+    task.refresh_from_db()
+    assert (task.overlap, task.counted, task.status) == (3, 2, Task.Status.OPEN)
+    assert sorted(task.slots.values_list("status", flat=True)) == ["done", "done", "open"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_at_the_same_moment_one_decides(pair):
+    task, (mine, other) = pair
+    filled, errors = Event(), []
+
+    def theirs():
+        try:
+            with transaction.atomic():
+                _judge(other, 1)
+                filled.set()
+                _await_a_waiting_backend()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            filled.set()
+            connection.close()
+
+    thread = Thread(target=theirs)
+
+    def meanwhile():
+        thread.start()
+        assert filled.wait(30)
+
+    _judge(mine, 0, meanwhile=meanwhile)
+    thread.join()
+    assert not errors
+    task.refresh_from_db()
+    assert (task.overlap, task.counted, task.status) == (3, 2, Task.Status.OPEN)
+    assert Judgment.objects.filter(task=task).count() == 2
+    assert sorted(task.slots.values_list("status", flat=True)) == ["done", "done", "open"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_that_is_over_asks_nobody_once_more(pair):
+    task, (mine, other) = pair
+    _judge(other, 1)
+    _judge(mine, 0, meanwhile=lambda: Round.objects.update(status=Round.Status.CLOSED))
+    task.refresh_from_db()
+    assert (task.overlap, task.counted, task.status) == (2, 2, Task.Status.DONE)
+    assert set(task.slots.values_list("status", flat=True)) == {"done"}
+
+
+def _await_a_waiting_backend():
+    """Wait until somebody waits for a lock that this transaction holds."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")
