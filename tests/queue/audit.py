@@ -17,6 +17,18 @@ standing AS (
         AND NOT EXISTS (SELECT FROM labeling_judgment later WHERE later.supersedes_id = said.id)
 )"""
 
+# Each done task's overlap, and the votes for its first answer, for its second, and for neither.
+VOTES = f"""
+WITH {STANDING}, voted AS (
+    SELECT task_id,
+        CASE WHEN verdict > 0 THEN order_shown[2] WHEN verdict < 0 THEN order_shown[1] END AS side
+    FROM standing
+)
+SELECT task.overlap, count(*) FILTER (WHERE side = 0), count(*) FILTER (WHERE side = 1),
+    count(*) FILTER (WHERE side IS NULL)
+FROM labeling_task task JOIN voted ON voted.task_id = task.id WHERE task.status = 'done' GROUP BY task.id
+"""
+
 # In one statement, so of one moment, and true at each: the counters are what the rows say.
 TASKS = f"""
 WITH {STANDING}, said AS (
@@ -150,6 +162,10 @@ class Audit:
     def invented(self, sent: Iterable[str]) -> list[tuple[Any, ...]]:
         """Return judgments that nobody sent; `sent` are the keys of all that was, answered or not."""
         return self.ask(INVENTED, sent=list(sent))
+
+    def votes(self) -> list[tuple[int, int, int, int]]:
+        """Return each done task's overlap, and the votes for its first answer, its second, and neither."""
+        return [(asked, *votes) for asked, *votes in self.ask(VOTES)]
 
     def count(self) -> int:
         """Count the judgments that stand."""

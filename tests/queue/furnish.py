@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--raters", type=int, required=True)
     parser.add_argument("--tasks", type=int, required=True)
     parser.add_argument("--overlap", type=int, required=True)
+    parser.add_argument("--cap", type=int, help="up to which the overlap adapts")
     parser.add_argument("--lease-minutes", type=int, default=15)
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -38,6 +39,7 @@ def main() -> None:
         name=options.slug,
         slug=options.slug,
         overlap=options.overlap,
+        overlap_cap=options.cap,
         lease_minutes=options.lease_minutes,
     )
     add_tasks(campaign, options.tasks)
