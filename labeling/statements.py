@@ -191,6 +191,7 @@ _SAME = f"""live AS MATERIALIZED (
 ), """
 _ONLY_SAME = "EXISTS (SELECT FROM same)"
 _MORE = "(SELECT count(*) FROM live)"
+# as assignment.ask_once_more does in a transaction
 _ASKED = """asked AS (
     INSERT INTO labeling_slot (campaign_id, task_id, status, order_key, priority, gold, order_shown)
     SELECT counted.campaign_id, counted.id, 'open', random(), counted.priority, counted.gold, '{}'
