@@ -1,56 +1,39 @@
 """How many raters a comparison is asked of: at least the overlap, more while they disagree, up to a cap."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 
-from labeling import assignment
 from labeling.models import Campaign, Judgment, Round, Slot, Task
 from labeling.models.judgment import counting
 from labeling.statements import OPEN_SLOTS
 from preferences.stopping import certainty
 
 
-def adapts(task: Task) -> bool:
-    """Tell whether a task may be asked of more raters than its overlap says now."""
+def asking(task: Any, judgment: Judgment) -> dict[str, Any]:
+    """Return what statements.fill must know of a task whose overlap adapts, as it was read; else nothing.
+
+    One `more` is wanted where with this judgment, which isn't stored yet, all asked have spoken, their
+    majority isn't certain enough, and the cap allows it.
+    """
+    cap = task.campaign.overlap_cap
     asked_alone = task.chat_id is None and not task.gold and task.repeats_id is None
-    return task.kind == Task.Kind.COMPARE and asked_alone and task.campaign.overlap_cap is not None
-
-
-def adapt(task: Task, counted: int, overlap: int) -> None:
-    """Ask a comparison that `adapts` once more where that `is_wanted`.
-
-    Call in the transaction of the last judgment, which holds the task, and the round where overlap adapts.
-    """
-    live = Round.objects.filter(pk=task.round_id, status=Round.Status.OPEN)
-    if is_wanted(task, counted, overlap) and live.exists():
-        assignment.ask_once_more(task)
-
-
-def is_wanted(task: Task, counted: int, overlap: int, besides: Sequence[Judgment] = ()) -> bool:
-    """Tell whether all asked have spoken, their majority isn't certain enough, and the cap allows one more.
-
-    `besides` are judgments that are among those counted and not stored yet.
-    """
-    campaign = task.campaign
-    if counted < overlap or overlap >= (campaign.overlap_cap or 0):
-        return False
-    return certainty(*votes(task, besides)) < campaign.certainty
-
-
-def asking(task: Any, judgment: Any) -> dict[str, Any]:
-    """Return what statements.fill asks of a task that `adapts`, read without a lock: is one more wanted?"""
-    more = is_wanted(task, task.counted + 1, task.overlap, [judgment])
+    if cap is None or task.kind != Task.Kind.COMPARE or not asked_alone:
+        return {}
+    last = task.counted + 1 >= task.overlap < cap
+    more = last and certainty(*votes(task, judgment)) < task.campaign.certainty
     return {"round": task.round_id, "version": task.version, "more": more}
 
 
-def votes(task: Task, besides: Sequence[Judgment] = ()) -> tuple[int, int, int]:
-    """Count the standing votes for a comparison's first answer, for its second, and for neither."""
+def votes(task: Task, judgment: Judgment) -> tuple[int, int, int]:
+    """Count the votes for a comparison's first answer, for its second, and for neither.
+
+    They are those that stand, and this one.
+    """
     said = Judgment.objects.filter(counting(), task=task.pk, verdict__isnull=False)
-    new = [(judgment.verdict, judgment.order_shown) for judgment in besides]
+    this = (judgment.verdict, judgment.order_shown)
     first = second = neither = 0
-    for verdict, order in [*said.values_list("verdict", "order_shown"), *new]:
+    for verdict, order in [*said.values_list("verdict", "order_shown"), this]:
         if not verdict:
             neither += 1
         elif order[int(verdict > 0)] == 0:

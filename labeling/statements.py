@@ -119,8 +119,8 @@ FROM (SELECT * FROM labeling_slot WHERE lease = %(lease)s OFFSET 0) slot
 WHERE slot.rater_id = %(rater)s
 """
 
-# The same locked, after the rater's membership (and, where the overlap adapts, after a share of the round,
-# which can't close meanwhile).
+# The same locked, and then its task, after the rater's membership (and, where the overlap adapts, after a
+# share of the round, which can't close meanwhile).
 LOCK = f"""
 WITH given AS MATERIALIZED (
     SELECT slot.id, slot.campaign_id, task.round_id, campaign.overlap_cap IS NOT NULL AS adapts
@@ -143,7 +143,7 @@ FROM given JOIN labeling_slot slot ON slot.id = given.id
     JOIN labeling_task task ON task.id = slot.task_id
     JOIN labeling_campaign campaign ON campaign.id = slot.campaign_id
     LEFT JOIN member ON true LEFT JOIN live ON true
-FOR UPDATE OF slot
+FOR UPDATE OF slot FOR NO KEY UPDATE OF task
 """
 
 
@@ -165,12 +165,12 @@ WITH member AS MATERIALIZED ({LOCK_MEMBER}), {_SAME if adapts else ""}filled AS 
         status = CASE WHEN status = 'open' AND counted >= overlap - 1 {"+ " + _MORE if adapts else ""}
             THEN 'done' ELSE status END
     WHERE id = %(task)s AND EXISTS (SELECT FROM filled)
-    RETURNING counted, overlap, id, campaign_id, priority, gold
+    RETURNING id, campaign_id, priority, gold
 ), forgotten AS (
     DELETE FROM labeling_draft
     WHERE task_id = %(task)s AND rater_id = %(rater)s AND EXISTS (SELECT FROM filled)
 ), {_ASKED if adapts else ""}stored AS ({insert})
-SELECT stored.*, counted.counted, counted.overlap{f", {_SHOWN}" if claim else ""}
+SELECT stored.*{f", {_SHOWN}" if claim else ""}
 FROM filled, stored, counted{_AND_CLAIM if claim else ""}"""
 
 
@@ -191,7 +191,7 @@ _SAME = f"""live AS MATERIALIZED (
 ), """
 _ONLY_SAME = "EXISTS (SELECT FROM same)"
 _MORE = "(SELECT count(*) FROM live)"
-# as assignment.ask_once_more does in a transaction
+# as assignment.ask_once_more does for a manager
 _ASKED = """asked AS (
     INSERT INTO labeling_slot (campaign_id, task_id, status, order_key, priority, gold, order_shown)
     SELECT counted.campaign_id, counted.id, 'open', random(), counted.priority, counted.gold, '{}'

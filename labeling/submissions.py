@@ -63,7 +63,6 @@ class Place:
     filled: Slot | None
     guideline: int | None
     supersedes: int | None
-    locked: bool = True
 
 
 def at_once(store: Callable[[bool], R]) -> R:
@@ -138,7 +137,7 @@ def settle(
     shown: int | None = getattr(claimed, "shown_guideline", None)
     if guideline is not None and shown is None:
         raise SubmissionError("guideline", _("This campaign has no guideline %(n)s.") % {"n": guideline})
-    return Place(claimed, filled, shown, last.pk if last else None, locked)
+    return Place(claimed, filled, shown, last.pk if last else None)
 
 
 def lock(rater: User, lease: UUID) -> Any:
@@ -256,26 +255,17 @@ def fill(place: Place, rater: User, row: Judgment | Edit | None = None, onward: 
         if row is not None:
             row.save(force_insert=True)
         Draft.objects.filter(task=claimed.task_id, rater=rater).delete()
-    elif not (place.locked and overlaps.adapts(claimed.task)):
-        _store(place, rater, row, wanted)
-        return
+        if wanted is not None:
+            wanted.slot = assignment.take(rater, claimed.campaign, wanted.holding or ())
     else:
-        overlaps.adapt(claimed.task, *_store(place, rater, row))
-    if wanted is not None:
-        # a claim before the task is asked once more could wait, in a circle, for who opens a slot of its task
-        wanted.slot = assignment.take(rater, claimed.campaign, wanted.holding or ())
+        _store(claimed, place.filled, rater, row, wanted)
 
 
 def _store(
-    place: Place, rater: User, row: Judgment | Edit | None, wanted: Onward | None = None
-) -> tuple[int, int]:
-    """Fill a slot, and claim the next where it is wanted, at once; return the task's count and overlap.
-
-    Without a lock, a task that adapts is asked once more in the same statement.
-    """
-    claimed, filled = place.claimed, place.filled
-    adapts = not place.locked and overlaps.adapts(claimed.task)
-    assert filled is not None  # or else there is nothing to fill
+    claimed: Any, filled: Slot, rater: User, row: Judgment | Edit | None, wanted: Onward | None
+) -> None:
+    """Fill a slot, claim the next where it is wanted, and ask once more where that is, at once."""
+    asking = overlaps.asking(claimed.task, row) if isinstance(row, Judgment) else {}
     values = {
         "order_shown": rows.array(claimed.order_shown),
         "slot": filled.pk,
@@ -285,19 +275,18 @@ def _store(
         "campaign": claimed.campaign_id,
         **({"besides": rows.array(wanted.holding or ())} if wanted is not None else {}),
         **(inserted(row) if row is not None else {}),
-        **(overlaps.asking(claimed.task, row) if adapts else {}),
+        **asking,
     }
     kind = type(row) if row is not None else None
-    found = rows.one(_filling(kind, claim=wanted is not None, adapts=adapts), values)
+    found = rows.one(_filling(kind, claim=wanted is not None, adapts=bool(asking)), values)
     if found is None:
         raise NotAtOnceError
-    key, stored_at, counted, overlap, *next_slot = found
+    key, stored_at, *next_slot = found
     if row is not None:
         row.created_at = stored_at
         row.pk, row._state.adding, row._state.db = key, False, "default"
     if wanted is not None and next_slot[0] is not None:
         wanted.slot = assignment.read_shown(iter(next_slot))
-    return counted, overlap
 
 
 @cache
